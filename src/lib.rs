@@ -1,0 +1,22 @@
+//! calbridge stands between applications and Google Calendar: what it accepts becomes exactly one
+//! event, with its Meet link, through crashes, lost answers, quota walls and dead grants.
+//!
+//! Each module is a room with one concern; arrows point down. `docs/architecture.md` draws them,
+//! and `tests/it/rooms.rs` holds the code to them.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod daemon;
+pub mod google;
+pub mod http;
+pub mod jobs;
+pub mod model;
+pub mod queue;
+pub mod random;
+pub mod shutdown;
+pub mod simulator;
+pub mod store;
+pub mod telemetry;
+pub mod vault;

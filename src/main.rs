@@ -1,0 +1,2 @@
+//! calbridge.
+fn main() {}

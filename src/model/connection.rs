@@ -1,0 +1,44 @@
+//! A Google account linked to the bridge.
+
+use chrono::{DateTime, Utc};
+
+use super::id::ConnectionId;
+use super::job::Cause;
+use super::owner::Owner;
+use super::sealed::Sealed;
+
+/// A Google account linked by OAuth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// Its name, kept through reconnects of the same account.
+    pub id: ConnectionId,
+    /// The application for the server's own connection, else the user who linked it.
+    pub owner: Owner,
+    /// Which Google account: a keyed hash of its `sub`, so that equal accounts can be told without
+    /// opening anything.
+    pub account: AccountTag,
+    /// What can be done with it.
+    pub state: Health,
+    /// Counts the changes of this record; part of what the sealed fields are bound to.
+    pub version: u32,
+    /// `sub`, e-mail address, default calendar and granted scopes.
+    pub profile: Sealed,
+    /// The refresh token; none once disconnected.
+    pub token: Option<Sealed>,
+    /// When the account was last linked.
+    pub linked: DateTime<Utc>,
+}
+
+/// A keyed hash of a Google account's `sub`.
+pub type AccountTag = [u8; 16];
+
+/// What can be done with a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Google honours its grant, as far as is known.
+    Connected,
+    /// Only a person can mend it, by connecting again.
+    ReconnectNeeded(Cause),
+    /// A person took it away.
+    Disconnected,
+}

@@ -1,0 +1,89 @@
+//! What opens the door: API keys of backends, and one-use or short-lived tickets of people.
+
+use chrono::{DateTime, Utc};
+
+use super::id::KeyId;
+use super::invalid::Invalid;
+use super::sealed::Sealed;
+
+/// An API key, as stored: its secret half only as a keyed hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its public half.
+    pub id: KeyId,
+    /// What its maker calls it.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// Keeps the events of several backends apart; empty by default.
+    pub source: String,
+    /// Keyed hash of the secret half.
+    pub secret: Digest,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// When it was taken back.
+    pub revoked: Option<DateTime<Utc>>,
+}
+
+/// A keyed hash.
+pub type Digest = [u8; 32];
+
+/// What an API key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// Create, read and change events.
+    EventsWrite,
+    /// Everything, such as disconnecting the account.
+    Admin,
+}
+
+impl Scope {
+    /// Every scope there is.
+    pub const ALL: [Self; 2] = [Self::EventsWrite, Self::Admin];
+
+    /// The scope's name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EventsWrite => "events:write",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl std::str::FromStr for Scope {
+    type Err = Invalid;
+
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.as_str() == name)
+            .ok_or_else(|| Invalid::new("scope", "`events:write` or `admin`"))
+    }
+}
+
+/// Something a person's browser holds that opens one thing for a while. Known by a keyed hash of
+/// what the browser holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// What it opens.
+    pub kind: TicketKind,
+    /// Keyed hash of what its holder shows.
+    pub digest: Digest,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// From when on it is void.
+    pub expires: DateTime<Utc>,
+    /// What its maker needs to know again.
+    pub payload: Option<Sealed>,
+}
+
+/// What a ticket opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TicketKind {
+    /// An admin session, once.
+    SetupCode,
+    /// The setup page, again and again.
+    Session,
+    /// The end of one OAuth consent, once: `state`.
+    Consent,
+}

@@ -1,0 +1,11 @@
+//! Values and their rules: no I/O, no async, no clock, no serde.
+
+pub mod connection;
+pub mod event;
+pub mod id;
+pub mod invalid;
+pub mod job;
+pub mod key;
+pub mod owner;
+pub mod sealed;
+pub mod when;
