@@ -78,6 +78,8 @@ pub struct NewJob {
     pub kind: Kind,
     /// Where it shall wait.
     pub line: Line,
+    /// When it was asked for.
+    pub created: DateTime<Utc>,
     /// When it may run first.
     pub due: DateTime<Utc>,
     /// What a delivery carries; none for level-triggered kinds.
@@ -174,14 +176,14 @@ pub enum Until {
     Backoff,
 }
 
-/// What an obstacle shuts.
+/// What an obstacle shuts, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
-    /// The job's own lane, until the backoff lets one run try again.
-    Lane,
+    /// The job's own lane: Google asked for patience there.
+    Lane(Until),
     /// Everything of one connection, until the connection changes.
     Connection(ConnectionId),
-    /// All of Google: an outage, or a fault only the operator can mend. One run is let through now
-    /// and then to see whether it still stands.
-    Google,
+    /// All of Google: an outage, or a fault only the operator can mend. One run is let through when
+    /// the time is over, to see whether it still stands.
+    Google(Until),
 }
