@@ -69,6 +69,16 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// The kind's name.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::PushEvent { .. } => "push_event",
+            Self::RevokeGrant { .. } => "revoke_grant",
+        }
+    }
+}
+
 /// Work to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewJob {

@@ -1,1 +1,12 @@
-//! To be filled.
+//! The engine of background work: picks due jobs fairly, runs them, and writes down how each ended.
+//!
+//! Knows jobs, lanes and leases, and nothing of Google. A job runs at least once, so every kind in
+//! `jobs/` makes a second run harmless. Order is kept for each thing, which has one live job, and
+//! nowhere else.
+
+pub mod backoff;
+pub mod dispatcher;
+pub mod periodic;
+pub mod worker;
+
+pub use worker::{Limits, Run, Worker};
