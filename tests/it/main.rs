@@ -1,1 +1,4 @@
 //! Every test of calbridge, in one binary.
+
+mod packaging;
+mod rooms;
