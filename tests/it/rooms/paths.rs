@@ -178,23 +178,23 @@ fn string(text: &str) -> Option<usize> {
         let end = format!("\"{}", "#".repeat(fence));
         return Some(text[body..].find(&end).map_or(text.len(), |at| body + at + end.len()));
     }
-    end_of_literal(text, body, '"')
+    Some(end_of_literal(text, body, '"'))
 }
 
 /// How long the character literal is that begins here, if one does and it is no lifetime.
 fn character(text: &str) -> Option<usize> {
     let mut signs = text.strip_prefix('\'')?.chars();
     let (first, second) = (signs.next()?, signs.next());
-    if first == '\\' || second == Some('\'') { end_of_literal(text, 1, '\'') } else { None }
+    (first == '\\' || second == Some('\'')).then(|| end_of_literal(text, 1, '\''))
 }
 
 /// Just past the first `end` from `body` on that no backslash takes away.
-fn end_of_literal(text: &str, body: usize, end: char) -> Option<usize> {
+fn end_of_literal(text: &str, body: usize, end: char) -> usize {
     let mut escaped = false;
     let at = text[body..].find(|sign| {
         let here = sign == end && !escaped;
         escaped = sign == '\\' && !escaped;
         here
     });
-    Some(at.map_or(text.len(), |at| body + at + 1))
+    at.map_or(text.len(), |at| body + at + 1)
 }
