@@ -15,13 +15,13 @@ COPY . .
 # What is copied may be older than what was built from the empty program.
 RUN touch src/main.rs src/lib.rs \
     && cargo build --profile dist --locked \
-    && mkdir -m 0700 /empty
+    && mkdir -p /state && mkdir -m 0700 /state/calbridge /state/calbridge-key
 
 # glibc, libgcc and the certificate authorities, and nothing else: no shell, no package manager.
 FROM gcr.io/distroless/cc-debian12
 COPY --from=builder /build/target/dist/calbridge /usr/local/bin/calbridge
-COPY --from=builder --chown=65532:65532 /empty /var/lib/calbridge
-COPY --from=builder --chown=65532:65532 /empty /var/lib/calbridge-key
+# The two directories, private to the user below: what a new volume begins as.
+COPY --from=builder --chown=65532:65532 /state/ /var/lib/
 
 # The key is kept apart from the store, so that a copy of the one is of no use without the other.
 ENV CALBRIDGE_DATA_DIR=/var/lib/calbridge \
