@@ -1,1 +1,222 @@
-//! To be filled.
+//! A small Google of our own, for tests, demos and other people's programs.
+//!
+//! It is a second reading of Google's manual: it shares no type with the rest of calbridge, so that
+//! the two readings check each other. Everything it draws follows from a seed, everything it does
+//! goes by the clock it was given, and a script can make it fail. `docs/simulator.md` lists what it
+//! does, and where it differs from Google.
+
+mod answer;
+mod calendars;
+mod call;
+mod conference;
+mod consent;
+mod control;
+mod event;
+mod event_body;
+mod event_list;
+mod events;
+mod fault;
+mod generator;
+mod ledger;
+mod pages;
+mod quota;
+mod scopes;
+mod serve;
+mod settings;
+mod state;
+mod token;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use crate::clock::{Clock, ManualClock};
+
+pub use fault::{Fault, FaultKind};
+pub use ledger::{Answered, Entry, Mail};
+pub use settings::{Client, ClockMode, Quota, SeedFault, Settings, User};
+
+use event::Event;
+use state::State;
+
+/// A running Google, or a handle on one: clones share everything.
+#[derive(Clone)]
+pub struct Simulator {
+    clock: Arc<dyn Clock>,
+    /// The same clock, if scripts may move it.
+    manual: Option<Arc<ManualClock>>,
+    state: Arc<Mutex<State>>,
+}
+
+impl Simulator {
+    /// A fresh Google that goes by `clock`, or by one of its own if the settings ask for a fixed one.
+    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        match settings.clock {
+            ClockMode::Given => Self::build(settings, clock, None),
+            ClockMode::Fixed(start) => {
+                let manual = Arc::new(ManualClock::at(start.unwrap_or_else(|| clock.now())));
+                Self::build(settings, manual.clone(), Some(manual))
+            }
+        }
+    }
+
+    /// A fresh Google that goes by `clock`, which `/simulator/clock` may move.
+    pub fn with_manual_clock(settings: Settings, clock: Arc<ManualClock>) -> Self {
+        Self::build(settings, clock.clone(), Some(clock))
+    }
+
+    fn build(settings: Settings, clock: Arc<dyn Clock>, manual: Option<Arc<ManualClock>>) -> Self {
+        let state = State::new(settings, None, clock.now());
+        Self { clock, manual, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Tells the simulator under which address it is reached (`http://127.0.0.1:4100`): event links
+    /// and the credentials file then name it. Without, links follow the `Host` of each call.
+    pub fn set_base_address(&self, base: &str) {
+        self.state().base = Some(base.trim_end_matches('/').to_owned());
+    }
+
+    /// The first client's `google-credentials.json`, as Google's console hands it out, with
+    /// `redirect_uri` as its only one. Its addresses are the simulator's if those were set, else Google's.
+    pub fn credentials_json(&self, redirect_uri: &str) -> String {
+        let state = self.state();
+        let client = state.settings.clients.first().expect("settings name at least one client");
+        let (consent, token) = match &state.base {
+            Some(base) => (format!("{base}/o/oauth2/v2/auth"), format!("{base}/token")),
+            None => (
+                "https://accounts.google.com/o/oauth2/auth".to_owned(),
+                "https://oauth2.googleapis.com/token".to_owned(),
+            ),
+        };
+        let file = json!({"web": {
+            "client_id": client.id,
+            "project_id": "calbridge-simulator",
+            "auth_uri": consent,
+            "token_uri": token,
+            "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
+            "client_secret": client.secret,
+            "redirect_uris": [redirect_uri],
+        }});
+        format!("{file:#}\n")
+    }
+
+    /// Lets consents of every client come back to `uri`, too.
+    pub fn allow_redirect(&self, uri: &str) {
+        for client in &mut self.state().settings.clients {
+            if !client.redirect_uris.iter().any(|known| known == uri) {
+                client.redirect_uris.push(uri.to_owned());
+            }
+        }
+    }
+
+    /// Arms a fault. Of several that fit a call, the one added first strikes.
+    pub fn add_fault(&self, fault: Fault) {
+        let now = self.now();
+        self.state().faults.add(fault, now);
+    }
+
+    /// Disarms every fault.
+    pub fn clear_faults(&self) {
+        self.state().faults.clear();
+    }
+
+    /// The faults that have not struck as often as they should, one line each.
+    pub fn unused_faults(&self) -> Vec<String> {
+        self.state().faults.unused()
+    }
+
+    /// Every call so far, in the order in which they took effect.
+    pub fn ledger(&self) -> Vec<Entry> {
+        self.state().ledger.entries().cloned().collect()
+    }
+
+    /// How often the token endpoint was asked with this grant type, whatever it answered.
+    pub fn token_calls(&self, grant_type: &str) -> usize {
+        let state = self.state();
+        let entries = state.ledger.entries();
+        entries
+            .filter(|entry| {
+                entry.method == "token" && entry.grant_type.as_deref() == Some(grant_type)
+            })
+            .count()
+    }
+
+    /// The mails that would have gone out.
+    pub fn outbox(&self) -> Vec<Mail> {
+        self.state().outbox.clone()
+    }
+
+    /// The live events of the user's primary calendar, as `events.get` shows them, by start.
+    pub fn events(&self, user: &str) -> Vec<Value> {
+        let state = self.state();
+        state.live_events(user, state.base.as_deref().unwrap_or_default())
+    }
+
+    /// Puts an event of somebody else's making, with this id, into the user's primary calendar: one
+    /// hour from the next full hour on. An event that has the id is replaced.
+    pub fn put_foreign_event(&self, user: &str, id: &str, summary: &str) {
+        let now = self.now();
+        let mut state = self.state();
+        let event = Event::foreign(id, user, summary, state.number(), state.next_version(now), now);
+        if let Some(calendar) = state.calendars.get_mut(user) {
+            calendar.version = event.version;
+            calendar.events.insert(id.to_owned(), event);
+        }
+    }
+
+    /// Deletes an event as a person would in Google's own page. Tells whether it was there.
+    pub fn remove_event(&self, user: &str, id: &str) -> bool {
+        let now = self.now();
+        let mut state = self.state();
+        let version = state.next_version(now);
+        let event = state.calendars.get_mut(user).and_then(|calendar| calendar.events.get_mut(id));
+        let Some(event) = event.filter(|event| !event.cancelled) else { return false };
+        event.before = None;
+        event.before = Some(Box::new(event.clone()));
+        event.cancelled = true;
+        event.updated = now;
+        event.version = version;
+        true
+    }
+
+    /// The user takes every grant back, as in Google's account settings.
+    pub fn revoke_grants(&self, user: &str) {
+        self.state().revoke(user, None);
+    }
+
+    /// Every access token is expired from now on; refresh tokens live.
+    pub fn expire_access_tokens(&self) {
+        let now = self.now();
+        for token in self.state().access.values_mut() {
+            token.expires = token.expires.min(now);
+        }
+    }
+
+    /// Begins again as on the first day: no events, grants, faults or ledger. Settings stay.
+    pub fn reset(&self) {
+        let now = self.now();
+        let mut state = self.state();
+        *state = State::new(state.settings.clone(), state.base.clone(), now);
+    }
+
+    fn manual_clock(&self) -> Option<&ManualClock> {
+        self.manual.as_deref()
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    async fn sleep_until(&self, moment: DateTime<Utc>) {
+        self.clock.sleep_until(moment).await;
+    }
+
+    /// The state as of now: Meet links whose time has come are ready.
+    fn state(&self) -> MutexGuard<'_, State> {
+        let now = self.clock.now();
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.settle_meets(now);
+        state
+    }
+}

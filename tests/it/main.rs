@@ -2,3 +2,4 @@
 
 mod packaging;
 mod rooms;
+mod simulator;

@@ -1,0 +1,317 @@
+//! The body of an event: which members a caller may write, and what Google says to bad ones.
+
+use chrono::{
+    DateTime, LocalResult, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, TimeZone, Utc,
+};
+use chrono_tz::Tz;
+use serde_json::{Map, Value, json};
+
+use super::answer::Refusal;
+use super::event::TRUE_BY_DEFAULT;
+
+const TEXTS: &[&str] = &[
+    "summary",
+    "description",
+    "location",
+    "colorId",
+    "transparency",
+    "visibility",
+    "status",
+    "eventType",
+];
+const SWITCHES: &[&str] =
+    &["anyoneCanAddSelf", "guestsCanInviteOthers", "guestsCanModify", "guestsCanSeeOtherGuests"];
+const STRUCTURES: &[&str] =
+    &["start", "end", "attendees", "recurrence", "reminders", "extendedProperties", "source"];
+
+const PROPERTY_KEY: usize = 44;
+const PROPERTY_VALUE: usize = 1024;
+const PROPERTIES: usize = 300;
+const PROPERTIES_SIZE: usize = 32 * 1024;
+
+/// A body that passed.
+#[derive(Clone, Debug)]
+pub(super) struct Checked {
+    pub(super) fields: Map<String, Value>,
+    pub(super) starts: DateTime<Utc>,
+    pub(super) ends: DateTime<Utc>,
+}
+
+/// `stored` with `body` merged in as a patch does: null removes, objects merge, all else replaces.
+pub(super) fn merged(stored: &Map<String, Value>, body: &Map<String, Value>) -> Map<String, Value> {
+    let mut fields = stored.clone();
+    for (name, value) in body {
+        if [TEXTS, SWITCHES, STRUCTURES].iter().any(|known| known.contains(&name.as_str())) {
+            merge(&mut fields, name, value);
+        }
+    }
+    fields
+}
+
+fn merge(target: &mut Map<String, Value>, name: &str, value: &Value) {
+    match value {
+        Value::Null => drop(target.remove(name)),
+        Value::Object(members) => {
+            let inner = target.entry(name.to_owned()).or_insert_with(|| json!({}));
+            if !inner.is_object() {
+                *inner = json!({});
+            }
+            if let Value::Object(inner) = inner {
+                members.iter().for_each(|(name, value)| merge(inner, name, value));
+            }
+        }
+        _ => drop(target.insert(name.to_owned(), value.clone())),
+    }
+}
+
+/// Checks the whole of an event's writable members and brings them into the form Google keeps.
+pub(super) fn checked(mut fields: Map<String, Value>, zone: Tz) -> Result<Checked, Refusal> {
+    for name in TEXTS {
+        if fields.get(*name).is_some_and(|value| !value.is_string()) {
+            return Err(Refusal::bad("invalid", &format!("Invalid value for: {name}")));
+        }
+    }
+    for name in SWITCHES {
+        if fields.get(*name).is_some_and(|value| !value.is_boolean()) {
+            return Err(Refusal::bad("invalid", &format!("Invalid value for: {name}")));
+        }
+    }
+    one_of(&fields, "status", &["confirmed", "tentative", "cancelled"])?;
+    one_of(&fields, "transparency", &["opaque", "transparent"])?;
+    one_of(&fields, "visibility", &["default", "public", "private", "confidential"])?;
+    one_of(&fields, "eventType", &["default"])?;
+    one_of(&fields, "colorId", &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"])?;
+    fields.retain(|name, value| match name.as_str() {
+        "transparency" => value != "opaque",
+        "visibility" | "eventType" => value != "default",
+        name => !(TRUE_BY_DEFAULT.contains(&name) && *value == true),
+    });
+    let recurring = recurrence(&fields)?;
+    let (starts, ends) = span(&mut fields, zone, recurring)?;
+    attendees(&mut fields)?;
+    reminders(&mut fields)?;
+    extended_properties(&mut fields)?;
+    Ok(Checked { fields, starts, ends })
+}
+
+fn one_of(fields: &Map<String, Value>, name: &str, allowed: &[&str]) -> Result<(), Refusal> {
+    match fields.get(name).and_then(Value::as_str) {
+        Some(value) if !allowed.contains(&value) => {
+            Err(Refusal::bad("invalid", &format!("Invalid value for: {name}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn recurrence(fields: &Map<String, Value>) -> Result<bool, Refusal> {
+    let Some(rules) = fields.get("recurrence") else { return Ok(false) };
+    let known = |rule: &str| {
+        ["RRULE", "EXRULE", "RDATE", "EXDATE"].iter().any(|kind| rule.starts_with(kind))
+    };
+    match rules.as_array() {
+        Some(rules) if rules.iter().all(|rule| rule.as_str().is_some_and(known)) => {
+            Ok(!rules.is_empty())
+        }
+        _ => Err(Refusal::bad("invalid", "Invalid recurrence rule.")),
+    }
+}
+
+enum Point {
+    Day(NaiveDate),
+    Moment(DateTime<Utc>),
+}
+
+fn span(
+    fields: &mut Map<String, Value>,
+    zone: Tz,
+    recurring: bool,
+) -> Result<(DateTime<Utc>, DateTime<Utc>), Refusal> {
+    let end = point(fields, "end", zone, recurring)?;
+    let start = point(fields, "start", zone, recurring)?;
+    let (starts, ends, empty) = match (start, end) {
+        (Point::Day(start), Point::Day(end)) => {
+            (midnight(start, zone), midnight(end, zone), end <= start)
+        }
+        (Point::Moment(start), Point::Moment(end)) => (start, end, end < start),
+        _ => {
+            let message = "Start and end times must either both be date or both be dateTime.";
+            return Err(Refusal::bad("invalid", message));
+        }
+    };
+    if empty {
+        let message = "The specified time range is empty.";
+        return Err(Refusal::new(
+            axum::http::StatusCode::BAD_REQUEST,
+            "calendar",
+            "timeRangeEmpty",
+            message,
+        ));
+    }
+    Ok((starts, ends))
+}
+
+/// Reads `start` or `end` and rewrites it as Google shows it: in the calendar's own offset, with a zone.
+fn point(
+    fields: &mut Map<String, Value>,
+    name: &str,
+    zone: Tz,
+    recurring: bool,
+) -> Result<Point, Refusal> {
+    let invalid = || Refusal::bad("invalid", &format!("Invalid {name} time."));
+    let Some(given) = fields.get(name) else {
+        return Err(Refusal::bad("required", &format!("Missing {name} time.")));
+    };
+    let given = given.as_object().ok_or_else(invalid)?;
+    let own_zone = match given.get("timeZone") {
+        None | Some(Value::Null) => None,
+        Some(text) => {
+            Some(text.as_str().and_then(|text| text.parse::<Tz>().ok()).ok_or_else(|| {
+                Refusal::bad("invalid", &format!("Invalid time zone definition for {name} time."))
+            })?)
+        }
+    };
+    let zone_missing =
+        || Refusal::bad("required", &format!("Missing time zone definition for {name} time."));
+    match (given.get("date"), given.get("dateTime")) {
+        (None, None) => Err(Refusal::bad("required", &format!("Missing {name} time."))),
+        (Some(day), None) => {
+            let day = day
+                .as_str()
+                .and_then(|day| NaiveDate::parse_from_str(day, "%Y-%m-%d").ok())
+                .ok_or_else(invalid)?;
+            fields.insert(name.to_owned(), json!({"date": day.to_string()}));
+            Ok(Point::Day(day))
+        }
+        (None, Some(text)) => {
+            let text = text.as_str().ok_or_else(invalid)?;
+            let moment = match (DateTime::parse_from_rfc3339(text), own_zone) {
+                (Ok(moment), _) => moment.to_utc(),
+                (Err(_), Some(own_zone)) => local(text, own_zone).ok_or_else(invalid)?,
+                (Err(_), None) if text.parse::<NaiveDateTime>().is_ok() => {
+                    return Err(zone_missing());
+                }
+                (Err(_), None) => return Err(invalid()),
+            };
+            if recurring && own_zone.is_none() {
+                return Err(zone_missing());
+            }
+            let shown = moment.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true);
+            let shown_zone = own_zone.unwrap_or(zone).name();
+            fields.insert(name.to_owned(), json!({"dateTime": shown, "timeZone": shown_zone}));
+            Ok(Point::Moment(moment))
+        }
+        (Some(_), Some(_)) => Err(invalid()),
+    }
+}
+
+/// A wall time in a zone. In a gap the offset before the gap holds; of two the earlier.
+fn local(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
+    let wall = text.parse::<NaiveDateTime>().ok()?;
+    match zone.from_local_datetime(&wall) {
+        LocalResult::Single(moment) | LocalResult::Ambiguous(moment, _) => Some(moment.to_utc()),
+        LocalResult::None => {
+            let before = zone.from_local_datetime(&(wall - TimeDelta::hours(3))).earliest()?;
+            Some(before.to_utc() + TimeDelta::hours(3))
+        }
+    }
+}
+
+fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+    let wall = day.and_time(chrono::NaiveTime::MIN);
+    zone.from_local_datetime(&wall)
+        .earliest()
+        .map_or_else(|| wall.and_utc(), |moment| moment.to_utc())
+}
+
+fn attendees(fields: &mut Map<String, Value>) -> Result<(), Refusal> {
+    let Some(attendees) = fields.get_mut("attendees") else { return Ok(()) };
+    let list = attendees
+        .as_array_mut()
+        .ok_or_else(|| Refusal::bad("invalid", "Invalid value for: attendees"))?;
+    for attendee in list {
+        let email = attendee["email"].as_str().unwrap_or_default();
+        if email.is_empty() {
+            return Err(Refusal::bad("required", "Missing attendee email."));
+        }
+        let parts: Vec<&str> = email.split('@').collect();
+        if parts.len() != 2
+            || parts.iter().any(|part| part.is_empty())
+            || email.contains(char::is_whitespace)
+        {
+            return Err(Refusal::bad("invalid", "Invalid attendee email."));
+        }
+        let Some(members) = attendee.as_object_mut() else { continue };
+        let known = [
+            "email",
+            "displayName",
+            "optional",
+            "resource",
+            "responseStatus",
+            "comment",
+            "additionalGuests",
+        ];
+        members.retain(|name, value| {
+            known.contains(&name.as_str()) && !value.is_null() && *value != false
+        });
+        let answer = members.entry("responseStatus").or_insert_with(|| "needsAction".into());
+        if !["needsAction", "declined", "tentative", "accepted"].iter().any(|known| answer == known)
+        {
+            return Err(Refusal::bad("invalid", "Invalid attendee response status."));
+        }
+    }
+    Ok(())
+}
+
+fn reminders(fields: &mut Map<String, Value>) -> Result<(), Refusal> {
+    let Some(reminders) = fields.get_mut("reminders") else { return Ok(()) };
+    let overrides = match &reminders["overrides"] {
+        Value::Null => Vec::new(),
+        Value::Array(overrides) => overrides.clone(),
+        _ => return Err(Refusal::bad("invalid", "Invalid value for: overrides")),
+    };
+    let use_default = reminders["useDefault"].as_bool().unwrap_or(false);
+    if use_default && !overrides.is_empty() {
+        let message = "Cannot specify both default reminders and overrides at the same time.";
+        let reason = "cannotUseDefaultRemindersAndSpecifyOverride";
+        return Err(Refusal::new(axum::http::StatusCode::BAD_REQUEST, "calendar", reason, message));
+    }
+    let fits = |one: &Value| {
+        (one["method"] == "email" || one["method"] == "popup")
+            && one["minutes"].as_u64().is_some_and(|minutes| minutes <= 40_320)
+    };
+    if overrides.len() > 5 || !overrides.iter().all(fits) {
+        return Err(Refusal::bad("invalid", "Invalid value for: overrides"));
+    }
+    *reminders = json!({"useDefault": use_default});
+    if !overrides.is_empty() {
+        reminders["overrides"] = overrides.into();
+    }
+    Ok(())
+}
+
+/// Keys that are too long are dropped and values cut, silently, as Google does.
+fn extended_properties(fields: &mut Map<String, Value>) -> Result<(), Refusal> {
+    let Some(properties) = fields.get_mut("extendedProperties") else { return Ok(()) };
+    let invalid = || Refusal::bad("invalid", "Invalid value for: extendedProperties");
+    let kinds = properties.as_object_mut().ok_or_else(invalid)?;
+    kinds.retain(|kind, members| (kind == "private" || kind == "shared") && *members != json!({}));
+    let (mut count, mut size) = (0, 0);
+    for members in kinds.values_mut() {
+        let members = members.as_object_mut().ok_or_else(invalid)?;
+        members.retain(|key, _| key.chars().count() <= PROPERTY_KEY);
+        for (key, value) in members {
+            let text = value.as_str().ok_or_else(invalid)?;
+            let kept: String = text.chars().take(PROPERTY_VALUE).collect();
+            count += 1;
+            size += key.len() + kept.len();
+            *value = kept.into();
+        }
+    }
+    if count > PROPERTIES || size > PROPERTIES_SIZE {
+        return Err(invalid());
+    }
+    if kinds.is_empty() {
+        fields.remove("extendedProperties");
+    }
+    Ok(())
+}

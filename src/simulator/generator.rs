@@ -1,0 +1,62 @@
+//! The simulator's own chance: everything it draws follows from the seed and the order of calls.
+
+use sha2::{Digest, Sha256};
+
+pub(super) const BASE32HEX: &[u8] = b"0123456789abcdefghijklmnopqrstuv";
+pub(super) const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
+const URL_SAFE: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+#[derive(Debug)]
+pub(super) struct Generator {
+    seed: u64,
+    drawn: u64,
+}
+
+impl Generator {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { seed, drawn: 0 }
+    }
+
+    /// `length` letters of `alphabet`, whose size should divide 256 for an even choice.
+    pub(super) fn letters(&mut self, alphabet: &[u8], length: usize) -> String {
+        let mut text = String::with_capacity(length);
+        while text.len() < length {
+            self.drawn += 1;
+            let block = hash(self.seed, "draw", self.drawn, 0);
+            let wanted = length - text.len();
+            let drawn = block.iter().take(wanted);
+            text.extend(
+                drawn.map(|byte| char::from(alphabet[usize::from(*byte) % alphabet.len()])),
+            );
+        }
+        text
+    }
+
+    /// `length` characters that pass through an address unchanged.
+    pub(super) fn token(&mut self, length: usize) -> String {
+        self.letters(URL_SAFE, length)
+    }
+}
+
+/// A number in `0.0..1.0` for one roll of one fault, apart from the draws above: a fault that is
+/// added changes no id.
+pub(super) fn roll(seed: u64, fault: u64, turn: u64) -> f64 {
+    let block = hash(seed, "roll", fault, turn);
+    f64::from(u32::from_be_bytes([block[0], block[1], block[2], block[3]])) / 4_294_967_296.0
+}
+
+/// The 21 digits by which Google knows a user, whatever address the user has.
+pub(super) fn subject(seed: u64, email: &str) -> String {
+    let block = hash(seed, email, 0, 0);
+    let digits = block.iter().take(20).map(|byte| char::from(b'0' + byte % 10));
+    std::iter::once('1').chain(digits).collect()
+}
+
+fn hash(seed: u64, label: &str, first: u64, second: u64) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(seed.to_be_bytes());
+    hash.update(label.as_bytes());
+    hash.update(first.to_be_bytes());
+    hash.update(second.to_be_bytes());
+    hash.finalize().into()
+}

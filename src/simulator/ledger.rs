@@ -1,0 +1,94 @@
+//! What was asked, what was committed and what was answered; and the mails that would have gone out.
+
+use std::collections::VecDeque;
+
+use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
+
+/// Entries kept; older ones are forgotten, and counted.
+const KEPT: usize = 200_000;
+
+/// One call, as it ended. Holds no token and no title.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// Counts from 1, in the order in which calls took effect.
+    pub number: u64,
+    /// When the call took effect, by the simulator's clock.
+    pub time: DateTime<Utc>,
+    /// `calendar.events.insert`, `token`, ..
+    pub method: &'static str,
+    /// Whose token it came with, if known.
+    pub user: Option<String>,
+    /// The calendar's own id, never `primary`.
+    pub calendar: Option<String>,
+    /// The event's id, asked for or given.
+    pub event: Option<String>,
+    /// At the token endpoint: the grant type.
+    pub grant_type: Option<String>,
+    /// How it was answered.
+    pub answered: Answered,
+    /// Whether it changed anything.
+    pub committed: bool,
+    /// The scripted faults that struck it, by name.
+    pub faults: Vec<&'static str>,
+}
+
+/// How a call was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// With this HTTP status. A body that was cut short counts as answered.
+    Status(u16),
+    /// Not at all: the connection was cut.
+    Cut,
+}
+
+impl Serialize for Answered {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Status(status) => serializer.serialize_u16(*status),
+            Self::Cut => serializer.serialize_str("cut"),
+        }
+    }
+}
+
+/// A mail Google would have sent to a guest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mail {
+    /// When.
+    pub time: DateTime<Utc>,
+    /// To whom.
+    pub to: String,
+    /// `invitation`, `update` or `cancellation`.
+    pub kind: &'static str,
+    /// From whose calendar.
+    pub calendar: String,
+    /// About which event.
+    pub event: String,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    entries: VecDeque<Entry>,
+    written: u64,
+}
+
+impl Ledger {
+    /// Writes `entry` down, under the next number.
+    pub(super) fn write(&mut self, mut entry: Entry) {
+        self.written += 1;
+        entry.number = self.written;
+        if self.entries.len() == KEPT {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(entry);
+    }
+
+    pub(super) fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// How many entries are no longer kept.
+    pub(super) fn forgotten(&self) -> u64 {
+        self.written - self.entries.len() as u64
+    }
+}

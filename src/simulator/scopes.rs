@@ -1,0 +1,90 @@
+//! Scopes: their names, what they are called on the consent page, and which method takes which.
+
+use std::collections::BTreeSet;
+
+const PREFIX: &str = "https://www.googleapis.com/auth/";
+
+pub(super) const READ_EVENTS: &[&str] = &[
+    "calendar",
+    "calendar.readonly",
+    "calendar.events",
+    "calendar.events.readonly",
+    "calendar.events.owned",
+    "calendar.events.owned.readonly",
+    "calendar.app.created",
+];
+pub(super) const WRITE_EVENTS: &[&str] =
+    &["calendar", "calendar.events", "calendar.events.owned", "calendar.app.created"];
+pub(super) const READ_CALENDAR_LIST: &[&str] =
+    &["calendar", "calendar.readonly", "calendar.calendarlist", "calendar.calendarlist.readonly"];
+pub(super) const READ_CALENDARS: &[&str] = &[
+    "calendar",
+    "calendar.readonly",
+    "calendar.calendars",
+    "calendar.calendars.readonly",
+    "calendar.app.created",
+];
+
+/// The scope's whole name.
+pub(super) fn full(short: &str) -> String {
+    format!("{PREFIX}{short}")
+}
+
+/// Reads a space-separated list, with the short names of OpenID resolved as Google answers them.
+/// The error is the first name Google does not know.
+pub(super) fn read(list: &str) -> Result<BTreeSet<String>, String> {
+    list.split(' ')
+        .filter(|scope| !scope.is_empty())
+        .map(|scope| match scope {
+            "openid" => Ok(scope.to_owned()),
+            "email" | "profile" => Ok(full(&format!("userinfo.{scope}"))),
+            _ if scope.len() > PREFIX.len() && scope.starts_with(PREFIX) => Ok(scope.to_owned()),
+            _ => Err(scope.to_owned()),
+        })
+        .collect()
+}
+
+/// Whether the scope only tells who the user is; those cannot be unticked.
+pub(super) fn is_identity(scope: &str) -> bool {
+    scope == "openid"
+        || scope.strip_prefix(PREFIX).is_some_and(|short| short.starts_with("userinfo."))
+}
+
+/// Whether the scope is about calendars.
+pub(super) fn is_calendar(scope: &str) -> bool {
+    scope
+        .strip_prefix(PREFIX)
+        .is_some_and(|short| short == "calendar" || short.starts_with("calendar."))
+}
+
+/// Whether `granted` holds one of the scopes a method takes.
+pub(super) fn any_of(granted: &BTreeSet<String>, wanted: &[&str]) -> bool {
+    wanted.iter().any(|short| granted.contains(&full(short)))
+}
+
+/// What the consent page says of a scope.
+pub(super) fn explained(scope: &str) -> String {
+    match scope.strip_prefix(PREFIX) {
+        Some("calendar") => {
+            "See, edit, share, and permanently delete all the calendars you can access".to_owned()
+        }
+        Some("calendar.events") => "View and edit events on all your calendars".to_owned(),
+        Some("calendar.events.owned") => {
+            "See, create, change, and delete events on calendars you own".to_owned()
+        }
+        Some("calendar.readonly") => "See and download any calendar you can access".to_owned(),
+        Some("calendar.freebusy") => "View your availability in your calendars".to_owned(),
+        Some("calendar.calendarlist.readonly") => {
+            "See the list of calendars you're subscribed to".to_owned()
+        }
+        Some("userinfo.email") => "See your primary Google Account email address".to_owned(),
+        Some("userinfo.profile") => "See your personal info, including your name".to_owned(),
+        _ if scope == "openid" => "Associate you with your personal info on Google".to_owned(),
+        _ => scope.to_owned(),
+    }
+}
+
+/// A set of scopes as one text.
+pub(super) fn join(scopes: &BTreeSet<String>) -> String {
+    scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,105 @@
+//! HTTP/1.1 by hand, so that a fault can cut a connection where a web framework would answer.
+
+use std::io;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use super::answer::{Answer, CutConnection};
+use super::{Simulator, calendars, call, consent, control, events, pages, token};
+
+const LARGEST_BODY: usize = 1024 * 1024;
+/// Connections served at a time; more wait to be accepted.
+const CONNECTIONS: usize = 1024;
+/// How long answers in hand may take after the stop.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+impl Simulator {
+    /// Serves on `listener` until `stop`, then finishes the answers in hand.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+        let routes = self.routes();
+        let graceful = GracefulShutdown::new();
+        let connections = TaskTracker::new();
+        let room = std::sync::Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
+        loop {
+            let Some(Ok(place)) = stop.run_until_cancelled(room.clone().acquire_owned()).await
+            else {
+                break;
+            };
+            let stream = match stop.run_until_cancelled(listener.accept()).await {
+                None => break,
+                Some(Ok((stream, _))) => stream,
+                Some(Err(error)) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the simulator cannot accept a connection"
+                    );
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+            };
+            let (routes, stop) = (routes.clone(), stop.clone());
+            let service = service_fn(move |request| answer(routes.clone(), stop.clone(), request));
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service);
+            let watched = graceful.watch(connection);
+            drop(connections.spawn(async move {
+                // An error is a client that left, or a fault that cut the connection.
+                let _ = watched.await;
+                drop(place);
+            }));
+        }
+        drop(listener);
+        connections.close();
+        if tokio::time::timeout(LAST_ANSWERS, graceful.shutdown()).await.is_ok() {
+            connections.wait().await;
+        }
+    }
+
+    fn routes(self) -> Router {
+        Router::new()
+            .merge(consent::routes())
+            .merge(token::routes())
+            .merge(events::routes())
+            .merge(calendars::routes())
+            .merge(control::routes())
+            .merge(pages::routes())
+            .fallback(unknown)
+            .method_not_allowed_fallback(unknown)
+            .layer(DefaultBodyLimit::max(LARGEST_BODY))
+            .with_state(self)
+    }
+}
+
+async fn unknown() -> Answer {
+    call::unknown_path()
+}
+
+async fn answer(
+    routes: Router,
+    stop: CancellationToken,
+    mut request: Request<Incoming>,
+) -> Result<Response<Body>, io::Error> {
+    request.extensions_mut().insert(stop);
+    let response = match routes.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    if response.extensions().get::<CutConnection>().is_some() {
+        return Err(io::Error::other("cut by a scripted fault"));
+    }
+    Ok(response)
+}

@@ -1,0 +1,233 @@
+//! What a simulator is started with: its users, OAuth clients, quotas, seed number and clock.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+/// What a simulator is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who has an account; each has a primary calendar of the same name.
+    pub users: Vec<User>,
+    /// The OAuth clients that may ask for consent.
+    pub clients: Vec<Client>,
+    /// How many calls a minute are answered.
+    pub quota: Quota,
+    /// What every drawn id and token follows from.
+    pub seed: u64,
+    /// Which clock is used.
+    pub clock: ClockMode,
+}
+
+/// An account.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// The address, which is also the id of the primary calendar.
+    pub email: String,
+    /// The name shown to people.
+    #[serde(default)]
+    pub name: String,
+    /// The IANA zone of the primary calendar.
+    #[serde(default = "utc")]
+    pub time_zone: String,
+}
+
+/// An OAuth client of the "web" kind.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// The client id.
+    pub id: String,
+    /// The client secret.
+    pub secret: String,
+    /// Where a consent may come back to: exact matches only.
+    pub redirect_uris: Vec<String>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("Client");
+        shown
+            .field("id", &self.id)
+            .field("redirect_uris", &self.redirect_uris)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Calls answered in any sixty seconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quota {
+    /// For one user.
+    pub per_user_per_minute: u32,
+    /// For all users of one client together.
+    pub per_project_per_minute: u32,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { per_user_per_minute: 600, per_project_per_minute: 10_000 }
+    }
+}
+
+/// Which clock a simulator goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockMode {
+    /// The clock it was given.
+    Given,
+    /// One of its own, which stands still until `/simulator/clock` moves it. It starts at this
+    /// moment, or at the given clock's present if there is none.
+    Fixed(Option<DateTime<Utc>>),
+}
+
+impl Default for Settings {
+    /// Two users and one client, with Google's own quotas.
+    fn default() -> Self {
+        let user = |email: &str, name: &str, zone: &str| User {
+            email: email.to_owned(),
+            name: name.to_owned(),
+            time_zone: zone.to_owned(),
+        };
+        Self {
+            users: vec![
+                user("ana@example.com", "Ana", "Europe/Lisbon"),
+                user("ben@example.com", "Ben", "America/New_York"),
+            ],
+            clients: vec![Client {
+                id: "407408718192-simulator.apps.googleusercontent.com".to_owned(),
+                secret: "GOCSPX-known-to-everybody".to_owned(),
+                redirect_uris: vec![
+                    "http://127.0.0.1:3001/oauth2callback".to_owned(),
+                    "http://localhost:3001/oauth2callback".to_owned(),
+                ],
+            }],
+            quota: Quota::default(),
+            seed: 1,
+            clock: ClockMode::Given,
+        }
+    }
+}
+
+/// Why a seed file cannot be used; names the key.
+#[derive(Debug, thiserror::Error)]
+#[error("seed file: {key}: {rule}")]
+pub struct SeedFault {
+    /// The key, as a path: `user[1].email`.
+    pub key: String,
+    /// What is wrong with it.
+    pub rule: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seed {
+    seed: Option<u64>,
+    user: Option<Vec<User>>,
+    client: Option<Vec<Client>>,
+    #[serde(default)]
+    quota: Quota,
+    #[serde(default)]
+    clock: SeedClock,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeedClock {
+    mode: Option<String>,
+    start: Option<String>,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+impl Settings {
+    /// Reads a seed file. What it does not mention is as in [`Settings::default`].
+    pub fn from_toml(text: &str) -> Result<Self, SeedFault> {
+        let document = toml::Deserializer::parse(text)
+            .map_err(|error| SeedFault { key: "(file)".to_owned(), rule: error.to_string() })?;
+        let seed: Seed = serde_path_to_error::deserialize(document).map_err(|error| SeedFault {
+            key: error.path().to_string(),
+            rule: error.inner().message().to_owned(),
+        })?;
+        let plain = Self::default();
+        let settings = Self {
+            users: seed.user.unwrap_or(plain.users),
+            clients: seed.client.unwrap_or(plain.clients),
+            quota: seed.quota,
+            seed: seed.seed.unwrap_or(plain.seed),
+            clock: clock_mode(&seed.clock)?,
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), SeedFault> {
+        let fault = |key: String, rule: &str| Err(SeedFault { key, rule: rule.to_owned() });
+        let mut seen = BTreeSet::new();
+        for (place, user) in self.users.iter().enumerate() {
+            if !user.email.contains('@') || user.email.contains(char::is_whitespace) {
+                return fault(format!("user[{place}].email"), "is no e-mail address");
+            }
+            if !seen.insert(&user.email) {
+                return fault(format!("user[{place}].email"), "is there twice");
+            }
+            if user.time_zone.parse::<chrono_tz::Tz>().is_err() {
+                return fault(
+                    format!("user[{place}].time_zone"),
+                    "is no IANA time zone, such as Europe/Lisbon",
+                );
+            }
+        }
+        for (place, client) in self.clients.iter().enumerate() {
+            if client.id.is_empty() || !seen.insert(&client.id) {
+                return fault(format!("client[{place}].id"), "must be there, and once");
+            }
+            if client.secret.is_empty() {
+                return fault(format!("client[{place}].secret"), "must not be empty");
+            }
+            if client.redirect_uris.iter().any(|uri| url::Url::parse(uri).is_err()) {
+                return fault(
+                    format!("client[{place}].redirect_uris"),
+                    "must be absolute addresses",
+                );
+            }
+        }
+        if self.users.is_empty() {
+            return fault("user".to_owned(), "needs at least one");
+        }
+        if self.clients.is_empty() {
+            return fault("client".to_owned(), "needs at least one");
+        }
+        if self.quota.per_user_per_minute == 0 {
+            return fault("quota.per_user_per_minute".to_owned(), "must be at least 1");
+        }
+        if self.quota.per_project_per_minute == 0 {
+            return fault("quota.per_project_per_minute".to_owned(), "must be at least 1");
+        }
+        Ok(())
+    }
+}
+
+fn clock_mode(clock: &SeedClock) -> Result<ClockMode, SeedFault> {
+    let fault = |key: &str, rule: &str| SeedFault { key: key.to_owned(), rule: rule.to_owned() };
+    let start = match &clock.start {
+        Some(text) => Some(
+            DateTime::parse_from_rfc3339(text)
+                .map_err(|_| {
+                    fault("clock.start", "is no RFC 3339 time, such as 2026-03-27T09:00:00Z")
+                })?
+                .to_utc(),
+        ),
+        None => None,
+    };
+    match clock.mode.as_deref() {
+        None | Some("real") if start.is_none() => Ok(ClockMode::Given),
+        None | Some("real") => Err(fault("clock.start", "goes with mode = \"fixed\" only")),
+        Some("fixed") => Ok(ClockMode::Fixed(start)),
+        Some(_) => Err(fault("clock.mode", "must be \"real\" or \"fixed\"")),
+    }
+}

@@ -1,0 +1,280 @@
+//! Everything the simulator remembers: plain structs, no HTTP.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+use super::event::{Event, Surroundings};
+use super::fault::{Faults, Stage, Strike, Target};
+use super::generator::Generator;
+use super::ledger::{Ledger, Mail};
+use super::quota::Windows;
+use super::scopes;
+use super::settings::{Client, Settings, User};
+
+/// How long an access token lives. Google says 3599 in practice.
+pub(super) const ACCESS_TOKEN_SECS: i64 = 3599;
+/// A refresh token nobody used for this long is dead.
+const IDLE_DAYS: i64 = 183;
+/// Live refresh tokens of one user for one client; one more kills the oldest.
+const REFRESH_TOKENS: usize = 100;
+/// Mails and dead tokens kept.
+const KEPT: usize = 100_000;
+
+/// An authorization code, waiting to be exchanged.
+#[derive(Clone, Debug)]
+pub(super) struct Code {
+    pub(super) client: String,
+    pub(super) user: String,
+    pub(super) redirect_uri: String,
+    pub(super) scopes: BTreeSet<String>,
+    /// The challenge, and whether it is a hash of the verifier.
+    pub(super) challenge: Option<(String, bool)>,
+    pub(super) offline: bool,
+    pub(super) consent: bool,
+    pub(super) expires: DateTime<Utc>,
+    pub(super) used: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct AccessToken {
+    pub(super) client: String,
+    pub(super) user: String,
+    pub(super) scopes: BTreeSet<String>,
+    pub(super) expires: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct RefreshToken {
+    pub(super) client: String,
+    pub(super) user: String,
+    pub(super) scopes: BTreeSet<String>,
+    number: u64,
+    used: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Calendar {
+    pub(super) id: String,
+    pub(super) owner: String,
+    pub(super) summary: String,
+    pub(super) time_zone: chrono_tz::Tz,
+    pub(super) version: i64,
+    pub(super) events: BTreeMap<String, Event>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) settings: Settings,
+    /// Where people reach the simulator, if it was told.
+    pub(super) base: Option<String>,
+    pub(super) generator: Generator,
+    pub(super) faults: Faults,
+    /// The faults that struck the call in hand, for its ledger entry.
+    pub(super) struck: Vec<&'static str>,
+    pub(super) ledger: Ledger,
+    pub(super) outbox: Vec<Mail>,
+    pub(super) codes: BTreeMap<String, Code>,
+    pub(super) access: BTreeMap<String, AccessToken>,
+    pub(super) refresh: BTreeMap<String, RefreshToken>,
+    pub(super) calendars: BTreeMap<String, Calendar>,
+    pub(super) windows: Windows,
+    /// Events whose Meet link is on its way: calendar and id.
+    pub(super) meets_pending: BTreeSet<(String, String)>,
+    numbers: u64,
+    version: i64,
+}
+
+impl State {
+    pub(super) fn new(settings: Settings, base: Option<String>, now: DateTime<Utc>) -> Self {
+        let calendars = settings.users.iter().map(|user| {
+            let calendar = Calendar {
+                id: user.email.clone(),
+                owner: user.email.clone(),
+                summary: user.email.clone(),
+                time_zone: user.time_zone.parse().unwrap_or(chrono_tz::UTC),
+                version: now.timestamp_micros(),
+                events: BTreeMap::new(),
+            };
+            (user.email.clone(), calendar)
+        });
+        Self {
+            calendars: calendars.collect(),
+            generator: Generator::new(settings.seed),
+            settings,
+            base,
+            faults: Faults::default(),
+            struck: Vec::new(),
+            ledger: Ledger::default(),
+            outbox: Vec::new(),
+            codes: BTreeMap::new(),
+            access: BTreeMap::new(),
+            refresh: BTreeMap::new(),
+            windows: Windows::default(),
+            meets_pending: BTreeSet::new(),
+            numbers: 0,
+            version: 0,
+        }
+    }
+
+    pub(super) fn client(&self, id: &str) -> Option<&Client> {
+        self.settings.clients.iter().find(|client| client.id == id)
+    }
+
+    pub(super) fn user(&self, email: &str) -> Option<&User> {
+        self.settings.users.iter().find(|user| user.email.eq_ignore_ascii_case(email))
+    }
+
+    /// The next number of a row that grows.
+    pub(super) fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// The version of a change made `now`: later than every one before, also on a clock that
+    /// stands still.
+    pub(super) fn next_version(&mut self, now: DateTime<Utc>) -> i64 {
+        self.version = now.timestamp_micros().max(self.version + 1);
+        self.version
+    }
+
+    /// Lets an armed fault strike the call in hand.
+    pub(super) fn strike(
+        &mut self,
+        stage: Stage,
+        target: &Target<'_>,
+        now: DateTime<Utc>,
+    ) -> Option<Strike> {
+        let strike = self.faults.strike(stage, target, self.settings.seed, now)?;
+        self.struck.push(strike.kind.name());
+        Some(strike)
+    }
+
+    /// Hands out a refresh token; the oldest of too many dies silently.
+    pub(super) fn issue_refresh(
+        &mut self,
+        client: &str,
+        user: &str,
+        scopes: BTreeSet<String>,
+        now: DateTime<Utc>,
+    ) -> String {
+        let token = format!("1//{}", self.generator.token(80));
+        let number = self.number();
+        let fresh = RefreshToken {
+            client: client.to_owned(),
+            user: user.to_owned(),
+            scopes,
+            number,
+            used: now,
+        };
+        let live =
+            self.refresh.iter().filter(|(_, other)| other.client == client && other.user == user);
+        if live.clone().count() >= REFRESH_TOKENS
+            && let Some(oldest) =
+                live.min_by_key(|(_, other)| other.number).map(|(token, _)| token.clone())
+        {
+            self.refresh.remove(&oldest);
+        }
+        self.refresh.insert(token.clone(), fresh);
+        token
+    }
+
+    pub(super) fn issue_access(
+        &mut self,
+        client: &str,
+        user: &str,
+        scopes: BTreeSet<String>,
+        now: DateTime<Utc>,
+    ) -> String {
+        if self.access.len() >= KEPT {
+            self.access.retain(|_, token| token.expires > now);
+        }
+        let token = format!("ya29.{}", self.generator.token(120));
+        let expires = now + TimeDelta::seconds(ACCESS_TOKEN_SECS);
+        let (client, user) = (client.to_owned(), user.to_owned());
+        self.access.insert(token.clone(), AccessToken { client, user, scopes, expires });
+        token
+    }
+
+    /// A refresh token that lives, marked as used now.
+    pub(super) fn live_refresh(&mut self, token: &str, now: DateTime<Utc>) -> Option<RefreshToken> {
+        let found = self.refresh.get_mut(token)?;
+        if found.used + TimeDelta::days(IDLE_DAYS) <= now {
+            self.refresh.remove(token);
+            return None;
+        }
+        found.used = now;
+        Some(found.clone())
+    }
+
+    /// Whether the user's consent to the client stands, with a refresh token handed out.
+    pub(super) fn has_refresh(&self, client: &str, user: &str) -> bool {
+        self.refresh.values().any(|token| token.client == client && token.user == user)
+    }
+
+    /// Ends everything `user` granted to `client`, or to every client. Tells whether there was anything.
+    pub(super) fn revoke(&mut self, user: &str, client: Option<&str>) -> bool {
+        let before = self.access.len() + self.refresh.len() + self.codes.len();
+        let other = |of_client: &str, of_user: &str| {
+            of_user != user || client.is_some_and(|id| id != of_client)
+        };
+        self.access.retain(|_, token| other(&token.client, &token.user));
+        self.refresh.retain(|_, token| other(&token.client, &token.user));
+        self.codes.retain(|_, code| other(&code.client, &code.user));
+        before != self.access.len() + self.refresh.len() + self.codes.len()
+    }
+
+    /// Takes the calendar scopes out of everything `user` granted to `client`.
+    pub(super) fn narrow(&mut self, user: &str, client: &str) {
+        let access =
+            self.access.values_mut().map(|token| (&token.client, &token.user, &mut token.scopes));
+        let refresh =
+            self.refresh.values_mut().map(|token| (&token.client, &token.user, &mut token.scopes));
+        let codes =
+            self.codes.values_mut().map(|code| (&code.client, &code.user, &mut code.scopes));
+        for (of_client, of_user, granted) in access.chain(refresh).chain(codes) {
+            if of_client == client && of_user == user {
+                granted.retain(|scope| !scopes::is_calendar(scope));
+            }
+        }
+    }
+
+    /// Makes the Meet links ready whose time has come.
+    pub(super) fn settle_meets(&mut self, now: DateTime<Utc>) {
+        for place in self.meets_pending.clone() {
+            let event = self
+                .calendars
+                .get_mut(&place.0)
+                .and_then(|calendar| calendar.events.get_mut(&place.1));
+            let ready_at = event.as_ref().and_then(|event| event.conference.as_ref()?.ready_at());
+            match (event, ready_at) {
+                (Some(event), Some(ready_at)) if ready_at <= now => {
+                    self.version = ready_at.timestamp_micros().max(self.version + 1);
+                    event.meet_is_ready(ready_at, self.version);
+                    self.meets_pending.remove(&place);
+                }
+                (Some(_), Some(_)) => {}
+                _ => {
+                    self.meets_pending.remove(&place);
+                }
+            }
+        }
+    }
+
+    pub(super) fn mail(&mut self, mail: Mail) {
+        if self.outbox.len() < KEPT {
+            self.outbox.push(mail);
+        }
+    }
+
+    /// The live events of a calendar as Google shows them, in the order in which they begin.
+    pub(super) fn live_events(&self, calendar: &str, base: &str) -> Vec<Value> {
+        let Some(calendar) = self.calendars.get(calendar) else { return Vec::new() };
+        let mut live: Vec<&Event> =
+            calendar.events.values().filter(|event| !event.cancelled).collect();
+        live.sort_by_key(|event| (event.starts, event.number));
+        let surroundings = Surroundings { base, calendar };
+        live.into_iter().map(|event| event.shown(&surroundings)).collect()
+    }
+}
