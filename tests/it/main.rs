@@ -3,3 +3,4 @@
 mod packaging;
 mod rooms;
 mod simulator;
+mod vault;
