@@ -3,4 +3,5 @@
 mod packaging;
 mod rooms;
 mod simulator;
+mod google;
 mod vault;
