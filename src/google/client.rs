@@ -34,7 +34,7 @@ const AGENT: &str = concat!("calbridge/", env!("CARGO_PKG_VERSION"));
 /// More than any answer to a call of our own.
 const LONGEST_BODY: usize = 1024 * 1024;
 /// Shorter than servers and the gateways before them keep an idle connection.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// An answer, whole.
 pub(super) struct Answer {
@@ -60,16 +60,13 @@ pub(super) fn new() -> Client {
     ))
     .with_safe_default_protocol_versions()
     .expect("the provider knows TLS 1.2 and 1.3");
-    let tls = match tls.clone().with_native_roots() {
-        Ok(tls) => tls,
-        Err(_) => {
-            tracing::error!(
-                "this system has no root certificates, so Google cannot be reached over https; \
-                 install the package ca-certificates"
-            );
-            tls.with_root_certificates(RootCertStore::empty())
-        }
-    };
+    let tls = tls.clone().with_native_roots().unwrap_or_else(|_| {
+        tracing::error!(
+            "this system has no root certificates, so Google cannot be reached over https; \
+             install the package ca-certificates"
+        );
+        tls.with_root_certificates(RootCertStore::empty())
+    });
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);

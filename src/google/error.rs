@@ -144,7 +144,7 @@ impl Failure {
         let word = body.and_then(|body| body["error"].as_str());
         let subtype = body.and_then(|body| body["error_subtype"].as_str());
         let verdict = match (status, word) {
-            (500.., _) | (408, _) => Verdict::Outage,
+            (500.. | 408, _) => Verdict::Outage,
             (429, _) => Verdict::RateProject,
             (_, Some(word)) => by_oauth_word(step, word),
             // A proxy's page, not Google's word: nothing may be concluded from it.

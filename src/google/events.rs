@@ -297,7 +297,7 @@ impl fmt::Debug for Conference {
 fn moment(moment: &Moment) -> Value {
     json!({
         "dateTime": moment.instant().to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
-        "timeZone": moment.zone().map(|zone| zone.name()),
+        "timeZone": moment.zone().map(chrono_tz::Tz::name),
         "date": null,
     })
 }

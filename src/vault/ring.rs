@@ -87,7 +87,7 @@ impl KeyRing {
         let mut text = Zeroizing::new(String::with_capacity(HEADER.len() + 96 * self.keys.len()));
         text.push_str(HEADER);
         for key in &self.keys {
-            let secret = Zeroizing::new(STANDARD.encode(&*key.bytes));
+            let secret = Zeroizing::new(STANDARD.encode(key.bytes.as_slice()));
             for part in ["calbridge-key:v1:", &key.hex(), ":", key.state.as_str(), ":", &secret] {
                 text.push_str(part);
             }

@@ -1,5 +1,7 @@
 //! The vault: envelopes open in their own place under their own key, and nowhere else.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
@@ -40,7 +42,8 @@ fn rotated(old: &KeyRing, state: KeyState) -> KeyRing {
 #[test]
 fn what_is_sealed_opens_in_its_place() {
     let vault = vault_over(ring(1));
-    for text in [&b""[..], SECRET, &[0; 40_000]] {
+    let long = vec![0; 40_000];
+    for text in [&b""[..], SECRET, &long] {
         let sealed = vault.seal(&PLACE, text).unwrap();
         assert_eq!(vault.open(&PLACE, &sealed).unwrap().as_slice(), text);
     }
@@ -212,15 +215,15 @@ fn a_key_file_is_made_once_for_its_owner_alone() {
     let path = directory.path().join("master.key");
     assert!(keyfile::open(&path).unwrap().is_none());
 
-    let made = keyfile::create(&path, &OsRandom).unwrap();
+    let written = keyfile::create(&path, &OsRandom).unwrap();
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let opened = keyfile::open(&path).unwrap().expect("it was made");
-    assert_eq!(*opened.to_text(), *made.to_text());
+    assert_eq!(*opened.to_text(), *written.to_text());
 
     let refused = keyfile::create(&path, &OsRandom);
     assert!(matches!(refused, Err(VaultError::Exists { .. })));
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), *made.to_text(), "it is as it was");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), *written.to_text(), "it is as it was");
 }
 
 #[test]
