@@ -256,10 +256,8 @@ fn refuse(state: &mut State, call: &Call, strike: Strike) -> Option<Outcome> {
             return None;
         }
         FaultKind::ScopesNarrowed => {
-            let clients: Vec<String> =
-                state.settings.clients.iter().map(|client| client.id.clone()).collect();
             if let Some(user) = &call.user {
-                clients.iter().for_each(|client| state.narrow(user, client));
+                state.narrow(user);
             }
             return None;
         }

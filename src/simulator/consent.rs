@@ -64,6 +64,8 @@ struct Request {
     offline: bool,
     consent: bool,
     silent: bool,
+    /// The new grant takes in what was granted before.
+    incremental: bool,
     hint: Option<String>,
 }
 
@@ -209,12 +211,18 @@ impl Request {
             offline: parameters.get("access_type") == Some("offline"),
             consent: prompts.contains(&"consent"),
             silent: prompts.contains(&"none"),
+            incremental: parameters.get("include_granted_scopes") == Some("true"),
             hint: parameters.get("login_hint").map(str::to_owned),
         })
     }
 
-    fn grant(&self, desk: &mut Desk<'_>, user: &str, granted: BTreeSet<String>) -> Answer {
+    fn grant(&self, desk: &mut Desk<'_>, user: &str, mut granted: BTreeSet<String>) -> Answer {
         let now = desk.now;
+        if self.incremental {
+            let before = desk.state.refresh.values();
+            let before = before.filter(|token| token.client == self.client && token.user == user);
+            granted.extend(before.flat_map(|token| token.scopes.iter().cloned()));
+        }
         desk.state.codes.retain(|_, code| code.expires > now);
         let text = format!("4/0A{}", desk.state.generator.token(70));
         let scope = scopes::join(&granted);

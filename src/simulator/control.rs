@@ -42,7 +42,9 @@ async fn add_faults(Shared(simulator): Shared<Simulator>, asked: Asked) -> Respo
     match faults {
         Ok(faults) => {
             let added = faults.len();
-            faults.into_iter().for_each(|fault| simulator.add_fault(fault));
+            for fault in faults {
+                simulator.add_fault(fault);
+            }
             Json(json!({"added": added})).into_response()
         }
         Err(error) => bad(&error.to_string()),

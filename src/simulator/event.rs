@@ -16,7 +16,7 @@ pub(super) struct Event {
     pub(super) number: u64,
     pub(super) created: DateTime<Utc>,
     pub(super) updated: DateTime<Utc>,
-    /// Grows with every change; the ETag is made of it.
+    /// Grows with every change; the `ETag` is made of it.
     pub(super) version: i64,
     pub(super) sequence: i64,
     pub(super) creator: String,

@@ -19,7 +19,7 @@ pub struct Entry {
     pub method: &'static str,
     /// Whose token it came with, if known.
     pub user: Option<String>,
-    /// The calendar's own id, never `primary`.
+    /// The calendar's own id; `primary` only if the token told no user.
     pub calendar: Option<String>,
     /// The event's id, asked for or given.
     pub event: Option<String>,

@@ -23,6 +23,8 @@ use super::{Simulator, calendars, call, consent, control, events, pages, token};
 const LARGEST_BODY: usize = 1024 * 1024;
 /// Connections served at a time; more wait to be accepted.
 const CONNECTIONS: usize = 1024;
+/// How long nobody is accepted after accepting failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long answers in hand may take after the stop.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
@@ -46,7 +48,8 @@ impl Simulator {
                         error = &error as &dyn std::error::Error,
                         "the simulator cannot accept a connection"
                     );
-                    tokio::task::yield_now().await;
+                    // Out of descriptors, most likely: some come back when a connection ends.
+                    let _ = tokio::time::timeout(ACCEPT_PAUSE, stop.cancelled()).await;
                     continue;
                 }
             };

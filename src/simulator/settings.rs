@@ -123,7 +123,7 @@ pub struct SeedFault {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Seed {
+struct SeedFile {
     seed: Option<u64>,
     user: Option<Vec<User>>,
     client: Option<Vec<Client>>,
@@ -149,17 +149,16 @@ impl Settings {
     pub fn from_toml(text: &str) -> Result<Self, SeedFault> {
         let document = toml::Deserializer::parse(text)
             .map_err(|error| SeedFault { key: "(file)".to_owned(), rule: error.to_string() })?;
-        let seed: Seed = serde_path_to_error::deserialize(document).map_err(|error| SeedFault {
-            key: error.path().to_string(),
-            rule: error.inner().message().to_owned(),
+        let file: SeedFile = serde_path_to_error::deserialize(document).map_err(|error| {
+            SeedFault { key: error.path().to_string(), rule: error.inner().message().to_owned() }
         })?;
         let plain = Self::default();
         let settings = Self {
-            users: seed.user.unwrap_or(plain.users),
-            clients: seed.client.unwrap_or(plain.clients),
-            quota: seed.quota,
-            seed: seed.seed.unwrap_or(plain.seed),
-            clock: clock_mode(&seed.clock)?,
+            users: file.user.unwrap_or(plain.users),
+            clients: file.client.unwrap_or(plain.clients),
+            quota: file.quota,
+            seed: file.seed.unwrap_or(plain.seed),
+            clock: clock_mode(&file.clock)?,
         };
         settings.check()?;
         Ok(settings)

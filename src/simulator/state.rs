@@ -225,16 +225,13 @@ impl State {
         before != self.access.len() + self.refresh.len() + self.codes.len()
     }
 
-    /// Takes the calendar scopes out of everything `user` granted to `client`.
-    pub(super) fn narrow(&mut self, user: &str, client: &str) {
-        let access =
-            self.access.values_mut().map(|token| (&token.client, &token.user, &mut token.scopes));
-        let refresh =
-            self.refresh.values_mut().map(|token| (&token.client, &token.user, &mut token.scopes));
-        let codes =
-            self.codes.values_mut().map(|code| (&code.client, &code.user, &mut code.scopes));
-        for (of_client, of_user, granted) in access.chain(refresh).chain(codes) {
-            if of_client == client && of_user == user {
+    /// Takes the calendar scopes out of everything `user` granted.
+    pub(super) fn narrow(&mut self, user: &str) {
+        let access = self.access.values_mut().map(|token| (&token.user, &mut token.scopes));
+        let refresh = self.refresh.values_mut().map(|token| (&token.user, &mut token.scopes));
+        let codes = self.codes.values_mut().map(|code| (&code.user, &mut code.scopes));
+        for (of_user, granted) in access.chain(refresh).chain(codes) {
+            if of_user == user {
                 granted.retain(|scope| !scopes::is_calendar(scope));
             }
         }

@@ -1,4 +1,8 @@
 //! The simulated Google, through real HTTP.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that finds nothing where something must be has failed"
+)]
 
 use std::sync::Arc;
 
@@ -334,6 +338,10 @@ async fn a_refresh_token_comes_with_the_first_consent_or_a_forced_one() {
     assert!(given(&[("access_type", "offline")]).await);
     assert!(!given(&[("access_type", "offline")]).await);
     assert!(given(&[("access_type", "offline"), ("prompt", "consent")]).await);
+    let more = [("scope", LIST_SCOPE), ("include_granted_scopes", "true")];
+    let code = world.code(&more).await;
+    let scope = world.exchange(&code, VERIFIER).await.json()["scope"].as_str().unwrap().to_owned();
+    assert!(scope.contains(LIST_SCOPE) && scope.contains(EVENTS_SCOPE), "{scope}");
     world.simulator.revoke_grants("ana@example.com");
     assert!(given(&[("access_type", "offline")]).await);
     world.end().await;
@@ -770,8 +778,8 @@ async fn the_token_endpoint_can_fail_and_a_grant_can_die() {
     for _ in 0..4 {
         let reply = world.refresh(&refresh).await;
         let told = reply.json();
-        let word = told["error"].as_str().or(told["scope"].as_str()).unwrap().to_owned();
-        answers.push((reply.status, word));
+        let said = told["error"].as_str().or(told["scope"].as_str()).unwrap().to_owned();
+        answers.push((reply.status, said));
     }
     let expected = [
         (500, "internal_failure"),
@@ -779,7 +787,7 @@ async fn the_token_endpoint_can_fail_and_a_grant_can_die() {
         (200, "https://www.googleapis.com/auth/userinfo.email openid"),
         (400, "invalid_grant"),
     ];
-    assert_eq!(answers, expected.map(|(status, word)| (status, word.to_owned())));
+    assert_eq!(answers, expected.map(|(status, said)| (status, said.to_owned())));
     world.end().await;
 }
 
@@ -870,6 +878,32 @@ async fn a_foreign_event_holds_an_id() {
         (&found["summary"], &found["extendedProperties"]),
         (&json!("Dentist"), &Value::Null)
     );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_stale_read_shows_what_was_there_before() {
+    let world = World::new().await;
+    let (access, _) = world.connect().await;
+    assert_eq!(
+        world.api(&access, Method::POST, PRIMARY, tea_with(json!({"id": EVENT_ID}))).await.status,
+        200
+    );
+    let item = format!("{PRIMARY}/{EVENT_ID}");
+    world.simulator.add_fault(Fault::new(FaultKind::StaleRead).secs(10).times(3));
+    let summary = async || {
+        let reply = world.api(&access, Method::GET, &item, Value::Null).await;
+        (reply.status, reply.json()["summary"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(summary().await.0, 404, "as it was before the insert");
+    world.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(
+        world.api(&access, Method::PATCH, &item, json!({"summary": "Coffee"})).await.status,
+        200
+    );
+    assert_eq!(summary().await, (200, "Tea".to_owned()));
+    world.clock.advance(TimeDelta::seconds(11));
+    assert_eq!(summary().await, (200, "Coffee".to_owned()), "the change is old enough");
     world.end().await;
 }
 
