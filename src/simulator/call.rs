@@ -184,21 +184,19 @@ impl Simulator {
         scopes: &'static [&'static str],
         work: fn(&mut Desk<'_>) -> Result<Answer, Refusal>,
     ) -> Response {
-        let token = {
+        {
             let state = self.state();
-            let token = asked.bearer().and_then(|token| state.access.get(token)).cloned();
-            call.user = token.as_ref().map(|token| token.user.clone());
+            let token = asked.bearer().and_then(|token| state.access.get(token));
+            call.user = token.map(|token| token.user.clone());
             if let (Some(user), Some("primary")) = (&call.user, call.calendar.as_deref()) {
                 call.calendar = Some(user.clone());
             }
-            token
-        };
+        }
         self.run(asked, call, |desk| {
             let Some(bearer) = desk.asked.bearer() else { return answer::token_missing() };
-            // Looked up again: a fault may have revoked it since.
-            let live = token
-                .filter(|token| desk.state.access.contains_key(bearer) && token.expires > desk.now);
-            let Some(token) = live else { return answer::token_dead() };
+            // Looked up again: a fault may have revoked or narrowed it since.
+            let token = desk.state.access.get(bearer).filter(|token| token.expires > desk.now);
+            let Some(token) = token.cloned() else { return answer::token_dead() };
             let quota = desk.state.settings.quota;
             let cost = if desk.call.method == "calendar.events.patch" { 3 } else { 1 };
             if let Err(refusal) =

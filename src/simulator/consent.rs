@@ -62,8 +62,8 @@ struct Request {
     state: Option<String>,
     challenge: Option<(String, bool)>,
     offline: bool,
-    consent: bool,
-    silent: bool,
+    /// The words of `prompt`.
+    prompts: Vec<String>,
     /// The new grant takes in what was granted before.
     incremental: bool,
     hint: Option<String>,
@@ -86,7 +86,7 @@ fn call() -> Call {
 
 fn page(desk: &mut Desk<'_>) -> Result<Answer, Answer> {
     let request = Request::read(&desk.asked.parameters, desk.state)?;
-    if request.silent {
+    if request.prompts("none") {
         return Ok(silent(desk, &request));
     }
     let hinted = request
@@ -198,7 +198,7 @@ impl Request {
                 return Err(refused("invalid_request", "Transform algorithm not supported."));
             }
         };
-        let prompts: Vec<&str> = parameters.get("prompt").unwrap_or_default().split(' ').collect();
+        let prompts = parameters.get("prompt").unwrap_or_default().split(' ').map(str::to_owned);
         Ok(Self {
             client: client.to_owned(),
             redirect_uri,
@@ -209,11 +209,14 @@ impl Request {
                 .get("code_challenge")
                 .map(|challenge| (challenge.to_owned(), hashed)),
             offline: parameters.get("access_type") == Some("offline"),
-            consent: prompts.contains(&"consent"),
-            silent: prompts.contains(&"none"),
+            prompts: prompts.collect(),
             incremental: parameters.get("include_granted_scopes") == Some("true"),
             hint: parameters.get("login_hint").map(str::to_owned),
         })
+    }
+
+    fn prompts(&self, word: &str) -> bool {
+        self.prompts.iter().any(|prompt| prompt == word)
     }
 
     fn grant(&self, desk: &mut Desk<'_>, user: &str, mut granted: BTreeSet<String>) -> Answer {
@@ -233,7 +236,7 @@ impl Request {
             scopes: granted,
             challenge: self.challenge.clone(),
             offline: self.offline,
-            consent: self.consent,
+            consent: self.prompts("consent"),
             expires: now + TimeDelta::minutes(CODE_MINUTES),
             used: false,
         };

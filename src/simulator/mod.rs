@@ -170,8 +170,10 @@ impl Simulator {
         let now = self.now();
         let mut state = self.state();
         let version = state.next_version(now);
-        let event = state.calendars.get_mut(user).and_then(|calendar| calendar.events.get_mut(id));
-        let Some(event) = event.filter(|event| !event.cancelled) else { return false };
+        let Some(calendar) = state.calendars.get_mut(user) else { return false };
+        let event = calendar.events.get_mut(id).filter(|event| !event.cancelled);
+        let Some(event) = event else { return false };
+        calendar.version = version;
         event.before = None;
         event.before = Some(Box::new(event.clone()));
         event.cancelled = true;

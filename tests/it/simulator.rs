@@ -264,6 +264,14 @@ async fn a_code_is_exchanged_once_and_with_its_verifier_only() {
     let again = world.exchange(&code, VERIFIER).await;
     assert_eq!((again.status, again.json()["error"].as_str()), (400, Some("invalid_grant")));
 
+    let plain =
+        world.code(&[("code_challenge", VERIFIER), ("code_challenge_method", "plain")]).await;
+    assert_eq!(
+        world.exchange(&plain, "").await.json()["error_description"],
+        "Missing code verifier."
+    );
+    assert_eq!(world.exchange(&plain, VERIFIER).await.status, 200);
+
     let late = world.code(&[]).await;
     world.clock.advance(TimeDelta::minutes(11));
     assert_eq!(world.exchange(&late, VERIFIER).await.json()["error"], "invalid_grant");
@@ -976,4 +984,65 @@ fn a_seed_file_is_read_and_its_faults_named() {
         let told = Settings::from_toml(text).unwrap_err().to_string();
         assert!(told.contains(key), "{key} is not named in: {told}");
     }
+}
+
+#[tokio::test]
+async fn the_generated_rust_client_understands_every_answer() {
+    use google_calendar3::api::{
+        ConferenceData, ConferenceSolutionKey, CreateConferenceRequest, Event, EventDateTime,
+    };
+
+    let world = World::new().await;
+    let wanted = format!("{EVENTS_SCOPE} {LIST_SCOPE}");
+    let code = world.code(&[("scope", &wanted)]).await;
+    let tokens = world.exchange(&code, VERIFIER).await.json();
+    let access = tokens["access_token"].as_str().unwrap().to_owned();
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let mut hub = google_calendar3::CalendarHub::new(client, access);
+    hub.base_url(format!("{}/calendar/v3/", world.base));
+    let point = |hours| EventDateTime {
+        date_time: Some(noon() + TimeDelta::hours(hours)),
+        time_zone: Some("Europe/Lisbon".to_owned()),
+        ..EventDateTime::default()
+    };
+    let request = CreateConferenceRequest {
+        request_id: Some("one".to_owned()),
+        conference_solution_key: Some(ConferenceSolutionKey {
+            type_: Some("hangoutsMeet".to_owned()),
+        }),
+        ..CreateConferenceRequest::default()
+    };
+    let event = Event {
+        id: Some(EVENT_ID.to_owned()),
+        summary: Some("Tea".to_owned()),
+        start: Some(point(1)),
+        end: Some(point(2)),
+        conference_data: Some(ConferenceData {
+            create_request: Some(request),
+            ..ConferenceData::default()
+        }),
+        ..Event::default()
+    };
+    let insert = async || {
+        let call = hub.events().insert(event.clone(), "primary").conference_data_version(1);
+        call.add_scope(EVENTS_SCOPE).doit().await.map(|(_, made)| made)
+    };
+    let made = insert().await.unwrap();
+    assert_eq!(made.start.unwrap().date_time, Some(noon() + TimeDelta::hours(1)));
+    assert!(made.hangout_link.unwrap().starts_with("https://meet.google.com/"));
+    let Err(google_calendar3::Error::BadRequest(told)) = insert().await else {
+        panic!("the id is taken")
+    };
+    assert_eq!(told["error"]["errors"][0]["reason"], "duplicate");
+
+    let (_, page) = hub.events().list("primary").add_scope(EVENTS_SCOPE).doit().await.unwrap();
+    assert_eq!(page.items.unwrap()[0].id.as_deref(), Some(EVENT_ID));
+    let (_, entry) = hub.calendar_list().get("primary").add_scope(LIST_SCOPE).doit().await.unwrap();
+    let properties = entry.conference_properties.unwrap();
+    assert_eq!(properties.allowed_conference_solution_types.unwrap(), ["hangoutsMeet"]);
+    hub.events().delete("primary", EVENT_ID).add_scope(EVENTS_SCOPE).doit().await.unwrap();
+    let (_, tombstone) =
+        hub.events().get("primary", EVENT_ID).add_scope(EVENTS_SCOPE).doit().await.unwrap();
+    assert_eq!(tombstone.status.as_deref(), Some("cancelled"));
+    world.end().await;
 }
