@@ -1,1 +1,5 @@
-//! To be filled.
+//! TEMP
+/// t
+pub fn start(_: &crate::config::LogConfig) -> std::io::Result<()> {
+    Ok(())
+}

@@ -1,1 +1,92 @@
-//! To be filled.
+//! What the bridge does, told without HTTP: taking events in, linking accounts, letting people and
+//! programs through the door.
+
+pub mod access;
+pub mod connections;
+pub mod error;
+pub mod events;
+mod sealing;
+pub mod tokens;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::google::Google;
+use crate::google::credentials::{CredentialsError, OauthClient};
+use crate::model::event::Notify;
+use crate::random::Random;
+use crate::store::Store;
+use crate::vault::Vault;
+
+pub use error::Error;
+pub use sealing::{Links, Profile};
+use tokens::Tokens;
+
+/// The bridge's use cases all take this; it is cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// What is remembered.
+    pub store: Arc<dyn Store>,
+    /// Seals and opens.
+    pub vault: Arc<Vault>,
+    /// Google.
+    pub google: Google,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+    /// What the operator chose.
+    pub settings: Arc<Settings>,
+    /// Access tokens, refreshed once for many.
+    pub tokens: Arc<Tokens>,
+    /// Cancelled when the process is about to end: nobody is kept waiting any more.
+    pub stopping: CancellationToken,
+}
+
+/// What the operator chose, as far as use cases care.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The OAuth client's file, as Google hands it out. Read anew whenever it is needed, so that a
+    /// new client secret needs no restart.
+    pub credentials_file: PathBuf,
+    /// Where Google sends people back to.
+    pub redirect_uri: String,
+    /// The scopes a connection must have.
+    pub scopes: Vec<String>,
+    /// Keeps the events of several bridges apart at Google.
+    pub namespace: String,
+    /// Who issues authorization answers, if they say (RFC 9207).
+    pub issuer: String,
+    /// Who gets mail when the caller does not say.
+    pub notify: Notify,
+    /// How long a request waits for its event when the caller does not say.
+    pub wait: TimeDelta,
+    /// Where a person is sent to connect an account.
+    pub setup_url: String,
+    /// Where the setup code for the first administrator is written.
+    pub setup_code_file: PathBuf,
+}
+
+/// No credentials file is larger.
+const MOST_CREDENTIALS_BYTES: u64 = 64 * 1024;
+
+impl App {
+    /// The OAuth client, as its file says now.
+    pub async fn oauth_client(&self) -> Result<OauthClient, Error> {
+        let file = &self.settings.credentials_file;
+        let refused =
+            |reason: String| Error::NotConfigured { file: file.display().to_string(), reason };
+        let size =
+            tokio::fs::metadata(file).await.map_err(|error| refused(error.to_string()))?.len();
+        if size > MOST_CREDENTIALS_BYTES {
+            return Err(refused("it is far too large for a file of that kind".into()));
+        }
+        let text =
+            tokio::fs::read_to_string(file).await.map_err(|error| refused(error.to_string()))?;
+        OauthClient::read(&text).map_err(|error: CredentialsError| refused(error.to_string()))
+    }
+}

@@ -235,10 +235,14 @@ impl Dispatcher {
 
     /// The first class that has a line and a turn left; when no class has both, all get new turns.
     fn class_in_turn(&mut self) -> Option<Class> {
-        let waits = |ready: &HashMap<Class, VecDeque<Line>>, class| ready.get(&class).is_some_and(|l| !l.is_empty());
+        let waits = |ready: &HashMap<Class, VecDeque<Line>>, class| {
+            ready.get(&class).is_some_and(|l| !l.is_empty())
+        };
         for _ in 0..2 {
             for (class, _) in TURNS {
-                if waits(&self.ready, class) && self.turns_left.get(&class).copied().unwrap_or(0) > 0 {
+                if waits(&self.ready, class)
+                    && self.turns_left.get(&class).copied().unwrap_or(0) > 0
+                {
                     return Some(class);
                 }
             }

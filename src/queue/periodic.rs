@@ -23,7 +23,10 @@ pub async fn prune(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: Cancellat
         match store.prune(clock.now(), RETENTION, MOST).await {
             Ok(MOST) => continue,
             Ok(_) => {}
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "cannot forget what is over"),
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot forget what is over"
+            ),
         }
         let next = clock.now() + EVERY;
         if stop.run_until_cancelled(clock.sleep_until(next)).await.is_none() {

@@ -93,7 +93,8 @@ impl Worker {
         let mut claims: HashMap<Id, Taken> = HashMap::new();
         let mut changes = self.store.changes();
         loop {
-            let next = if in_hand.len() < self.limits.workers { self.next().await } else { Ok(None) };
+            let next =
+                if in_hand.len() < self.limits.workers { self.next().await } else { Ok(None) };
             match next {
                 Ok(Some(taken)) => {
                     let task = in_hand.spawn(self.clone().work(taken.clone()));
@@ -101,7 +102,9 @@ impl Worker {
                     continue;
                 }
                 Ok(None) => {}
-                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "cannot claim a job"),
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "cannot claim a job")
+                }
             }
             let idle = in_hand.is_empty();
             tokio::select! {
@@ -183,11 +186,15 @@ impl Worker {
         match end {
             End::Done => (Fate::Done, None),
             End::GiveUp(cause) => (Fate::Dead(cause), None),
-            End::Block(obstacle, cause) => (Fate::HandedBack { cause: Some(cause) }, Some(obstacle)),
+            End::Block(obstacle, cause) => {
+                (Fate::HandedBack { cause: Some(cause) }, Some(obstacle))
+            }
             End::Snooze(until, cause) => {
                 let due = match until {
                     Until::Moment(moment) => moment,
-                    Until::Backoff => now + backoff::delay(job.tries, backoff::PATIENCE, &*self.random),
+                    Until::Backoff => {
+                        now + backoff::delay(job.tries, backoff::PATIENCE, &*self.random)
+                    }
                 };
                 (Fate::Again { due, spends: false, cause }, None)
             }
@@ -228,7 +235,9 @@ impl Worker {
             let change = self.changes.lock().expect("no one panics while listening").try_recv();
             match change {
                 Ok(Change::Line(line)) => self.dispatcher().look_at(line),
-                Ok(Change::Connection(connection)) => self.dispatcher().connection_changed(connection),
+                Ok(Change::Connection(connection)) => {
+                    self.dispatcher().connection_changed(connection)
+                }
                 Ok(Change::Event(_)) => {}
                 Err(TryRecvError::Lagged(_)) => self.look_at_everything().await?,
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
@@ -245,13 +254,18 @@ impl Worker {
     }
 
     /// Sees to a run that was over, or cut short by a panic.
-    async fn ended(&self, ended: Result<(Id, ()), tokio::task::JoinError>, claims: &mut HashMap<Id, Taken>) {
+    async fn ended(
+        &self,
+        ended: Result<(Id, ()), tokio::task::JoinError>,
+        claims: &mut HashMap<Id, Taken>,
+    ) {
         match ended {
             Ok((id, ())) => drop(claims.remove(&id)),
             Err(error) => {
                 if let Some(taken) = claims.remove(&error.id()) {
                     tracing::error!(job.id = %taken.claim.job.id, "a job panicked");
-                    let cause = Cause::new("internal", "calbridge failed here; the log has the details");
+                    let cause =
+                        Cause::new("internal", "calbridge failed here; the log has the details");
                     self.settle(&taken, End::Retry(cause), None).await;
                 }
             }

@@ -1,7 +1,9 @@
 //! Every test of calbridge, in one binary.
 
+mod bridge;
+mod delivery;
+mod google;
 mod packaging;
 mod rooms;
 mod simulator;
-mod google;
 mod vault;

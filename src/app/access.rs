@@ -1,0 +1,234 @@
+//! Who may come in: the first administrator by a setup code, people by a session, programs by an API
+//! key. Only keyed hashes of what they show are kept.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+use chrono::TimeDelta;
+use secrecy::SecretString;
+use subtle::ConstantTimeEq;
+
+use super::{App, Error};
+use crate::model::id::{KeyId, base32hex};
+use crate::model::invalid::Invalid;
+use crate::model::key::{ApiKey, Digest, Scope, Ticket, TicketKind};
+use crate::model::owner::Owner;
+
+const SETUP_CODE_LIFE: TimeDelta = TimeDelta::hours(24);
+const SESSION_IDLE: TimeDelta = TimeDelta::minutes(30);
+const SESSION_WHOLE: TimeDelta = TimeDelta::hours(12);
+/// A session's expiry is written anew at most this often.
+const SESSION_TOUCH: TimeDelta = TimeDelta::minutes(5);
+/// API keys begin with this, so that secret scanners know them.
+const KEY_PREFIX: &str = "cb_";
+
+/// Whoever calls, once known.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Whose things it acts upon.
+    pub owner: Owner,
+    /// The key it came with.
+    pub key: KeyId,
+    /// Keeps the events of several backends apart.
+    pub source: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+}
+
+impl Caller {
+    /// Lets only those pass who may do this.
+    pub fn must(&self, scope: Scope) -> Result<(), Error> {
+        if self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin) {
+            return Ok(());
+        }
+        Err(Error::Denied(
+            "this API key may not do that; make one with the scope it needs: calbridge api-keys create --scope",
+        ))
+    }
+}
+
+/// An open session of an administrator.
+#[derive(Clone, Copy, Debug)]
+pub struct Session {
+    digest: Digest,
+}
+
+/// A key just made. Its secret half is shown this once.
+#[derive(Debug)]
+pub struct NewKey {
+    /// What is stored of it.
+    pub key: ApiKey,
+    /// What its holder shows.
+    pub secret: SecretString,
+}
+
+/// Makes the one setup code that works: written to its file, and returned. Earlier ones are void.
+pub async fn new_setup_code(app: &App) -> Result<String, Error> {
+    let code = base32hex(&app.random.bytes::<16>());
+    let now = app.clock.now();
+    app.store.drop_tickets(TicketKind::SetupCode).await?;
+    let ticket = Ticket {
+        kind: TicketKind::SetupCode,
+        digest: setup_digest(app, &code),
+        created: now,
+        expires: now + SETUP_CODE_LIFE,
+        payload: None,
+    };
+    app.store.put_ticket(ticket).await?;
+    let file = &app.settings.setup_code_file;
+    let mut options = std::fs::OpenOptions::new();
+    let written = std::fs::remove_file(file)
+        .or_else(
+            |error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) },
+        )
+        .and_then(|()| options.write(true).create_new(true).mode(0o600).open(file))
+        .and_then(|mut file| writeln!(file, "{code}"));
+    if let Err(error) = written {
+        tracing::warn!(%error, file = %file.display(), "the setup code could not be written to its file");
+    }
+    Ok(code)
+}
+
+/// Makes a setup code at a start, as long as nobody has connected an account or made a key.
+pub async fn first_setup_code(app: &App) -> Result<Option<String>, Error> {
+    let used = !app.store.connections(&Owner::Application).await?.is_empty()
+        || !app.store.keys().await?.is_empty();
+    if used { Ok(None) } else { new_setup_code(app).await.map(Some) }
+}
+
+/// Opens a session for the setup code, which is void afterwards. Returns what the browser shows from
+/// now on.
+pub async fn open_session(app: &App, code: &str) -> Result<SecretString, Error> {
+    let digest = setup_digest(app, code.trim());
+    let ticket = app.store.take_ticket(TicketKind::SetupCode, &digest).await?;
+    if ticket.is_none_or(|ticket| ticket.expires <= app.clock.now()) {
+        return Err(Error::Denied(
+            "This setup code does not work: it was used before, or replaced, or is older than a day. \
+             `calbridge setup-code` on the server prints a fresh one.",
+        ));
+    }
+    // Best effort: the code in it is void.
+    let _ = std::fs::remove_file(&app.settings.setup_code_file);
+    let shown = base32hex(&app.random.bytes::<32>());
+    let now = app.clock.now();
+    let ticket = Ticket {
+        kind: TicketKind::Session,
+        digest: session_digest(app, &shown),
+        created: now,
+        expires: now + SESSION_IDLE,
+        payload: None,
+    };
+    app.store.put_ticket(ticket).await?;
+    tracing::info!("an administrator's session was opened");
+    Ok(SecretString::from(shown))
+}
+
+/// The session that a browser shows, if it is open still: 30 minutes after its last use, 12 hours
+/// after its beginning at most.
+pub async fn session(app: &App, shown: &str) -> Result<Option<Session>, Error> {
+    let digest = session_digest(app, shown);
+    let Some(mut ticket) = app.store.ticket(TicketKind::Session, &digest).await? else {
+        return Ok(None);
+    };
+    let now = app.clock.now();
+    if ticket.expires <= now {
+        return Ok(None);
+    }
+    let expires = (now + SESSION_IDLE).min(ticket.created + SESSION_WHOLE);
+    if expires - ticket.expires >= SESSION_TOUCH {
+        ticket.expires = expires;
+        app.store.put_ticket(ticket).await?;
+    }
+    Ok(Some(Session { digest }))
+}
+
+/// Ends a session.
+pub async fn close_session(app: &App, session: &Session) -> Result<(), Error> {
+    app.store.take_ticket(TicketKind::Session, &session.digest).await?;
+    Ok(())
+}
+
+impl Session {
+    /// What a form of this session must carry, so that no other site's form works.
+    pub fn csrf(&self, app: &App) -> String {
+        base32hex(&app.vault.tag("csrf", &[&self.digest]))
+    }
+
+    /// Whether a form carries it.
+    pub fn allows(&self, app: &App, csrf: &str) -> bool {
+        self.csrf(app).as_bytes().ct_eq(csrf.as_bytes()).into()
+    }
+}
+
+/// Makes an API key.
+pub async fn create_key(
+    app: &App,
+    name: &str,
+    scopes: Vec<Scope>,
+    source: &str,
+) -> Result<NewKey, Error> {
+    let plain = |text: &str, least: usize| {
+        (least..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+    };
+    if !plain(name, 1) {
+        return Err(Invalid::new("name", "1 to 64 printable ASCII characters").into());
+    }
+    if !plain(source, 0) {
+        return Err(Invalid::new("source", "at most 64 printable ASCII characters").into());
+    }
+    if scopes.is_empty() {
+        return Err(Invalid::new("scopes", "at least one").into());
+    }
+    let id = KeyId::random(&*app.random);
+    let half = base32hex(&app.random.bytes::<32>());
+    let key = ApiKey {
+        id,
+        name: name.to_owned(),
+        scopes,
+        source: source.to_owned(),
+        secret: key_digest(app, id, &half),
+        created: app.clock.now(),
+        revoked: None,
+    };
+    app.store.put_key(key.clone()).await?;
+    tracing::info!(key.id = %id, "an API key was made");
+    Ok(NewKey { key, secret: SecretString::from(format!("{KEY_PREFIX}{id}_{half}")) })
+}
+
+/// Takes an API key back: from now on it opens nothing.
+pub async fn revoke_key(app: &App, id: KeyId) -> Result<ApiKey, Error> {
+    let mut key = app.store.key(id).await?.ok_or(Error::NotFound("API key"))?;
+    if key.revoked.is_none() {
+        key.revoked = Some(app.clock.now());
+        app.store.put_key(key.clone()).await?;
+        tracing::info!(key.id = %id, "an API key was revoked");
+    }
+    Ok(key)
+}
+
+/// Whoever shows this API key.
+pub async fn caller(app: &App, shown: &str) -> Result<Caller, Error> {
+    let unknown = || Error::Denied("this API key is not known here, or was revoked");
+    let (id, half) =
+        shown.strip_prefix(KEY_PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(unknown)?;
+    let id: KeyId = id.parse().map_err(|_| unknown())?;
+    let key = app.store.key(id).await?.ok_or_else(unknown)?;
+    let right: bool = key_digest(app, id, half).ct_eq(&key.secret).into();
+    if !right || key.revoked.is_some() {
+        return Err(unknown());
+    }
+    Ok(Caller { owner: Owner::Application, key: id, source: key.source, scopes: key.scopes })
+}
+
+fn setup_digest(app: &App, code: &str) -> Digest {
+    app.vault.tag("setup-code", &[code.as_bytes()])
+}
+
+fn session_digest(app: &App, shown: &str) -> Digest {
+    app.vault.tag("session", &[shown.as_bytes()])
+}
+
+fn key_digest(app: &App, id: KeyId, half: &str) -> Digest {
+    app.vault.tag("api-key", &[&id.as_u128().to_be_bytes(), half.as_bytes()])
+}

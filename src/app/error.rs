@@ -1,0 +1,64 @@
+//! Every way a use case can say no.
+
+use crate::google::error::Failure;
+use crate::model::invalid::Invalid;
+pub use crate::store::StoreError;
+pub use crate::vault::VaultError;
+
+/// Every way a use case can say no.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A value breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// There is none, or it is someone else's: the caller cannot tell which.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// Nobody has connected a Google account yet, or somebody took it away.
+    #[error(
+        "Calendar integration not configured: no Google account is connected. Open {setup_url} and connect one"
+    )]
+    NotConnected {
+        /// Where to connect one.
+        setup_url: String,
+    },
+    /// There is no OAuth client to connect with.
+    #[error("OAuth client not initialized: {file} cannot be used: {reason}")]
+    NotConfigured {
+        /// The credentials file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The redirect URI is not one of those the OAuth client may use.
+    #[error("Invalid redirect URI: {0}")]
+    RedirectUri(String),
+    /// The same `Idempotency-Key` came with another body before.
+    #[error(
+        "this Idempotency-Key was used before for another body; use a new key for a new request"
+    )]
+    KeyReused,
+    /// The event was changed by somebody else meanwhile.
+    #[error("the event was changed by somebody else meanwhile; read it again")]
+    Overtaken,
+    /// What was shown does not open this door.
+    #[error("{0}")]
+    Denied(&'static str),
+    /// The consent did not come to a good end.
+    #[error("{text}")]
+    Consent {
+        /// Stable, `snake_case`.
+        code: &'static str,
+        /// What happened and what to do.
+        text: String,
+    },
+    /// Google said no, or nothing.
+    #[error("{0}")]
+    Google(#[from] Failure),
+    /// The store could not do it.
+    #[error("the bridge cannot do this right now; try again in a moment")]
+    Store(#[from] StoreError),
+    /// A sealed record did not open.
+    #[error("a sealed record cannot be used; the log has the details")]
+    Vault(#[from] VaultError),
+}

@@ -1,0 +1,278 @@
+//! What goes into the vault's envelopes, and how it is written there. The first byte is the form's
+//! version, so that old envelopes stay readable.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::App;
+use super::error::Error;
+use crate::model::connection::Connection;
+use crate::model::event::{Content, Event, Fingerprint, Notify};
+use crate::model::id::{ConnectionId, EventId, digest_of};
+use crate::model::owner::Owner;
+use crate::model::sealed::Sealed;
+use crate::model::when::{Moment, Span};
+use crate::store::StoreError;
+use crate::vault::Place;
+
+/// The only form there is so far.
+const FORM: u8 = 1;
+
+/// Who a connection is at Google.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Google's unchanging name of the account.
+    pub sub: String,
+    /// The account's address, which may change.
+    pub email: String,
+    /// Google's id of the calendar that events go to.
+    pub calendar: String,
+    /// What the account's holder agreed to.
+    pub scopes: Vec<String>,
+}
+
+/// Google's addresses of an event and its meeting.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Links {
+    /// The event's page.
+    pub event: Option<String>,
+    /// The meeting.
+    pub meet: Option<String>,
+}
+
+/// A content as it is written.
+#[derive(Serialize, Deserialize)]
+struct ContentForm {
+    calendar: String,
+    summary: String,
+    description: String,
+    start: MomentForm,
+    end: MomentForm,
+    guests: Vec<String>,
+    meet: bool,
+    notify: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct MomentForm {
+    instant: chrono::DateTime<chrono::Utc>,
+    wall: chrono::NaiveDateTime,
+    zone: Option<String>,
+}
+
+impl App {
+    /// Seals an event's content at a revision.
+    pub(super) fn seal_content(
+        &self,
+        owner: &Owner,
+        event: EventId,
+        revision: u32,
+        content: &Content,
+    ) -> Result<Sealed, Error> {
+        self.seal(
+            "event",
+            owner,
+            event.as_u128(),
+            "content",
+            revision,
+            &write(&ContentForm::from(content)),
+        )
+    }
+
+    /// What the event's owner wants it to say.
+    pub fn content(&self, event: &Event) -> Result<Content, Error> {
+        let place = (event.id.as_u128(), "content", event.wanted.revision);
+        let form: ContentForm = self.open("event", &event.owner, place, &event.wanted.content)?;
+        Content::try_from(form)
+    }
+
+    /// Seals what Google said of where an event is, as the `version`th thing learned of it.
+    pub fn seal_links(&self, event: &Event, version: u32, links: &Links) -> Result<Sealed, Error> {
+        self.seal("event", &event.owner, event.id.as_u128(), "links", version, &write(links))
+    }
+
+    /// Where an event is.
+    pub fn links(&self, event: &Event) -> Result<Links, Error> {
+        let Some(sealed) = &event.known.links else { return Ok(Links::default()) };
+        self.open("event", &event.owner, (event.id.as_u128(), "links", event.known.version), sealed)
+    }
+
+    /// Seals who a connection is.
+    pub(super) fn seal_profile(
+        &self,
+        owner: &Owner,
+        id: ConnectionId,
+        version: u32,
+        profile: &Profile,
+    ) -> Result<Sealed, Error> {
+        self.seal("connection", owner, id.as_u128(), "profile", version, &write(profile))
+    }
+
+    /// Who a connection is.
+    pub fn profile(&self, connection: &Connection) -> Result<Profile, Error> {
+        let place = (connection.id.as_u128(), "profile", connection.version);
+        self.open("connection", &connection.owner, place, &connection.profile)
+    }
+
+    /// Seals a refresh token.
+    pub(super) fn seal_token(
+        &self,
+        owner: &Owner,
+        id: ConnectionId,
+        version: u32,
+        token: &SecretString,
+    ) -> Result<Sealed, Error> {
+        let place = Place {
+            kind: "connection",
+            owner: &owner.to_bytes(),
+            record: &id.as_u128().to_be_bytes(),
+            field: "token",
+            version,
+        };
+        Ok(self.vault.seal(&place, token.expose_secret().as_bytes())?)
+    }
+
+    /// A refresh token, sealed when its connection had this version.
+    pub fn open_token(
+        &self,
+        owner: &Owner,
+        id: ConnectionId,
+        version: u32,
+        sealed: &Sealed,
+    ) -> Result<SecretString, Error> {
+        let place = Place {
+            kind: "connection",
+            owner: &owner.to_bytes(),
+            record: &id.as_u128().to_be_bytes(),
+            field: "token",
+            version,
+        };
+        let bytes = self.vault.open(&place, sealed)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| damaged("a token is not text"))?;
+        Ok(SecretString::from(text))
+    }
+
+    /// Seals what a ticket's maker needs to know again.
+    pub(super) fn seal_ticket<T: Serialize>(
+        &self,
+        digest: &[u8; 32],
+        payload: &T,
+    ) -> Result<Sealed, Error> {
+        let place =
+            Place { kind: "ticket", owner: &[], record: digest, field: "payload", version: 1 };
+        Ok(self.vault.seal(&place, &write(payload))?)
+    }
+
+    /// What a ticket's maker wanted to know again.
+    pub(super) fn open_ticket<T: for<'de> Deserialize<'de>>(
+        &self,
+        digest: &[u8; 32],
+        sealed: &Sealed,
+    ) -> Result<T, Error> {
+        let place =
+            Place { kind: "ticket", owner: &[], record: digest, field: "payload", version: 1 };
+        read(&self.vault.open(&place, sealed)?)
+    }
+
+    fn seal(
+        &self,
+        kind: &'static str,
+        owner: &Owner,
+        record: u128,
+        field: &'static str,
+        version: u32,
+        plain: &[u8],
+    ) -> Result<Sealed, Error> {
+        let place =
+            Place { kind, owner: &owner.to_bytes(), record: &record.to_be_bytes(), field, version };
+        Ok(self.vault.seal(&place, plain)?)
+    }
+
+    fn open<T: for<'de> Deserialize<'de>>(
+        &self,
+        kind: &'static str,
+        owner: &Owner,
+        (record, field, version): (u128, &'static str, u32),
+        sealed: &Sealed,
+    ) -> Result<T, Error> {
+        let place =
+            Place { kind, owner: &owner.to_bytes(), record: &record.to_be_bytes(), field, version };
+        read(&self.vault.open(&place, sealed)?)
+    }
+}
+
+/// Short proof of what a content says. Who gets mail and whether a meeting is wanted are no part of
+/// it: neither can be seen in Google's copy.
+pub(super) fn fingerprint(content: &Content) -> Fingerprint {
+    let moment = |moment: &Moment| {
+        let zone = moment.zone().map_or("", |zone| zone.name());
+        format!("{} {zone}", moment.instant().timestamp())
+    };
+    let start = moment(content.span.start());
+    let end = moment(content.span.end());
+    let mut parts: Vec<&[u8]> = vec![
+        content.summary.as_bytes(),
+        content.description.as_bytes(),
+        start.as_bytes(),
+        end.as_bytes(),
+    ];
+    parts.extend(content.guests.iter().map(String::as_bytes));
+    let digest = digest_of(&parts);
+    *digest.first_chunk().expect("a digest has 32 bytes")
+}
+
+fn write<T: Serialize>(form: &T) -> Zeroizing<Vec<u8>> {
+    let bytes = postcard::to_extend(form, vec![FORM]).expect("plain structs can always be written");
+    Zeroizing::new(bytes)
+}
+
+fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, Error> {
+    match bytes.split_first() {
+        Some((&FORM, form)) => postcard::from_bytes(form)
+            .map_err(|_| damaged("an envelope holds something else than it should")),
+        _ => Err(damaged("an envelope was written by a newer calbridge")),
+    }
+}
+
+fn damaged(what: &str) -> Error {
+    Error::Store(StoreError::Damaged(what.into()))
+}
+
+impl From<&Content> for ContentForm {
+    fn from(content: &Content) -> Self {
+        let moment = |moment: &Moment| MomentForm {
+            instant: moment.instant(),
+            wall: moment.wall(),
+            zone: moment.zone().map(|zone| zone.name().to_owned()),
+        };
+        Self {
+            calendar: content.calendar.clone(),
+            summary: content.summary.clone(),
+            description: content.description.clone(),
+            start: moment(content.span.start()),
+            end: moment(content.span.end()),
+            guests: content.guests.clone(),
+            meet: content.meet,
+            notify: content.notify.as_str().to_owned(),
+        }
+    }
+}
+
+impl TryFrom<ContentForm> for Content {
+    type Error = Error;
+
+    fn try_from(form: ContentForm) -> Result<Self, Error> {
+        let moment =
+            |form: MomentForm| Moment::from_parts(form.instant, form.wall, form.zone.as_deref());
+        Ok(Self {
+            calendar: form.calendar,
+            summary: form.summary,
+            description: form.description,
+            span: Span::new(moment(form.start)?, moment(form.end)?)?,
+            guests: form.guests,
+            meet: form.meet,
+            notify: form.notify.parse::<Notify>()?,
+        })
+    }
+}

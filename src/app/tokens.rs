@@ -1,0 +1,127 @@
+//! Access tokens: one refresh at a time per connection, however many ask.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::ExposeSecret;
+
+use super::connections;
+use super::{App, Error};
+use crate::google::error::{Failure, Verdict};
+use crate::google::oauth::AccessToken;
+use crate::model::connection::{Connection, Health};
+use crate::model::id::ConnectionId;
+use crate::model::job::Cause;
+
+/// A token is replaced this long before it runs out.
+const EARLY: TimeDelta = TimeDelta::minutes(5);
+
+/// The access tokens of all connections, in memory alone.
+#[derive(Default)]
+pub struct Tokens {
+    seats: Mutex<HashMap<ConnectionId, Arc<Seat>>>,
+}
+
+/// Where the callers of one connection wait for its one refresh.
+#[derive(Default)]
+struct Seat {
+    held: tokio::sync::Mutex<Held>,
+    /// Counts the refreshes that ended, also outside the lock.
+    refreshes: AtomicU64,
+}
+
+#[derive(Default)]
+struct Held {
+    token: Option<Fresh>,
+    /// How the last refresh ended, for those who waited for it.
+    failed: Option<Failure>,
+}
+
+struct Fresh {
+    token: AccessToken,
+    until: DateTime<Utc>,
+    /// The connection's version it was made for: after a reconnect it is not used any more.
+    version: u32,
+}
+
+impl Tokens {
+    fn seat(&self, connection: ConnectionId) -> Arc<Seat> {
+        let mut seats = self.seats.lock().expect("no one panics while taking a seat");
+        Arc::clone(seats.entry(connection).or_default())
+    }
+
+    /// Forgets what is held for a connection.
+    pub(super) fn forget(&self, connection: ConnectionId) {
+        self.seats.lock().expect("no one panics while taking a seat").remove(&connection);
+    }
+}
+
+/// A token that Google takes for `connection`, refreshed if the one at hand is about to run out. Of
+/// many who ask at once, one asks Google, and all get its answer. A grant that Google declares dead
+/// is written down as such before this returns; a fault of the operator costs no grant (promise 4).
+pub async fn access(app: &App, connection: &Connection) -> Result<AccessToken, Error> {
+    let seat = app.tokens.seat(connection.id);
+    let seen = seat.refreshes.load(Ordering::Acquire);
+    let mut held = seat.held.lock().await;
+    if let Some(fresh) = &held.token
+        && fresh.version == connection.version
+        && fresh.until - EARLY > app.clock.now()
+    {
+        return Ok(fresh.token.clone());
+    }
+    if seat.refreshes.load(Ordering::Acquire) > seen
+        && let Some(failure) = &held.failed
+    {
+        // Somebody asked Google while this caller waited; asking again would not be wiser.
+        return Err(failure.clone().into());
+    }
+    let refreshed = refresh(app, connection).await;
+    seat.refreshes.fetch_add(1, Ordering::AcqRel);
+    match refreshed {
+        Ok(token) => {
+            let life = TimeDelta::from_std(token.expires_in).unwrap_or(TimeDelta::zero());
+            let until = app.clock.now() + life;
+            held.token = Some(Fresh { token: token.clone(), until, version: connection.version });
+            held.failed = None;
+            Ok(token)
+        }
+        Err(Error::Google(failure)) => {
+            held.token = None;
+            held.failed = Some(failure.clone());
+            Err(failure.into())
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// Throws away a token that Google refused with 401, so that the next call refreshes.
+pub async fn reject(app: &App, connection: &Connection, refused: &AccessToken) {
+    let seat = app.tokens.seat(connection.id);
+    let mut held = seat.held.lock().await;
+    let same = |fresh: &Fresh| fresh.token.token.expose_secret() == refused.token.expose_secret();
+    if held.token.as_ref().is_some_and(same) {
+        held.token = None;
+    }
+}
+
+async fn refresh(app: &App, connection: &Connection) -> Result<AccessToken, Error> {
+    let sealed = connection.token.as_ref().ok_or(Error::NotFound("connection"))?;
+    let token = app.open_token(&connection.owner, connection.id, connection.version, sealed)?;
+    let client = app.oauth_client().await?;
+    match app.google.refresh(&client, &token).await {
+        Ok((access, _)) => {
+            tracing::debug!(connection.id = %connection.id, "access token refreshed");
+            Ok(access)
+        }
+        Err(failure) => {
+            tracing::warn!(connection.id = %connection.id, reason = failure.reason.as_deref(), "refresh failed: {}", failure.text);
+            if failure.verdict == Verdict::GrantDead {
+                let cause = Cause::new("grant_dead", failure.text.clone());
+                connections::mark(app, connection, Health::ReconnectNeeded(cause)).await?;
+            }
+            Err(failure.into())
+        }
+    }
+}

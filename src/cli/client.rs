@@ -1,0 +1,106 @@
+//! Asks the running daemon through its socket or, where none runs, opens the data and answers
+//! itself: the same routes either way.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use axum::Router;
+use axum::body::Body;
+use http_body_util::BodyExt;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tower::ServiceExt;
+
+use super::Failed;
+use crate::config::Loaded;
+use crate::daemon::{self, ADMIN_SOCKET};
+
+/// No answer is longer.
+const MOST_BYTES: usize = 16 << 20;
+
+/// Sends one request to the administrator's routes and reads the answer.
+pub async fn ask<T: DeserializeOwned>(
+    loaded: Loaded,
+    method: Method,
+    path: &str,
+    body: Option<&impl Serialize>,
+) -> Result<T, Failed> {
+    let bytes = body
+        .map(|body| serde_json::to_vec(body).expect("plain structs can be written"))
+        .unwrap_or_default();
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(hyper::header::HOST, "calbridge")
+        .header(hyper::header::CONTENT_TYPE, "application/json")
+        .body(Body::from(bytes))
+        .map_err(|error| Failed::new(2, format!("cannot ask for {path}: {error}")))?;
+    let socket = loaded.config.data_dir.join(ADMIN_SOCKET);
+    match connect(&socket).await? {
+        Some(stream) => read(over(stream, request).await?).await,
+        None => {
+            let here = daemon::open(&loaded.config)
+                .await
+                .map_err(|error| Failed::new(error.exit_code(), error.to_string()))?;
+            let router: Router = here.bridge.admin_router();
+            let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+            let answer = read(response).await;
+            here.close().await;
+            answer
+        }
+    }
+}
+
+/// The daemon's socket, if a daemon listens on it.
+async fn connect(socket: &Path) -> Result<Option<UnixStream>, Failed> {
+    match UnixStream::connect(socket).await {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(Failed::new(
+            69,
+            format!("cannot speak to the daemon at {}: {error}", socket.display()),
+        )),
+    }
+}
+
+async fn over(stream: UnixStream, request: Request<Body>) -> Result<Response<Body>, Failed> {
+    let failed =
+        |error: hyper::Error| Failed::new(69, format!("the daemon did not answer: {error}"));
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    let mut connection = std::pin::pin!(connection);
+    let response = tokio::select! {
+        response = sender.send_request(request) => response.map_err(failed)?,
+        ended = &mut connection => return Err(ended.map_or_else(failed, |()| Failed::new(69, "the daemon hung up"))),
+    };
+    let (parts, body) = response.into_parts();
+    let collected = async { body.collect().await.map_err(failed) };
+    let bytes = tokio::select! {
+        bytes = collected => bytes?.to_bytes(),
+        ended = &mut connection => return Err(ended.map_or_else(failed, |()| Failed::new(69, "the daemon hung up"))),
+    };
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+async fn read<T: DeserializeOwned>(response: Response<Body>) -> Result<T, Failed> {
+    let status = response.status();
+    let bytes = axum::body::to_bytes(response.into_body(), MOST_BYTES)
+        .await
+        .map_err(|error| Failed::new(69, format!("the daemon's answer broke off: {error}")))?;
+    if !status.is_success() {
+        let told = serde_json::from_slice::<serde_json::Value>(&bytes).unwrap_or_default();
+        return Err(Failed::new(
+            1,
+            told["detail"].as_str().unwrap_or("the daemon refused").to_owned(),
+        ));
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Failed::new(69, format!("the daemon's answer cannot be read: {error}")))
+}

@@ -1,0 +1,53 @@
+//! From the key file to the vault.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::DaemonError;
+use crate::random::Random;
+use crate::store::{Keystone, Store};
+use crate::vault::{self, Foundation, KeyRing, Vault, keyfile};
+
+/// The master key is not where it was.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the store was made with a master key, and there is none at {path}; restore that file (nothing was changed). If \
+     it is lost, what was sealed with it is lost too: move the data directory aside and connect the Google account again"
+)]
+pub struct KeyMissing {
+    path: PathBuf,
+}
+
+/// The vault of `store`, under the key ring in `file`. A store that was never used gets a ring of its
+/// own, in that file, if there is none; one that was used is never given a new key.
+pub async fn unlock(
+    store: &dyn Store,
+    file: &Path,
+    random: Arc<dyn Random>,
+) -> Result<Vault, DaemonError> {
+    let ring = keyfile::open(file)?;
+    let stone = store.keystone().await?;
+    let ring = match (ring, &stone) {
+        (Some(ring), _) => ring,
+        (None, None) => {
+            tracing::info!(file = %file.display(), "making a master key; keep a copy of it apart from the data");
+            keyfile::create(file, &*random)?
+        }
+        (None, Some(_)) => return Err(KeyMissing { path: file.to_owned() }.into()),
+    };
+    let stone = match stone {
+        Some(stone) => stone,
+        None => lay(store, &ring, &*random).await?,
+    };
+    let foundation = Foundation { canary: stone.canary, index_key: stone.index_key };
+    Ok(vault::unlock(ring, &foundation, random)?)
+}
+
+async fn lay(
+    store: &dyn Store,
+    ring: &KeyRing,
+    random: &dyn Random,
+) -> Result<Keystone, DaemonError> {
+    let Foundation { canary, index_key } = vault::found(ring, random)?;
+    Ok(store.lay_keystone(Keystone { canary, index_key }).await?)
+}

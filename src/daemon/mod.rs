@@ -1,0 +1,319 @@
+//! Opens everything, ties it together, runs it and stops it: the one room that knows all the others.
+
+mod keys;
+mod listen;
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use chrono::TimeDelta;
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::tokens::Tokens;
+use crate::app::{self, App, Error, access};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config, StoreKind};
+use crate::google::{Endpoints, Google, OauthClient};
+use crate::http;
+use crate::jobs;
+use crate::model::event::Notify;
+use crate::model::id::InstanceId;
+use crate::queue::{Limits, Worker, periodic};
+use crate::random::{OsRandom, Random};
+use crate::store::memory::MemoryStore;
+use crate::store::sled::{OpenError, Options, SledStore};
+use crate::store::{Store, StoreError};
+use crate::vault::VaultError;
+use keys::KeyMissing;
+
+/// The administrator's socket, in the data directory.
+pub const ADMIN_SOCKET: &str = "admin.sock";
+/// Where the first administrator finds the setup code, in the data directory.
+const SETUP_CODE_FILE: &str = "setup-code";
+
+/// Why the bridge did not start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The data directory cannot be used.
+    #[error("the data directory {path} cannot be used: {error}")]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store failed while running.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The master key is not the store's, or cannot be read.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The master key is missing.
+    #[error(transparent)]
+    Key(#[from] KeyMissing),
+    /// A use case that the start needs failed.
+    #[error(transparent)]
+    App(#[from] Error),
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen on {address}: {error}; is another calbridge running? Set `listen` to a free address"
+    )]
+    Listen {
+        /// Which.
+        address: String,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+impl DaemonError {
+    /// What the process ends with (after sysexits.h).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Open(OpenError::Held { .. }) => 75,
+            Self::Store(_) => 74,
+            Self::Open(_) | Self::DataDir { .. } | Self::Vault(_) | Self::Key(_) => 73,
+            Self::Listen { .. } => 69,
+            Self::App(_) => 1,
+        }
+    }
+}
+
+/// What a bridge is made of: a test brings its own.
+pub struct Parts {
+    /// What is remembered.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub random: Arc<dyn Random>,
+}
+
+/// Everything tied together, not running yet.
+pub struct Bridge {
+    /// What it does.
+    pub app: App,
+    /// What works off its jobs.
+    pub worker: Worker,
+    door: http::Settings,
+}
+
+impl Bridge {
+    /// Ties `parts` together as `config` says.
+    pub async fn tie(config: &Config, parts: Parts) -> Result<Self, DaemonError> {
+        let Parts { store, clock, random } = parts;
+        let vault = keys::unlock(&*store, &config.vault.key_file, Arc::clone(&random)).await?;
+        let redirects = listed_redirects(&config.google.credentials_file);
+        let public_url = config.public_url(&redirects);
+        let endpoints = Endpoints {
+            consent: config.google.consent_url.clone(),
+            token: config.google.token_url.clone(),
+            revoke: config.google.revoke_url.clone(),
+            userinfo: config.google.userinfo_url.clone(),
+            api: config.google.api_url.clone(),
+        };
+        let settings = app::Settings {
+            credentials_file: config.google.credentials_file.clone(),
+            redirect_uri: config.redirect_uri(&redirects),
+            scopes: config.google.scopes.clone(),
+            namespace: config.namespace(&redirects),
+            issuer: endpoints.consent.origin().ascii_serialization(),
+            notify: notify(config.classic.notify),
+            wait: delta(config.classic.wait),
+            setup_url: format!("{}google-calendar-setup", public_url),
+            setup_code_file: config.data_dir.join(SETUP_CODE_FILE),
+        };
+        let app = App {
+            store: Arc::clone(&store),
+            vault: Arc::new(vault),
+            google: Google::new(endpoints, config.google.deadline),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            settings: Arc::new(settings),
+            tokens: Arc::new(Tokens::default()),
+            stopping: CancellationToken::new(),
+        };
+        let limits = Limits {
+            workers: config.queue.workers,
+            per_connection: config.queue.per_connection,
+            lease: delta(config.queue.lease),
+            drain: delta(config.stop.drain),
+        };
+        let for_jobs = app.clone();
+        let worker = Worker::new(store, clock, random, limits, move |claim| {
+            jobs::run(for_jobs.clone(), claim)
+        })
+        .await?;
+        let door = http::Settings {
+            public_url,
+            requests: config.classic.requests,
+            window: config.classic.window,
+        };
+        Ok(Self { app, worker, door })
+    }
+
+    /// Every route.
+    pub fn router(&self) -> Router {
+        http::router(self.app.clone(), self.door.clone())
+    }
+
+    /// The administrator's routes.
+    pub fn admin_router(&self) -> Router {
+        http::admin::router(self.app.clone())
+    }
+}
+
+/// A bridge on its own data directory.
+pub struct Daemon {
+    /// The bridge.
+    pub bridge: Bridge,
+    sled: Option<Arc<SledStore>>,
+    data_dir: PathBuf,
+}
+
+/// Opens the data directory and ties a bridge over it.
+pub async fn open(config: &Config) -> Result<Daemon, DaemonError> {
+    let data_dir = config.data_dir.clone();
+    make_private(&data_dir)
+        .map_err(|error| DaemonError::DataDir { path: data_dir.clone(), error })?;
+    let random: Arc<dyn Random> = Arc::new(OsRandom);
+    let mut sled = None;
+    let store: Arc<dyn Store> = match config.store.kind {
+        StoreKind::Memory => {
+            tracing::warn!(
+                "store.kind = \"memory\": everything is forgotten when this process ends"
+            );
+            Arc::new(MemoryStore::new(InstanceId::random(&*random)))
+        }
+        StoreKind::Sled => {
+            let options = Options::new(config.store.min_free, config.store.cache);
+            let opened = Arc::new(SledStore::open(&data_dir, options, &*random)?);
+            sled = Some(Arc::clone(&opened));
+            opened
+        }
+    };
+    let parts = Parts { store, clock: Arc::new(SystemClock), random };
+    let bridge = Bridge::tie(config, parts).await?;
+    Ok(Daemon { bridge, sled, data_dir })
+}
+
+impl Daemon {
+    /// Serves on `listener` and works, until `stop` or until the store fails. No request in hand is
+    /// cut, and jobs in hand are finished or handed back.
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> Result<(), DaemonError> {
+        let Self { bridge, sled, data_dir } = self;
+        let Bridge { app, worker, .. } = &bridge;
+        if let Some(code) = access::first_setup_code(app).await? {
+            tracing::warn!(
+                "setup code for the first administrator: {code} (also in {}); type it in at {}",
+                app.settings.setup_code_file.display(),
+                app.settings.setup_url,
+            );
+        }
+        let admin = listen_admin(&data_dir.join(ADMIN_SOCKET));
+        let admin =
+            admin.map_err(|error| DaemonError::DataDir { path: data_dir.clone(), error })?;
+        let stop_working = CancellationToken::new();
+        let doors = async {
+            let stopping = async {
+                stop.cancelled().await;
+                app.stopping.cancel();
+            };
+            let public = listen::serve(listener, bridge.router(), stop.clone());
+            let private = listen::serve(admin, bridge.admin_router(), stop.clone());
+            tokio::join!(public, private, stopping);
+            stop_working.cancel();
+        };
+        let working = worker.clone().run(stop_working.clone());
+        let pruning = periodic::prune(Arc::clone(&app.store), Arc::clone(&app.clock), stop.clone());
+        let everything = async { tokio::join!(doors, working, pruning) };
+        let failed = async {
+            match &sled {
+                Some(store) => store.failed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = everything => {}
+            () = failed => {
+                return Err(StoreError::Failed("a write did not reach the disk; see the log".into()).into());
+            }
+        }
+        // Best effort: the next start replaces it.
+        let _ = std::fs::remove_file(data_dir.join(ADMIN_SOCKET));
+        drop(bridge);
+        close(sled).await;
+        Ok(())
+    }
+
+    /// Lets go of the data directory.
+    pub async fn close(self) {
+        drop(self.bridge);
+        close(self.sled).await;
+    }
+}
+
+/// The end of a sled store whose last user is gone: nothing is left to be written.
+async fn close(sled: Option<Arc<SledStore>>) {
+    if let Some(store) = sled.and_then(Arc::into_inner) {
+        store.close().await;
+    }
+}
+
+/// The address to listen on.
+pub async fn bind(config: &Config) -> Result<TcpListener, DaemonError> {
+    let refused = |error| DaemonError::Listen { address: config.listen.to_string(), error };
+    TcpListener::bind(config.listen).await.map_err(refused)
+}
+
+fn listen_admin(path: &Path) -> io::Result<listen::OwnUserOnly> {
+    // What an earlier process left behind; the lock on the data says that no other one lives.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listen::OwnUserOnly(listener))
+}
+
+fn make_private(dir: &Path) -> io::Result<()> {
+    if !dir.is_dir() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    }
+    Ok(())
+}
+
+/// The redirect URIs of the credentials file, as far as it can be read now.
+fn listed_redirects(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).ok();
+    let client = text.and_then(|text| OauthClient::read(&text).ok());
+    for note in client.iter().flat_map(|client| &client.notes) {
+        tracing::warn!(file = %file.display(), "{note}");
+    }
+    client.map(|client| client.redirect_uris).unwrap_or_default()
+}
+
+fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+fn notify(choice: config::Notify) -> Notify {
+    match choice {
+        config::Notify::None => Notify::None,
+        config::Notify::External => Notify::External,
+        config::Notify::All => Notify::All,
+    }
+}

@@ -1,0 +1,109 @@
+//! The administrator's door: a socket beside the data, which only the daemon's own user may open.
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+
+use super::events::utc;
+use super::problem::Problem;
+use crate::app::access;
+use crate::app::{App, Error};
+use crate::model::id::KeyId;
+use crate::model::key::{ApiKey, Scope};
+
+/// A fresh setup code.
+#[derive(Serialize, Deserialize)]
+pub struct SetupCode {
+    /// The code: opens one admin session.
+    pub code: String,
+    /// Where it is typed in.
+    pub url: String,
+}
+
+/// A key to be made.
+#[derive(Serialize, Deserialize)]
+pub struct NewKeyBody {
+    /// What its maker calls it.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// Keeps the events of several backends apart.
+    pub source: String,
+}
+
+/// A key, as shown.
+#[derive(Serialize, Deserialize)]
+pub struct KeyBody {
+    /// Its public half.
+    pub id: String,
+    /// What its maker calls it.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// Keeps the events of several backends apart.
+    pub source: String,
+    /// When it was made.
+    pub created: String,
+    /// When it was taken back.
+    pub revoked: Option<String>,
+    /// The whole key: only in the answer to its making.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// Everything the command line asks of a running daemon.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/setup-code", post(setup_code))
+        .route("/api-keys", get(list_keys).post(create_key))
+        .route("/api-keys/{id}", axum::routing::delete(revoke_key))
+        .with_state(app)
+}
+
+async fn setup_code(State(app): State<App>) -> Result<Json<SetupCode>, Problem> {
+    let code = access::new_setup_code(&app).await?;
+    Ok(Json(SetupCode { code, url: app.settings.setup_url.clone() }))
+}
+
+async fn list_keys(State(app): State<App>) -> Result<Json<Vec<KeyBody>>, Problem> {
+    let keys = app.store.keys().await.map_err(Error::from)?;
+    Ok(Json(keys.iter().map(KeyBody::from).collect()))
+}
+
+async fn create_key(
+    State(app): State<App>,
+    Json(body): Json<NewKeyBody>,
+) -> Result<(StatusCode, Json<KeyBody>), Problem> {
+    let scopes: Result<Vec<Scope>, _> = body.scopes.iter().map(|scope| scope.parse()).collect();
+    let made =
+        access::create_key(&app, &body.name, scopes.map_err(Error::from)?, &body.source).await?;
+    let shown =
+        KeyBody { key: Some(made.secret.expose_secret().to_owned()), ..KeyBody::from(&made.key) };
+    Ok((StatusCode::CREATED, Json(shown)))
+}
+
+async fn revoke_key(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<KeyBody>, Problem> {
+    let id: KeyId = id.parse().map_err(|_| Error::NotFound("API key"))?;
+    Ok(Json(KeyBody::from(&access::revoke_key(&app, id).await?)))
+}
+
+impl From<&ApiKey> for KeyBody {
+    fn from(key: &ApiKey) -> Self {
+        Self {
+            id: key.id.to_string(),
+            name: key.name.clone(),
+            scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+            source: key.source.clone(),
+            created: utc(key.created),
+            revoked: key.revoked.map(utc),
+            key: None,
+        }
+    }
+}

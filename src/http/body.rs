@@ -1,0 +1,109 @@
+//! JSON bodies: read whole, checked in shape, with every fault named by its pointer.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{StatusCode, header};
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+use validator::{Validate, ValidationErrors, ValidationErrorsKind};
+
+use super::Door;
+use super::problem::{FieldError, Problem};
+use crate::model::key::Digest;
+
+/// No body may be larger, in bytes.
+pub const MOST_BYTES: usize = 256 * 1024;
+
+/// A JSON body in its right shape, and the SHA-256 of its bytes.
+pub struct Body<T> {
+    /// What it says.
+    pub value: T,
+    /// What it is known by when it comes again.
+    pub digest: Digest,
+}
+
+impl<T: DeserializeOwned + Validate> FromRequest<Door> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, door: &Door) -> Result<Self, Problem> {
+        if !is_json(&request) {
+            let detail = "send the body as JSON, with `Content-Type: application/json`";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
+        }
+        let bytes = Bytes::from_request(request, door).await.map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                let detail =
+                    format!("the body is larger than the {MOST_BYTES} bytes that are taken");
+                return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
+            }
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "body_unreadable",
+                "the body did not arrive whole; send it again",
+            )
+        })?;
+        let value: T = parse(&bytes)?;
+        value
+            .validate()
+            .map_err(|errors| Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, told(&errors)))?;
+        Ok(Self { value, digest: Sha256::digest(&bytes).into() })
+    }
+}
+
+fn is_json(request: &Request) -> bool {
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let pointer = pointer(&error.path().to_string());
+        let inner = error.into_inner();
+        if inner.is_syntax() || inner.is_eof() {
+            let detail = format!("the body is not well-formed JSON: {inner}");
+            return Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail);
+        }
+        let message = inner.to_string();
+        let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+        Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, vec![FieldError { pointer, message }])
+    })?;
+    reader.end().map_err(|error| {
+        let detail = format!("the body is not well-formed JSON: {error}");
+        Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
+    })?;
+    Ok(value)
+}
+
+/// `a.b[0]` as a pointer of RFC 6901; the whole body is the empty pointer.
+fn pointer(path: &str) -> String {
+    if path == "." {
+        return String::new();
+    }
+    format!("/{}", path.replace('[', ".").replace(']', "").replace('.', "/"))
+}
+
+fn told(errors: &ValidationErrors) -> Vec<FieldError> {
+    let mut told: Vec<FieldError> = errors
+        .errors()
+        .iter()
+        .flat_map(|(field, kind)| match kind {
+            ValidationErrorsKind::Field(faults) => faults
+                .iter()
+                .map(|fault| FieldError {
+                    pointer: format!("/{field}"),
+                    message: fault.message.as_deref().unwrap_or("is not valid").to_owned(),
+                })
+                .collect(),
+            ValidationErrorsKind::Struct(_) | ValidationErrorsKind::List(_) => Vec::new(),
+        })
+        .collect();
+    told.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+    told
+}

@@ -1,0 +1,212 @@
+//! The paths that people know: shapes frozen, additions allowed.
+
+use axum::Json;
+use axum::body::Body as Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use validator::{Validate, ValidationError};
+
+use super::body::Body;
+use super::events::{read_span, state_of};
+use super::problem::{FieldError, Problem};
+use super::{Door, idempotency, prefer};
+use crate::app::access::Caller;
+use crate::app::connections;
+use crate::app::events::{self, Draft, View};
+use crate::model::connection::Health;
+use crate::model::event::{Copied, Meet, Notify};
+use crate::model::key::Scope;
+
+/// The route's name in what a repeated request is known by.
+const CREATE: &str = "/api/create-calendar-event";
+
+/// The fifth seed's body. Unknown members are ignored here.
+#[derive(Deserialize, Validate)]
+#[expect(
+    non_snake_case,
+    reason = "the members are named as on the wire, so that errors name them so too"
+)]
+pub struct NewEvent {
+    #[validate(
+        required(message = "is required: the event's title"),
+        length(min = 1, max = 1024, message = "1 to 1,024 characters")
+    )]
+    summary: Option<String>,
+    #[validate(length(max = 8192, message = "at most 8,192 characters"))]
+    description: Option<String>,
+    #[validate(required(message = "is required: ISO 8601, such as 2025-10-30T14:00:00"))]
+    startDateTime: Option<String>,
+    #[validate(required(message = "is required: ISO 8601, such as 2025-10-30T15:00:00"))]
+    endDateTime: Option<String>,
+    #[validate(custom(function = "address"))]
+    attendeeEmail: Option<String>,
+    timeZone: Option<String>,
+    notify: Option<String>,
+    dst: Option<String>,
+}
+
+fn address(email: &str) -> Result<(), ValidationError> {
+    if email.is_empty() || validator::ValidateEmail::validate_email(&email) {
+        return Ok(());
+    }
+    Err(ValidationError::new("email")
+        .with_message("one e-mail address, such as test@example.com".into()))
+}
+
+/// The fifth seed's answer, and what was added to it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Made {
+    success: bool,
+    message: String,
+    /// Google's id; null until Google has the event.
+    event_id: Option<String>,
+    event_link: Option<String>,
+    meet_link: Option<String>,
+    /// Why there is no Meet link, or not yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meet_link_reason: Option<String>,
+    /// Our id.
+    id: String,
+    job_id: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<&'static str>,
+}
+
+/// `GET /api/calendar-status`.
+pub async fn status(State(door): State<Door>) -> Result<Json<serde_json::Value>, Problem> {
+    let connection = connections::of_server(&door.app).await?;
+    Ok(Json(serde_json::json!({
+        "enabled": connections::check_client(&door.app).await.is_ok(),
+        "authenticated": connection.is_some_and(|connection| connection.state == Health::Connected),
+        "setupUrl": "/google-calendar-setup",
+    })))
+}
+
+/// `POST /api/create-calendar-event`: takes an event in, and waits a while for it to appear.
+pub async fn create(
+    State(door): State<Door>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Result<Body<NewEvent>, Problem>,
+) -> Result<Response, Problem> {
+    caller.must(Scope::EventsWrite)?;
+    door.classic.check(caller.key)?;
+    let body = body.map_err(Problem::as_bad_request_if_invalid)?;
+    let identity = idempotency::identity(&headers, CREATE, body.digest)?;
+    let draft = Draft::try_from(body.value)?;
+    let app = &door.app;
+    let until = app.clock.now() + prefer::wait(&headers, app.settings.wait);
+    let created = events::create(app, &caller, draft, identity).await?;
+    let event = events::wait(app, created.event, until).await?;
+    let mut response = answer(&events::view(app, event).await?);
+    if created.repeated {
+        response.headers_mut().insert(&idempotency::REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+fn answer(view: &View) -> Response {
+    let event = &view.event;
+    let in_google = matches!(event.known.copy, Copied::Present);
+    let (status, message, code) = match &event.known.copy {
+        Copied::Refused(cause) if event.is_settled() => {
+            let message = format!("Google refused the event: {}", cause.text);
+            (StatusCode::UNPROCESSABLE_ENTITY, message, Some(cause.code.to_string()))
+        }
+        Copied::Present if event.is_settled() => {
+            (StatusCode::OK, "Calendar event created successfully".into(), None)
+        }
+        Copied::RemovedInGoogle if event.is_settled() => {
+            (StatusCode::OK, "The calendar event was removed in Google Calendar".into(), None)
+        }
+        Copied::Cancelled if event.is_settled() => {
+            (StatusCode::OK, "The calendar event was cancelled".into(), None)
+        }
+        _ => {
+            let message = match &view.obstacle {
+                Some(cause) => format!("Calendar event accepted; it waits: {}", cause.text),
+                None => "Calendar event accepted; it will be in Google Calendar soon".into(),
+            };
+            (
+                StatusCode::ACCEPTED,
+                message,
+                view.obstacle.as_ref().map(|cause| cause.code.to_string()),
+            )
+        }
+    };
+    let meet_link_reason = match &event.known.meet {
+        Meet::Failed(cause) => Some(cause.text.to_string()),
+        Meet::Pending { .. } if in_google => Some("Google is still making the Meet link".into()),
+        Meet::Pending { .. } | Meet::Ready | Meet::Unwanted => None,
+    };
+    let unannounced = !view.content.guests.is_empty() && view.content.notify == Notify::None;
+    let made = Made {
+        success: status != StatusCode::UNPROCESSABLE_ENTITY,
+        message,
+        event_id: in_google.then(|| event.known.google_id.to_string()),
+        event_link: view.links.event.clone(),
+        meet_link: view.links.meet.clone(),
+        meet_link_reason,
+        id: event.id.to_string(),
+        job_id: event.job.to_string(),
+        state: state_of(view),
+        code,
+        warnings: if unannounced { vec!["guests_not_notified"] } else { Vec::new() },
+    };
+    let mut response = (status, Json(made)).into_response();
+    if status == StatusCode::ACCEPTED
+        && let Ok(location) = HeaderValue::from_str(&format!("/api/v1/events/{}", event.id))
+    {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+impl TryFrom<NewEvent> for Draft {
+    type Error = Problem;
+
+    fn try_from(body: NewEvent) -> Result<Self, Problem> {
+        let start = ("startDateTime", body.startDateTime.unwrap_or_default());
+        let end = ("endDateTime", body.endDateTime.unwrap_or_default());
+        let zone = body.timeZone.as_deref().map(|zone| ("timeZone", zone));
+        let mut errors: Vec<FieldError> = Vec::new();
+        let span = read_span((start.0, &start.1), (end.0, &end.1), zone, body.dst.as_deref());
+        let notify = body.notify.as_deref().map(str::parse::<Notify>).transpose();
+        if let Err(invalid) = &span {
+            errors.extend(invalid.iter().map(FieldError::from));
+        }
+        if let Err(invalid) = &notify {
+            errors.push(invalid.into());
+        }
+        let (Ok(span), Ok(notify)) = (span, notify) else {
+            return Err(Problem::fields(StatusCode::BAD_REQUEST, errors));
+        };
+        Ok(Self {
+            summary: body.summary.unwrap_or_default(),
+            description: body.description.unwrap_or_default(),
+            span,
+            guests: body.attendeeEmail.filter(|email| !email.is_empty()).into_iter().collect(),
+            meet: true,
+            notify,
+        })
+    }
+}
+
+/// Says problems of the classic routes in the seed's words too: `success` and `message`.
+pub async fn dress(response: Response) -> Response {
+    let Some(problem) = response.extensions().get::<Problem>() else { return response };
+    let mut body = serde_json::to_value(problem).unwrap_or_default();
+    if let Some(members) = body.as_object_mut() {
+        members.insert("success".into(), false.into());
+        members.insert("message".into(), problem.detail().into());
+    }
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Bytes::from(body.to_string()))
+}

@@ -1,0 +1,263 @@
+//! Events on `/api/v1`.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::body::Body;
+use super::problem::{FieldError, Problem};
+use super::{Door, prefer};
+use crate::app::access::Caller;
+use crate::app::events::{self, Edit, View};
+use crate::model::event::{Copied, Event, Meet, Notify};
+use crate::model::id::EventId;
+use crate::model::invalid::Invalid;
+use crate::model::job::Cause;
+use crate::model::key::Scope;
+use crate::model::when::{Dst, Moment, Span};
+
+/// An event, as shown.
+#[derive(Serialize)]
+struct EventBody {
+    object: &'static str,
+    id: String,
+    state: &'static str,
+    revision: u32,
+    created: String,
+    summary: String,
+    description: String,
+    start: MomentBody,
+    end: MomentBody,
+    guests: Vec<String>,
+    notify: &'static str,
+    google: GoogleBody,
+    meet: MeetBody,
+    job_id: String,
+    /// Why it is not as wanted yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_for: Option<CauseBody>,
+}
+
+#[derive(Serialize)]
+struct MomentBody {
+    /// In UTC.
+    instant: String,
+    /// What the clock on the wall shows then.
+    wall: String,
+    time_zone: Option<String>,
+}
+
+#[derive(Serialize)]
+struct GoogleBody {
+    event_id: Option<String>,
+    link: Option<String>,
+}
+
+#[derive(Serialize)]
+struct MeetBody {
+    state: &'static str,
+    link: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<CauseBody>,
+}
+
+/// Why something is not as wanted.
+#[derive(Serialize)]
+pub struct CauseBody {
+    code: String,
+    text: String,
+}
+
+/// What may be changed of an event.
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct EventEdit {
+    #[validate(length(min = 1, max = 1024, message = "1 to 1,024 characters"))]
+    summary: Option<String>,
+    #[validate(length(max = 8192, message = "at most 8,192 characters"))]
+    description: Option<String>,
+    start: Option<String>,
+    end: Option<String>,
+    time_zone: Option<String>,
+    dst: Option<String>,
+    notify: Option<String>,
+}
+
+/// `GET /api/v1/events/{id}`.
+pub async fn show(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    caller.must(Scope::EventsWrite)?;
+    let event = events::get(&door.app, &caller, event_id(&id)?).await?;
+    shown(&door, event, StatusCode::OK).await
+}
+
+/// `PATCH /api/v1/events/{id}`: changes the members given; a job tells Google soon after.
+pub async fn edit(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body<EventEdit>,
+) -> Result<Response, Problem> {
+    caller.must(Scope::EventsWrite)?;
+    let edit = Edit::try_from(body.value)?;
+    let event = events::edit(&door.app, &caller, event_id(&id)?, &edit).await?;
+    written(&door, &headers, event).await
+}
+
+/// `DELETE /api/v1/events/{id}`: cancels the event; a job tells Google soon after.
+pub async fn cancel(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    caller.must(Scope::EventsWrite)?;
+    let event = events::cancel(&door.app, &caller, event_id(&id)?).await?;
+    written(&door, &headers, event).await
+}
+
+/// 202, or 200 if the write settled while the caller preferred to wait.
+async fn written(door: &Door, headers: &HeaderMap, event: Event) -> Result<Response, Problem> {
+    let until = door.app.clock.now() + prefer::wait(headers, chrono::TimeDelta::zero());
+    let event = events::wait(&door.app, event, until).await?;
+    let status = if event.is_settled() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    shown(door, event, status).await
+}
+
+async fn shown(door: &Door, event: Event, status: StatusCode) -> Result<Response, Problem> {
+    let tag =
+        format!("\"{}-{}-{}\"", event.wanted.revision, event.known.applied, event.known.version);
+    let view = events::view(&door.app, event).await?;
+    let mut response = (status, Json(EventBody::from(&view))).into_response();
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// Ids that cannot be are told as those that are not.
+fn event_id(id: &str) -> Result<EventId, Problem> {
+    id.parse().map_err(|_| crate::app::Error::NotFound("event").into())
+}
+
+/// Where an event stands, in one word.
+pub fn state_of(view: &View) -> &'static str {
+    let event = &view.event;
+    match &event.known.copy {
+        _ if view.failed => "failed",
+        _ if event.known.applied < event.wanted.revision => "pending",
+        Copied::Awaited => "pending",
+        Copied::Present => "confirmed",
+        Copied::RemovedInGoogle => "removed_in_google",
+        Copied::Cancelled => "cancelled",
+        Copied::Refused(_) => "failed",
+    }
+}
+
+/// A span from two moments as written, with every fault of both.
+pub fn read_span(
+    start: (&'static str, &str),
+    end: (&'static str, &str),
+    zone: Option<(&'static str, &str)>,
+    dst: Option<&str>,
+) -> Result<Span, Vec<Invalid>> {
+    let dst = dst.map_or(Ok(Dst::Compatible), str::parse).map_err(|invalid| vec![invalid])?;
+    let read = |(field, raw)| Moment::read(field, raw, zone, dst);
+    match (read(start), read(end)) {
+        (Ok(first), Ok(last)) => Span::new(first, last)
+            .map_err(|invalid| vec![Invalid { field: end.0.into(), ..invalid }]),
+        (Err(one), Err(other)) if one.field == other.field => Err(vec![one]),
+        (one, other) => Err(one.err().into_iter().chain(other.err()).collect()),
+    }
+}
+
+impl TryFrom<EventEdit> for Edit {
+    type Error = Problem;
+
+    fn try_from(body: EventEdit) -> Result<Self, Problem> {
+        let refused = |errors: Vec<Invalid>| {
+            Problem::fields(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                errors.iter().map(FieldError::from).collect(),
+            )
+        };
+        let zone = body.time_zone.as_deref().map(|zone| ("time_zone", zone));
+        let span = match (&body.start, &body.end) {
+            (Some(start), Some(end)) => Some(
+                read_span(("start", start), ("end", end), zone, body.dst.as_deref())
+                    .map_err(refused)?,
+            ),
+            (None, None) => None,
+            (Some(_), None) => {
+                return Err(refused(vec![Invalid::new("end", "is required with `start`")]));
+            }
+            (None, Some(_)) => {
+                return Err(refused(vec![Invalid::new("start", "is required with `end`")]));
+            }
+        };
+        let notify = body.notify.as_deref().map(str::parse::<Notify>).transpose();
+        let notify = notify.map_err(|invalid| refused(vec![invalid]))?;
+        Ok(Self { summary: body.summary, description: body.description, span, notify })
+    }
+}
+
+impl From<&View> for EventBody {
+    fn from(view: &View) -> Self {
+        let View { event, content, links, .. } = view;
+        let in_google = matches!(event.known.copy, Copied::Present);
+        let (meet, reason) = match &event.known.meet {
+            Meet::Unwanted => ("none", None),
+            Meet::Pending { .. } => ("pending", None),
+            Meet::Ready => ("ready", None),
+            Meet::Failed(cause) => ("failed", Some(cause.into())),
+        };
+        Self {
+            object: "event",
+            id: event.id.to_string(),
+            state: state_of(view),
+            revision: event.wanted.revision,
+            created: utc(event.created),
+            summary: content.summary.clone(),
+            description: content.description.clone(),
+            start: content.span.start().into(),
+            end: content.span.end().into(),
+            guests: content.guests.clone(),
+            notify: content.notify.as_str(),
+            google: GoogleBody {
+                event_id: in_google.then(|| event.known.google_id.to_string()),
+                link: links.event.clone(),
+            },
+            meet: MeetBody { state: meet, link: links.meet.clone(), reason },
+            job_id: event.job.to_string(),
+            waits_for: view.obstacle.as_ref().map(CauseBody::from),
+        }
+    }
+}
+
+impl From<&Moment> for MomentBody {
+    fn from(moment: &Moment) -> Self {
+        Self {
+            instant: utc(moment.instant()),
+            wall: moment.wall().format("%Y-%m-%dT%H:%M:%S").to_string(),
+            time_zone: moment.zone().map(|zone| zone.name().to_owned()),
+        }
+    }
+}
+
+impl From<&Cause> for CauseBody {
+    fn from(cause: &Cause) -> Self {
+        Self { code: cause.code.to_string(), text: cause.text.to_string() }
+    }
+}
+
+/// A moment as it is written everywhere on this API.
+pub fn utc(moment: chrono::DateTime<chrono::Utc>) -> String {
+    moment.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+}

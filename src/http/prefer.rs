@@ -1,0 +1,30 @@
+//! What a caller prefers (RFC 7240): how long to wait for the event, or not at all.
+
+use axum::http::{HeaderMap, HeaderName};
+use chrono::TimeDelta;
+
+/// Nobody waits longer, whatever is preferred: proxies give up after a minute.
+pub const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(50);
+
+static PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// How long the request is to wait: what `Prefer` says, else `usual`.
+pub fn wait(headers: &HeaderMap, usual: TimeDelta) -> TimeDelta {
+    let values = headers.get_all(&PREFER).iter().filter_map(|value| value.to_str().ok());
+    let mut preferred = None;
+    // RFC 7240 §2: of a preference given twice, the first counts; unknown ones are ignored.
+    for preference in values.flat_map(|value| value.split(',')) {
+        let preference = preference.split(';').next().unwrap_or_default().trim();
+        let (name, value) = preference.split_once('=').unwrap_or((preference, ""));
+        let value = value.trim().trim_matches('"');
+        match name.trim().to_ascii_lowercase().as_str() {
+            "respond-async" => preferred = preferred.or(Some(TimeDelta::zero())),
+            "wait" => {
+                let secs = value.parse::<u32>().ok().map(|secs| TimeDelta::seconds(secs.into()));
+                preferred = preferred.or(secs);
+            }
+            _ => {}
+        }
+    }
+    preferred.unwrap_or(usual).min(LONGEST_WAIT)
+}

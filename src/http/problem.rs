@@ -1,0 +1,150 @@
+//! The one table from what went wrong to what the caller is told: problem details (RFC 9457) with a
+//! stable `code`, the fields at fault and the request's id.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::app::error::{Error, StoreError};
+use crate::model::invalid::Invalid;
+
+/// What a caller is told who did not get what was asked for.
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+    /// Seconds until another try makes sense.
+    #[serde(skip)]
+    retry_after: Option<u64>,
+}
+
+/// One field at fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// Where the field stands in the body (RFC 6901), or its name.
+    pub pointer: String,
+    /// What a valid value looks like.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem with this stable code.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: "about:blank".into(),
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: detail.into(),
+            code,
+            errors: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    /// A body that breaks rules, each told.
+    pub fn fields(status: StatusCode, errors: Vec<FieldError>) -> Self {
+        let told: Vec<String> = errors
+            .iter()
+            .map(|e| format!("{}: {}", e.pointer.trim_start_matches('/'), e.message))
+            .collect();
+        Self { errors, ..Self::new(status, "invalid", told.join("; ")) }
+    }
+
+    /// The same, worth another try after so many seconds.
+    pub fn retry_after(self, secs: u64) -> Self {
+        Self { retry_after: Some(secs), ..self }
+    }
+
+    /// The answer's status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// A broken rule as a bad request: the classic route knows one status for every bad body.
+    pub fn as_bad_request_if_invalid(self) -> Self {
+        if self.status() != StatusCode::UNPROCESSABLE_ENTITY {
+            return self;
+        }
+        let status = StatusCode::BAD_REQUEST;
+        Self {
+            status: status.as_u16(),
+            title: status.canonical_reason().unwrap_or_default(),
+            ..self
+        }
+    }
+
+    /// What happened, for people.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl From<&Invalid> for FieldError {
+    fn from(invalid: &Invalid) -> Self {
+        Self { pointer: format!("/{}", invalid.field), message: invalid.rule.to_string() }
+    }
+}
+
+// No `_` arm, so that a new error must choose its answer.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let (status, code) = match &error {
+            Error::Invalid(invalid) => {
+                return Self::fields(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    vec![FieldError::from(invalid)],
+                );
+            }
+            Error::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Error::NotConnected { .. } => (StatusCode::CONFLICT, "not_connected"),
+            Error::NotConfigured { .. } => (StatusCode::CONFLICT, "not_configured"),
+            Error::RedirectUri(_) => (StatusCode::CONFLICT, "redirect_uri"),
+            Error::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
+            Error::Overtaken => (StatusCode::CONFLICT, "overtaken"),
+            Error::Denied(_) => (StatusCode::FORBIDDEN, "denied"),
+            Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
+            Error::Google(_) => (StatusCode::BAD_GATEWAY, "google"),
+            Error::Store(StoreError::TooLarge { .. }) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "too_large")
+            }
+            Error::Store(StoreError::Full { .. }) => (StatusCode::SERVICE_UNAVAILABLE, "disk_full"),
+            Error::Store(StoreError::Failed(_) | StoreError::Damaged(_)) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable")
+            }
+            Error::Vault(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        };
+        if status.is_server_error() {
+            tracing::error!(error = &error as &dyn std::error::Error, code, "request failed");
+        }
+        let problem = Self::new(status, code, error.to_string());
+        if status == StatusCode::SERVICE_UNAVAILABLE { problem.retry_after(30) } else { problem }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let mut response = (status, Json(&self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(secs) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"calbridge\""),
+            );
+        }
+        // The classic routes dress it in their own words.
+        response.extensions_mut().insert(self);
+        response
+    }
+}

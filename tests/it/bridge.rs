@@ -1,0 +1,373 @@
+//! The harness: the whole bridge and a simulated Google in one process, with one clock that the test
+//! holds. Nothing sleeps: work is drained, and the clock is moved to whatever is due next.
+//!
+//! A bridge that is dropped fails its test if it leaves a fault unused, or a job given up that the
+//! test did not announce.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use axum::Router;
+use axum::body::Body;
+use calbridge::app::access;
+use calbridge::app::connections::{self, Answer as Redirect};
+use calbridge::clock::{Clock, ManualClock};
+use calbridge::config::Config;
+use calbridge::daemon::{Bridge as Tied, Parts};
+use calbridge::model::id::InstanceId;
+use calbridge::model::key::Scope;
+use calbridge::random::{CountingRandom, Random};
+use calbridge::simulator::{Fault, Settings, Simulator};
+use calbridge::store::Store;
+use calbridge::store::memory::MemoryStore;
+use chrono::{DateTime, TimeDelta, Utc};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{HeaderMap, Method, Request, header};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// Who the server's account is, unless a test says otherwise.
+pub const ANA: &str = "ana@example.com";
+/// Work that is not done after so many moments never will be.
+const MOST_MOMENTS: usize = 200;
+
+/// The whole bridge.
+pub struct Bridge {
+    /// What runs.
+    pub tied: Tied,
+    /// Every route, called without sockets.
+    pub router: Router,
+    /// The other side.
+    pub google: Simulator,
+    /// The hands of both.
+    pub clock: Arc<ManualClock>,
+    /// An API key that may write events.
+    pub key: String,
+    /// Where credentials and key files live.
+    pub place: TempDir,
+    dead_expected: u64,
+    http: Client<HttpConnector, Full<Bytes>>,
+    stop: CancellationToken,
+    _tasks: JoinSet<()>,
+}
+
+/// What a test may choose.
+pub struct Choices {
+    /// The store; one in memory by default.
+    pub store: Option<Arc<dyn Store>>,
+    /// The simulated Google; a new one by default.
+    pub google: Option<(Simulator, Arc<ManualClock>)>,
+    /// More settings, as TOML.
+    pub settings: String,
+    /// What chance follows from.
+    pub seed: u64,
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self { store: None, google: None, settings: String::new(), seed: 1 }
+    }
+}
+
+/// An answer of the bridge.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    /// The body.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+
+    /// A header's value; empty if it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map(|value| value.to_str().expect("ASCII")).unwrap_or_default()
+    }
+}
+
+/// When every test begins.
+pub fn morning() -> DateTime<Utc> {
+    "2026-11-02T08:00:00Z".parse().expect("a moment")
+}
+
+/// A body for the classic route.
+pub fn tea() -> Value {
+    json!({
+        "summary": "Tea",
+        "description": "With milk",
+        "startDateTime": "2026-11-30T14:00:00",
+        "endDateTime": "2026-11-30T15:00:00",
+        "timeZone": "Europe/Lisbon"
+    })
+}
+
+/// `body` with these members instead.
+pub fn with(mut body: Value, members: &Value) -> Value {
+    let object = body.as_object_mut().expect("an object");
+    object.extend(members.as_object().expect("an object").clone());
+    body
+}
+
+impl Bridge {
+    /// A bridge with the server's account connected.
+    pub async fn connected() -> Self {
+        let bridge = Self::start().await;
+        bridge.connect(ANA).await.expect("the account can be connected");
+        bridge
+    }
+
+    /// A bridge that knows no account yet.
+    pub async fn start() -> Self {
+        Self::with(Choices::default()).await
+    }
+
+    /// A bridge as chosen.
+    pub async fn with(choices: Choices) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let (google, clock) = choices.google.unwrap_or_else(|| {
+            let clock = Arc::new(ManualClock::at(morning()));
+            (Simulator::with_manual_clock(Settings::default(), clock.clone()), clock)
+        });
+        google.set_base_address(&base);
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(google.clone().serve(listener, stop.clone()));
+
+        let place = tempfile::tempdir().expect("a directory");
+        let callback = "http://localhost:3001/oauth2callback";
+        let credentials = place.path().join("google-credentials.json");
+        std::fs::write(&credentials, google.credentials_json(callback)).expect("a file");
+        let text = format!(
+            "data_dir = \"{place}/data\"\n{settings}\n[google]\ncredentials_file = \"{place}/google-credentials.json\"\n\
+             consent_url = \"{base}/o/oauth2/v2/auth\"\ntoken_url = \"{base}/token\"\nrevoke_url = \"{base}/revoke\"\n\
+             userinfo_url = \"{base}/v1/userinfo\"\napi_url = \"{base}/\"\n",
+            place = place.path().display(),
+            settings = choices.settings,
+        );
+        let config = Config::from_toml(&text).expect("valid settings").config;
+        let random: Arc<dyn Random> = Arc::new(CountingRandom::new(choices.seed));
+        let store = choices
+            .store
+            .unwrap_or_else(|| Arc::new(MemoryStore::new(InstanceId::random(&*random))));
+        let parts = Parts { store, clock: clock.clone(), random };
+        let tied = Tied::tie(&config, parts).await.expect("a bridge");
+        let scopes = vec![Scope::EventsWrite];
+        let key = access::create_key(&tied.app, "test", scopes, "").await.expect("a key");
+        Self {
+            router: tied.router(),
+            key: key.secret.expose_secret().to_owned(),
+            tied,
+            google,
+            clock,
+            place,
+            dead_expected: 0,
+            http: Client::builder(TokioExecutor::new()).build_http(),
+            stop,
+            _tasks: tasks,
+        }
+    }
+
+    /// Connects the server's account through the real endpoints.
+    pub async fn connect(&self, account: &str) -> Result<(), calbridge::app::Error> {
+        let app = &self.tied.app;
+        let consent = connections::begin(app).await?;
+        let redirect =
+            self.consent(&consent.url, &[("decision", "allow"), ("user", account)]).await;
+        connections::finish(app, redirect, Some(&consent.cookie)).await.map(drop)
+    }
+
+    /// What Google's redirect brings back when its consent page is answered so.
+    pub async fn consent(&self, url: &str, fields: &[(&str, &str)]) -> Redirect {
+        let form =
+            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::post(url)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::new(Bytes::from(form)))
+            .expect("a request");
+        let response = self.http.request(request).await.expect("an answer");
+        let location = response.headers()[header::LOCATION].to_str().expect("ASCII").to_owned();
+        let location = url::Url::parse(&location).expect("a URL");
+        let mut redirect = Redirect::default();
+        for (name, value) in location.query_pairs() {
+            let value = Some(value.into_owned());
+            match &*name {
+                "state" => redirect.state = value,
+                "code" => redirect.code = value,
+                "error" => redirect.error = value,
+                _ => {}
+            }
+        }
+        redirect
+    }
+
+    /// The next calls meet this.
+    pub fn fault(&self, fault: Fault) {
+        self.google.add_fault(fault);
+    }
+
+    /// The test ends with so many jobs given up.
+    pub fn expect_dead(&mut self, jobs: u64) {
+        self.dead_expected = jobs;
+    }
+
+    /// Does everything there is to do, moving the clock to whatever is due next.
+    pub async fn run_until_idle(&self) {
+        for _ in 0..MOST_MOMENTS {
+            match self.tied.worker.drain().await.expect("a store that works") {
+                Some(moment) => self.clock.set(moment.max(self.clock.now())),
+                None => return,
+            }
+        }
+        panic!("there is work without end");
+    }
+
+    /// Does what is due now.
+    pub async fn work(&self) {
+        self.tied.worker.drain().await.expect("a store that works");
+    }
+
+    /// Moves the clock.
+    pub fn pass(&self, time: TimeDelta) {
+        self.clock.advance(time);
+    }
+
+    /// Sends a request and, while its answer waits for work or for the clock, does the work and moves
+    /// the clock.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let mut answer = pin!(self.router.clone().oneshot(request));
+        for _ in 0..MOST_MOMENTS {
+            if let Poll::Ready(response) = poll_once(answer.as_mut()).await {
+                return read(response.unwrap_or_else(|never| match never {})).await;
+            }
+            let next = self.tied.worker.drain().await.expect("a store that works");
+            if let Poll::Ready(response) = poll_once(answer.as_mut()).await {
+                return read(response.unwrap_or_else(|never| match never {})).await;
+            }
+            let moment = [next, self.clock.next_waited_for()].into_iter().flatten().min();
+            match moment {
+                Some(moment) => self.clock.set(moment.max(self.clock.now())),
+                // Neither work nor the clock will wake it: something outside will.
+                None => return read(answer.await.unwrap_or_else(|never| match never {})).await,
+            }
+        }
+        panic!("the request waits without end");
+    }
+
+    /// Sends a request without a body.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path).body(Body::empty()).expect("a request")).await
+    }
+
+    /// Posts `body` to the classic route, with more headers.
+    pub async fn post(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {
+        self.send_json(Method::POST, "/api/create-calendar-event", body, headers).await
+    }
+
+    /// Posts to the classic route without waiting. Returns the answer's members.
+    pub async fn accept(&self, body: &Value) -> Value {
+        let answer = self.post(body, &[("prefer", "respond-async")]).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        answer.json()
+    }
+
+    /// Sends JSON, and leaves the work and the clock alone.
+    pub async fn router_send(&self, method: Method, path: &str, body: &Value) -> Answer {
+        let request = self.request(method, path).header(header::CONTENT_TYPE, "application/json");
+        let request = request.body(Body::from(body.to_string())).expect("a request");
+        read(self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}))
+            .await
+    }
+
+    /// Sends JSON.
+    pub async fn send_json(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request =
+            self.request(method, path).header(header::CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
+    /// The event, as the bridge shows it.
+    pub async fn event(&self, id: &Value) -> Value {
+        let answer = self.get(&format!("/api/v1/events/{}", id.as_str().expect("an id"))).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()
+    }
+
+    /// The titles in the account's calendar.
+    pub fn titles(&self, account: &str) -> Vec<String> {
+        let events = self.google.events(account);
+        let title = |event: &Value| event["summary"].as_str().unwrap_or_default().to_owned();
+        events.iter().map(title).collect()
+    }
+
+    /// Calls of this kind that Google saw.
+    pub fn calls(&self, method: &str) -> usize {
+        self.google.ledger().iter().filter(|entry| entry.method == method).count()
+    }
+
+    fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "localhost:3001")
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if std::thread::panicking() {
+            return;
+        }
+        assert_eq!(self.google.unused_faults(), Vec::<String>::new(), "faults that nothing met");
+        let mut counting = pin!(self.tied.app.store.count_jobs());
+        // The stores that tests use count without waiting.
+        if let Poll::Ready(counts) = counting.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        {
+            assert_eq!(
+                counts.expect("a store that works").dead,
+                self.dead_expected,
+                "jobs given up"
+            );
+        }
+    }
+}
+
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
+}
+
+async fn read(response: axum::response::Response) -> Answer {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.expect("a body").to_bytes();
+    Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        text: String::from_utf8(body.to_vec()).expect("UTF-8"),
+    }
+}
