@@ -27,8 +27,8 @@ const KEY_PREFIX: &str = "cb_";
 pub struct Caller {
     /// Whose things it acts upon.
     pub owner: Owner,
-    /// The key it came with.
-    pub key: KeyId,
+    /// The key it came with; an administrator needs none.
+    pub key: Option<KeyId>,
     /// Keeps the events of several backends apart.
     pub source: String,
     /// What it may do.
@@ -36,6 +36,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The administrator at the setup page, whose session was checked there.
+    pub fn administrator() -> Self {
+        Self { owner: Owner::Application, key: None, source: String::new(), scopes: vec![Scope::Admin] }
+    }
+
     /// Lets only those pass who may do this.
     pub fn must(&self, scope: Scope) -> Result<(), Error> {
         if self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin) {
@@ -218,7 +223,7 @@ pub async fn caller(app: &App, shown: &str) -> Result<Caller, Error> {
     if !right || key.revoked.is_some() {
         return Err(unknown());
     }
-    Ok(Caller { owner: Owner::Application, key: id, source: key.source, scopes: key.scopes })
+    Ok(Caller { owner: Owner::Application, key: Some(id), source: key.source, scopes: key.scopes })
 }
 
 fn setup_digest(app: &App, code: &str) -> Digest {

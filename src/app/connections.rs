@@ -164,9 +164,7 @@ async fn take_pending(app: &App, answer: &Answer, cookie: Option<&str>) -> Resul
 
 /// The refresh token of a grant that is good for everything the bridge does.
 fn check_grant(app: &App, grant: &Grant) -> Result<SecretString, Error> {
-    let granted: Vec<&str> = grant.scopes.iter().map(|scope| plain_scope(scope)).collect();
-    let wanted = app.settings.scopes.iter().map(|scope| plain_scope(scope));
-    let missing: Vec<&str> = wanted.filter(|scope| !granted.contains(scope)).collect();
+    let missing = missing_scopes(app, &grant.scopes);
     if !missing.is_empty() {
         let text = format!(
             "Google granted only a part of what is needed; missing: {}. Connect once more and leave every box ticked.",
@@ -179,6 +177,13 @@ fn check_grant(app: &App, grant: &Grant) -> Result<SecretString, Error> {
                     https://myaccount.google.com/permissions and connect once more.";
         consent("no_refresh_token", text)
     })
+}
+
+/// The scopes that the bridge needs and `granted` lacks.
+pub fn missing_scopes(app: &App, granted: &[String]) -> Vec<String> {
+    let granted: Vec<&str> = granted.iter().map(|scope| plain_scope(scope)).collect();
+    let wanted = app.settings.scopes.iter().map(|scope| plain_scope(scope));
+    wanted.filter(|scope| !granted.contains(scope)).map(str::to_owned).collect()
 }
 
 /// Google writes `email` and `profile` in two ways.

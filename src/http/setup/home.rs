@@ -1,0 +1,144 @@
+//! The setup page: how the connection stands, and what can be done about it.
+
+use askama::Template;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+
+use super::super::Door;
+use super::fault::Fault;
+use super::guard::Visitor;
+use super::{page, sign_in};
+use crate::app::access::Session;
+use crate::app::{Error, connections};
+use crate::model::connection::Health;
+
+/// Something that was just done.
+#[derive(Clone, Copy)]
+pub enum Notice {
+    /// An account was connected.
+    Connected,
+    /// The account was disconnected.
+    Disconnected,
+    /// There was nothing to disconnect.
+    NotConnected,
+    /// The session was ended.
+    SignedOut,
+}
+
+impl Notice {
+    const ALL: [Self; 4] = [Self::Connected, Self::Disconnected, Self::NotConnected, Self::SignedOut];
+
+    /// The notice's name in the page's address.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Disconnected => "disconnected",
+            Self::NotConnected => "not-connected",
+            Self::SignedOut => "signed-out",
+        }
+    }
+
+    /// What the page says. Whoever makes a link can make it say this, so it promises nothing.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Connected => "Google sent you back: the account is connected.",
+            Self::Disconnected => "The account is disconnected; Google is told to end the access.",
+            Self::NotConnected => "There was no connection to end.",
+            Self::SignedOut => "You are logged out.",
+        }
+    }
+
+    fn read(query: Option<&str>) -> Option<Self> {
+        let name = query?.strip_prefix("notice=")?;
+        Self::ALL.into_iter().find(|notice| notice.as_str() == name)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home {
+    csrf: String,
+    notice: Option<Notice>,
+    stand: Stand,
+    /// Why nobody can connect an account now, or connect it again.
+    problem: Option<String>,
+    credentials_file: String,
+    redirect_uri: String,
+    scopes: Vec<String>,
+    waiting: u64,
+    given_up: u64,
+}
+
+/// Where the connection stands.
+enum Stand {
+    NotConfigured,
+    NotConnected,
+    Connected(Account),
+    ReconnectNeeded(Account, String),
+}
+
+struct Account {
+    email: String,
+    calendar: String,
+    since: String,
+    granted: Vec<String>,
+    missing: Vec<String>,
+}
+
+/// `GET /google-calendar-setup`.
+pub async fn show(
+    State(door): State<Door>,
+    Visitor(session): Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Fault> {
+    let notice = Notice::read(query.as_deref());
+    match session {
+        Some(session) => Ok(page(&home(&door, &session, notice).await?)),
+        None => sign_in::form(&door, notice, None).await,
+    }
+}
+
+async fn home(door: &Door, session: &Session, notice: Option<Notice>) -> Result<Home, Error> {
+    let app = &door.app;
+    let problem = match connections::check_client(app).await {
+        Ok(()) => None,
+        Err(error @ (Error::NotConfigured { .. } | Error::RedirectUri(_))) => Some(error.to_string()),
+        Err(other) => return Err(other),
+    };
+    let stand = match connections::of_server(app).await? {
+        None if problem.is_some() => Stand::NotConfigured,
+        None => Stand::NotConnected,
+        Some(connection) => {
+            let profile = app.profile(&connection)?;
+            let account = Account {
+                missing: connections::missing_scopes(app, &profile.scopes),
+                email: profile.email,
+                calendar: profile.calendar,
+                since: moment(connection.linked),
+                granted: profile.scopes,
+            };
+            match connection.state {
+                Health::ReconnectNeeded(cause) => Stand::ReconnectNeeded(account, cause.text.into_owned()),
+                Health::Connected | Health::Disconnected => Stand::Connected(account),
+            }
+        }
+    };
+    let jobs = app.store.count_jobs().await?;
+    Ok(Home {
+        csrf: session.csrf(app),
+        notice,
+        stand,
+        problem,
+        credentials_file: app.settings.credentials_file.display().to_string(),
+        redirect_uri: app.settings.redirect_uri.clone(),
+        scopes: app.settings.scopes.clone(),
+        waiting: jobs.live,
+        given_up: jobs.dead,
+    })
+}
+
+/// A moment for people, in the one zone that needs no asking.
+pub fn moment(moment: DateTime<Utc>) -> String {
+    moment.format("%-d %B %Y, %H:%M UTC").to_string()
+}

@@ -1,0 +1,78 @@
+//! Letting go of the account: by an administrator's API key as the seed's curl line does, or by a
+//! person who confirms it.
+
+use askama::Template;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::Json;
+use serde_json::{Value, json};
+
+use super::super::problem::Problem;
+use super::super::{Door, caller, classic};
+use super::fault::Fault;
+use super::guard::{Signed, Visitor};
+use super::home::Notice;
+use super::{back, page, sign_in};
+use crate::app::access::Caller;
+use crate::app::{Error, connections};
+use crate::model::key::Scope;
+
+/// The address that the proxies of the seeds forward.
+pub const PATH: &str = "/google-calendar-setup/revoke";
+
+#[derive(Template)]
+#[template(path = "revoke.html")]
+struct Confirm {
+    csrf: String,
+    email: String,
+    waiting: u64,
+}
+
+/// Whoever shows an API key is answered here, in JSON, and sees no page.
+pub async fn by_key(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let acts = matches!(*request.method(), Method::GET | Method::POST);
+    if !acts || caller::shown_key(request.headers()).is_none() {
+        return next.run(request).await;
+    }
+    match disconnect(&door, request).await {
+        Ok(done) => done.into_response(),
+        Err(problem) => classic::dress(problem.into_response()).await,
+    }
+}
+
+async fn disconnect(door: &Door, request: Request) -> Result<Json<Value>, Problem> {
+    let (mut parts, _) = request.into_parts();
+    let caller = Caller::from_request_parts(&mut parts, door).await?;
+    caller.must(Scope::Admin)?;
+    connections::disconnect(&door.app).await?;
+    Ok(Json(json!({
+        "success": true,
+        "message": "Google Calendar disconnected; Google is told to end the access",
+    })))
+}
+
+/// `GET`: asks whether it is meant, and changes nothing.
+pub async fn ask(State(door): State<Door>, Visitor(session): Visitor) -> Result<Response, Fault> {
+    let Some(session) = session else {
+        let form = sign_in::form(&door, None, None).await?;
+        return Ok((StatusCode::FORBIDDEN, form).into_response());
+    };
+    let app = &door.app;
+    let Some(connection) = connections::of_server(app).await? else {
+        return Ok(back(Notice::NotConnected).into_response());
+    };
+    let email = app.profile(&connection)?.email;
+    let waiting = app.store.count_jobs().await.map_err(Error::from)?.live;
+    Ok(page(&Confirm { csrf: session.csrf(app), email, waiting }))
+}
+
+/// `POST`: it is meant.
+pub async fn submit(State(door): State<Door>, _form: Signed) -> Result<Redirect, Fault> {
+    match connections::disconnect(&door.app).await {
+        Ok(_) => Ok(back(Notice::Disconnected)),
+        Err(Error::NotConnected { .. }) => Ok(back(Notice::NotConnected)),
+        Err(other) => Err(other.into()),
+    }
+}
