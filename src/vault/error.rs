@@ -78,7 +78,10 @@ pub enum VaultError {
         path: PathBuf,
     },
     /// The key file cannot be read or written.
-    #[error("key file {} cannot be used", path.display())]
+    #[error(
+        "key file {} cannot be read or written; check its path, and that it belongs to the user \
+         calbridge runs as", path.display()
+    )]
     File {
         /// The key file.
         path: PathBuf,
