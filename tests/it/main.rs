@@ -7,3 +7,4 @@ mod packaging;
 mod rooms;
 mod simulator;
 mod vault;
+mod when;
