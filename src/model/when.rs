@@ -43,8 +43,9 @@ pub enum Dst {
     Reject,
 }
 
-/// Years that can be typed: what both RFC 3339 and a sane calendar hold.
-const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
+/// Years that can be typed. chrono-tz knows when clocks are set until the end of 2099; later summer
+/// times would silently be an hour off.
+const YEARS: std::ops::RangeInclusive<i32> = 1970..=2099;
 
 /// A zone's name this near to what was typed is worth proposing.
 const NEAR: f64 = 0.8;
@@ -79,7 +80,7 @@ impl Moment {
         let instant = instant.map_err(|rule| Invalid::new(field, rule))?;
         let wall = zone.map_or(typed.wall, |zone| instant.with_timezone(&zone).naive_local());
         if !YEARS.contains(&wall.year()) || !YEARS.contains(&instant.year()) {
-            return Err(Invalid::new(field, "must lie in the years 1970 to 9999"));
+            return Err(Invalid::new(field, "must lie in the years 1970 to 2099"));
         }
         Ok(Self { instant, wall, zone })
     }

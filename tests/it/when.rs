@@ -41,6 +41,8 @@ fn promise_10_a_wall_time_in_a_zone_is_kept_as_typed() {
         ("2025-07-30T14:00:00+01:00", "2025-07-30T13:00:00Z | 2025-07-30T14:00:00"),
         ("2025-07-30T14:00:00+0100", "2025-07-30T13:00:00Z | 2025-07-30T14:00:00"),
         ("2025-07-30T14:00:00+01", "2025-07-30T13:00:00Z | 2025-07-30T14:00:00"),
+        // The last summer that the compiled-in zones know.
+        ("2099-07-01T12:00", "2099-07-01T11:00:00Z | 2099-07-01T12:00:00"),
     ];
     for (raw, expected) in cases {
         assert_eq!(shown(raw, Some("Europe/Lisbon"), Dst::Compatible), expected, "{raw}");
@@ -230,11 +232,12 @@ fn what_is_no_moment_is_refused_by_rule() {
         "1969-12-31T23:00Z",
         "0000-01-01T00:00Z",
         "1970-01-01T00:00+05:00",
-        "9999-12-31T23:00-02:00",
+        "2099-12-31T23:00-02:00",
+        "9999-07-01T12:00Z",
     ] {
-        refused(raw, None, "start", &["1970 to 9999"]);
+        refused(raw, None, "start", &["1970 to 2099"]);
     }
-    refused("9999-12-31T23:00Z", Some("Asia/Tokyo"), "start", &["1970 to 9999"]);
+    refused("2099-12-31T23:00Z", Some("Asia/Tokyo"), "start", &["1970 to 2099"]);
 }
 
 #[test]
