@@ -38,7 +38,12 @@ pub struct Caller {
 impl Caller {
     /// The administrator at the setup page, whose session was checked there.
     pub fn administrator() -> Self {
-        Self { owner: Owner::Application, key: None, source: String::new(), scopes: vec![Scope::Admin] }
+        Self {
+            owner: Owner::Application,
+            key: None,
+            source: String::new(),
+            scopes: vec![Scope::Admin],
+        }
     }
 
     /// Lets only those pass who may do this.

@@ -1,5 +1,10 @@
 //! The paths that people know: shapes frozen, additions allowed.
 
+#![expect(
+    non_snake_case,
+    reason = "a body's members are named as on the wire, so that errors name them so too"
+)]
+
 use axum::Json;
 use axum::body::Body as Bytes;
 use axum::extract::State;

@@ -24,7 +24,9 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::request_id::{
+    MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
+};
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
@@ -73,16 +75,26 @@ pub fn router(app: App, settings: Settings) -> Router {
         .route("/api/v1/events/{id}", get(events::show).patch(events::edit).delete(events::cancel))
         .route("/api/v1/jobs/{id}", get(jobs::show))
         .route("/api/v1/status", get(health::status))
-        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "no_such_route", "there is nothing at this address") })
+        .fallback(|| async {
+            Problem::new(StatusCode::NOT_FOUND, "no_such_route", "there is nothing at this address")
+        })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take that method")
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "this address does not take that method",
+            )
         })
         .with_state(door)
         .layer(DefaultBodyLimit::max(body::MOST_BYTES))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(CatchPanicLayer::custom(|_| -> Response {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "calbridge failed here; the log has the details")
-                .into_response()
+            Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "calbridge failed here; the log has the details",
+            )
+            .into_response()
         }))
         .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))

@@ -246,7 +246,9 @@ impl<'a> Push<'a> {
         loop {
             let (tries, cause) = match self.learn(&copy)? {
                 MeetNext::Rest => return Ok(End::Done),
-                MeetNext::Wait { until, cause } => return Ok(End::Snooze(Until::Moment(until), cause)),
+                MeetNext::Wait { until, cause } => {
+                    return Ok(End::Snooze(Until::Moment(until), cause));
+                }
                 MeetNext::AskAgain { tries, cause } => (tries, cause),
             };
             if tries >= MOST_CONFERENCES {

@@ -6,5 +6,7 @@
 mod answers;
 mod credentials;
 mod events;
+mod inserts;
 mod oauth;
+mod simulated;
 mod wire;

@@ -1,6 +1,7 @@
 //! Every test of calbridge, in one binary.
 
 mod bridge;
+mod classic;
 mod delivery;
 mod google;
 mod packaging;

@@ -15,7 +15,11 @@ use super::home::Notice;
 use crate::app::connections::{self, Answer};
 
 /// `POST /google-calendar-setup/connect`: sends the browser to Google's consent page.
-pub async fn begin(State(door): State<Door>, jar: CookieJar, _form: Signed) -> Result<Response, Fault> {
+pub async fn begin(
+    State(door): State<Door>,
+    jar: CookieJar,
+    _form: Signed,
+) -> Result<Response, Fault> {
     let consent = connections::begin(&door.app).await?;
     let jar = cookies::set(&door, jar, Use::Consent, &consent.cookie);
     Ok((jar, Redirect::to(&consent.url)).into_response())
@@ -32,7 +36,9 @@ pub async fn callback(
         Ok(Query(answer)) => {
             connections::finish(&door.app, answer, cookie.as_deref()).await.map_err(Fault::from)
         }
-        Err(_) => Err(Fault::unreadable("The address Google sent you back to cannot be read. Connect once more.")),
+        Err(_) => Err(Fault::unreadable(
+            "The address Google sent you back to cannot be read. Connect once more.",
+        )),
     };
     let told = match done {
         Ok(_) => back(Notice::Connected).into_response(),

@@ -24,7 +24,11 @@ impl Fault {
 
     /// A request that cannot be read.
     pub fn unreadable(text: &str) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, title: "This was not understood", text: text.into() }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            title: "This was not understood",
+            text: text.into(),
+        }
     }
 
     /// The same, under another title.
@@ -37,7 +41,11 @@ impl Fault {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let problem = Problem::from(error);
-        Self { status: problem.status(), title: "This did not work", text: problem.detail().to_owned() }
+        Self {
+            status: problem.status(),
+            title: "This did not work",
+            text: problem.detail().to_owned(),
+        }
     }
 }
 

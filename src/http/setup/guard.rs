@@ -54,14 +54,17 @@ pub async fn known_host(State(door): State<Door>, request: Request, next: Next) 
 fn is_our_host(public: &Url, headers: &HeaderMap) -> bool {
     let shown = text(headers, &header::HOST).unwrap_or_default().to_ascii_lowercase();
     let Some(name) = public.host_str() else { return false };
-    shown == name || public.port_or_known_default().is_some_and(|port| shown == format!("{name}:{port}"))
+    shown == name
+        || public.port_or_known_default().is_some_and(|port| shown == format!("{name}:{port}"))
 }
 
 /// Lets no form through that another site's page sent.
 pub fn check_origin(door: &Door, headers: &HeaderMap) -> Result<(), Fault> {
     let origin = text(headers, &header::ORIGIN);
     let ours = match origin {
-        Some(origin) if origin != "null" => origin == door.public_url.origin().ascii_serialization(),
+        Some(origin) if origin != "null" => {
+            origin == door.public_url.origin().ascii_serialization()
+        }
         _ => match text(headers, &SEC_FETCH_SITE) {
             Some(site) => matches!(site, "same-origin" | "none"),
             // Old browsers and programs say neither; their forms still need what only our page knows.
@@ -71,7 +74,9 @@ pub fn check_origin(door: &Door, headers: &HeaderMap) -> Result<(), Fault> {
     if ours {
         return Ok(());
     }
-    Err(Fault::refused("This form came from another site, so nothing was changed. Open the setup page and try there."))
+    Err(Fault::refused(
+        "This form came from another site, so nothing was changed. Open the setup page and try there.",
+    ))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -98,7 +103,9 @@ impl FromRequest<Door> for Signed {
     async fn from_request(request: Request, door: &Door) -> Result<Self, Fault> {
         check_origin(door, request.headers())?;
         let Some(session) = session(door, request.headers()).await? else {
-            return Err(Fault::refused("Your session is over. Open the setup page and sign in once more."));
+            return Err(Fault::refused(
+                "Your session is over. Open the setup page and sign in once more.",
+            ));
         };
         let stale = "This form is out of date. Open the setup page and try once more.";
         let sent = Form::<Sent>::from_request(request, door).await;

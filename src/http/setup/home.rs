@@ -27,7 +27,8 @@ pub enum Notice {
 }
 
 impl Notice {
-    const ALL: [Self; 4] = [Self::Connected, Self::Disconnected, Self::NotConnected, Self::SignedOut];
+    const ALL: [Self; 4] =
+        [Self::Connected, Self::Disconnected, Self::NotConnected, Self::SignedOut];
 
     /// The notice's name in the page's address.
     pub fn as_str(self) -> &'static str {
@@ -103,7 +104,9 @@ async fn home(door: &Door, session: &Session, notice: Option<Notice>) -> Result<
     let app = &door.app;
     let problem = match connections::check_client(app).await {
         Ok(()) => None,
-        Err(error @ (Error::NotConfigured { .. } | Error::RedirectUri(_))) => Some(error.to_string()),
+        Err(error @ (Error::NotConfigured { .. } | Error::RedirectUri(_))) => {
+            Some(error.to_string())
+        }
         Err(other) => return Err(other),
     };
     let stand = match connections::of_server(app).await? {
@@ -119,7 +122,9 @@ async fn home(door: &Door, session: &Session, notice: Option<Notice>) -> Result<
                 granted: profile.scopes,
             };
             match connection.state {
-                Health::ReconnectNeeded(cause) => Stand::ReconnectNeeded(account, cause.text.into_owned()),
+                Health::ReconnectNeeded(cause) => {
+                    Stand::ReconnectNeeded(account, cause.text.into_owned())
+                }
                 Health::Connected | Health::Disconnected => Stand::Connected(account),
             }
         }

@@ -60,7 +60,10 @@ fn headers(door: &Door) -> [(HeaderName, HeaderValue); 5] {
     let policy = HeaderValue::try_from(policy).expect("an origin is printable ASCII");
     [
         (header::CONTENT_SECURITY_POLICY, policy),
-        (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            HeaderValue::from_static("same-origin"),
+        ),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         // With `no-referrer`, browsers would send our own forms with `Origin: null`.
@@ -69,7 +72,8 @@ fn headers(door: &Door) -> [(HeaderName, HeaderValue); 5] {
 }
 
 async fn style() -> Response {
-    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=600")];
+    let headers =
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=600")];
     (headers, include_str!("../../../setup-ui/style.css")).into_response()
 }
 

@@ -2,11 +2,11 @@
 //! person who confirms it.
 
 use askama::Template;
+use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::Json;
 use serde_json::{Value, json};
 
 use super::super::problem::Problem;

@@ -36,7 +36,11 @@ pub struct Code {
 }
 
 /// The page that asks for the setup code.
-pub async fn form(door: &Door, notice: Option<Notice>, refused: Option<&str>) -> Result<Response, Fault> {
+pub async fn form(
+    door: &Door,
+    notice: Option<Notice>,
+    refused: Option<&str>,
+) -> Result<Response, Fault> {
     let connection = connections::of_server(&door.app).await?;
     let standing = match connection.map(|connection| connection.state) {
         Some(Health::Connected) => "A Google account is connected.",
@@ -58,7 +62,8 @@ pub async fn open(
     sent: Result<Form<Code>, FormRejection>,
 ) -> Result<Response, Fault> {
     check_origin(&door, &headers)?;
-    let Form(Code { code }) = sent.map_err(|_| Fault::unreadable("Type the setup code into the form."))?;
+    let Form(Code { code }) =
+        sent.map_err(|_| Fault::unreadable("Type the setup code into the form."))?;
     match access::open_session(&door.app, &code).await {
         Ok(shown) => {
             let jar = cookies::set(&door, jar, Use::Session, shown.expose_secret());
@@ -74,7 +79,11 @@ pub async fn open(
 }
 
 /// `POST /google-calendar-setup/logout`: ends the session.
-pub async fn close(State(door): State<Door>, jar: CookieJar, form: Signed) -> Result<Response, Fault> {
+pub async fn close(
+    State(door): State<Door>,
+    jar: CookieJar,
+    form: Signed,
+) -> Result<Response, Fault> {
     access::close_session(&door.app, &form.session).await?;
     Ok((cookies::clear(&door, jar, Use::Session), back(Notice::SignedOut)).into_response())
 }

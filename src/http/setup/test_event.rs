@@ -79,7 +79,8 @@ fn draft(now: DateTime<Utc>) -> Result<Draft, Error> {
     let span = span.map_err(|mut invalid| Error::from(invalid.remove(0)))?;
     Ok(Draft {
         summary: "calbridge test event".into(),
-        description: "Made on the setup page of calbridge to try the connection. It can be removed.".into(),
+        description:
+            "Made on the setup page of calbridge to try the connection. It can be removed.".into(),
         span,
         guests: Vec::new(),
         meet: true,
@@ -107,7 +108,9 @@ impl Page {
         };
         let no_meeting = match &event.known.meet {
             Meet::Failed(cause) => Some(format!("There is no Meet link: {}", cause.text)),
-            Meet::Pending { .. } if state == "confirmed" => Some("Google is still making the Meet link.".into()),
+            Meet::Pending { .. } if state == "confirmed" => {
+                Some("Google is still making the Meet link.".into())
+            }
             Meet::Pending { .. } | Meet::Ready | Meet::Unwanted => None,
         };
         let causes = view.obstacle.iter().chain(refused).map(|cause| cause.text.to_string());
