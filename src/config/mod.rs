@@ -1,184 +1,346 @@
-//! TEMPORARY.
-#![allow(missing_docs)]
+//! Settings: built-in defaults < file < environment < flags, checked before anything is opened.
+//!
+//! Every fault is told at once, by key and place. This room alone reads the environment.
+//! `config/default.toml` has every key and its meaning; a setting is three places: there, a field
+//! here, a line in `check`.
+
+mod check;
+mod raw;
+mod reader;
+
+use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
+
 use url::Url;
-#[derive(Debug)]
+
+pub use raw::Origin;
+
+/// Where settings are taken from, besides the built-in defaults.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file of `--config`.
+    pub file: Option<PathBuf>,
+    /// Variables: of this process by `environment()`, or whatever a test says.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Flags of the command line that stand for a setting.
+    pub flags: Vec<Flag>,
+}
+
+/// A flag of the command line that stands for a setting.
+#[derive(Clone, Debug)]
+pub struct Flag {
+    /// As it was typed, such as `--listen`.
+    pub name: String,
+    /// The setting's key, such as `listen`.
+    pub key: String,
+    /// What it was set to.
+    pub value: String,
+}
+
+/// What was loaded.
+#[derive(Clone, Debug)]
 pub struct Loaded {
+    /// The settings.
     pub config: Config,
+    /// What the operator should know, each in a sentence for the log.
     pub notes: Vec<String>,
 }
-#[derive(Debug)]
-pub struct Faults(String);
-impl std::fmt::Display for Faults {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+
+/// Why the settings cannot be used: one thing to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The setting, as its writer knows it.
+    pub key: String,
+    /// Where it was written.
+    pub origin: Origin,
+    /// What is allowed, or what to do: reads after the key. Never holds the value.
+    pub rule: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} ({}): {}", self.key, self.origin, self.rule)
     }
 }
-#[derive(Clone, Copy, Debug)]
-pub enum StoreKind {
-    Sled,
-    Memory,
+
+impl std::error::Error for Fault {}
+
+/// Everything that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => write!(out, "there is a fault in the settings:")?,
+            n => write!(out, "there are {n} faults in the settings:")?,
+        }
+        self.0.iter().try_for_each(|fault| write!(out, "\n  {fault}"))
+    }
 }
-#[derive(Clone, Copy, Debug)]
-pub enum Notify {
-    None,
-    External,
-    All,
-}
-#[derive(Debug)]
+
+impl std::error::Error for Faults {}
+
+/// The settings, checked.
+#[derive(Clone, Debug)]
 pub struct Config {
+    /// What to serve on.
     pub listen: SocketAddr,
-    pub public: Option<Url>,
-    pub namespace_: String,
+    /// Where the store is.
     pub data_dir: PathBuf,
+    /// Whether plain http is allowed beyond this machine.
+    pub insecure_http: bool,
+    /// Google: its addresses, and what is asked of it.
     pub google: GoogleConfig,
+    /// The master key.
     pub vault: VaultConfig,
+    /// The store.
     pub store: StoreConfig,
+    /// Background work.
     pub queue: QueueConfig,
+    /// `POST /api/create-calendar-event`.
     pub classic: ClassicConfig,
+    /// The end of the process.
     pub stop: StopConfig,
+    /// Logs.
     pub log: LogConfig,
+    /// What `public_url()` starts from.
+    public_url: Option<Url>,
+    /// What `namespace()` starts from.
+    namespace: Option<String>,
 }
-#[derive(Debug)]
+
+/// Google: its addresses, and what is asked of it.
+#[derive(Clone, Debug)]
 pub struct GoogleConfig {
+    /// The OAuth client's file, as Google hands it out.
     pub credentials_file: PathBuf,
-    pub redirect: String,
-    pub scopes: Vec<String>,
+    /// What is asked of Google.
+    pub scopes: Scopes,
+    /// Where people consent.
     pub consent_url: Url,
+    /// Where codes and refresh tokens become access tokens.
     pub token_url: Url,
+    /// Where grants end.
     pub revoke_url: Url,
+    /// Where an access token tells whose it is.
     pub userinfo_url: Url,
+    /// Root of the API; its path ends in a slash.
     pub api_url: Url,
+    /// A call that takes longer counts as unanswered.
     pub deadline: Duration,
+    /// What `redirect_uri()` starts from: letter for letter as written, as Google compares it.
+    redirect_uri: Option<String>,
 }
-#[derive(Debug)]
+
+/// What is asked of Google.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scopes {
+    /// Events, the list of calendars, and busy times.
+    Default,
+    /// All of the calendars.
+    Full,
+}
+
+impl Scopes {
+    /// The scopes by Google's names. Both begin with what tells whose account it is.
+    pub fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Default => &[
+                "openid",
+                "email",
+                "https://www.googleapis.com/auth/calendar.events",
+                "https://www.googleapis.com/auth/calendar.calendarlist.readonly",
+                "https://www.googleapis.com/auth/calendar.freebusy",
+            ],
+            Self::Full => &[
+                "openid",
+                "email",
+                "https://www.googleapis.com/auth/calendar",
+                "https://www.googleapis.com/auth/calendar.events",
+            ],
+        }
+    }
+}
+
+/// The master key.
+#[derive(Clone, Debug)]
 pub struct VaultConfig {
+    /// Its file.
     pub key_file: PathBuf,
 }
-#[derive(Debug)]
+
+/// The store.
+#[derive(Clone, Debug)]
 pub struct StoreConfig {
+    /// Which one.
     pub kind: StoreKind,
-    pub min_free: u64,
-    pub cache: u64,
+    /// With less free disk space than this, nothing new is accepted.
+    pub min_free_bytes: u64,
+    /// How much of it is kept in memory.
+    pub cache_bytes: u64,
 }
-#[derive(Debug)]
+
+/// Which store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreKind {
+    /// On disk.
+    Sled,
+    /// Forgets everything at exit.
+    Memory,
+}
+
+/// Background work.
+#[derive(Clone, Debug)]
 pub struct QueueConfig {
+    /// How many jobs run at once.
     pub workers: usize,
-    pub per_connection: usize,
+    /// After so long, a job whose worker died is given to another.
     pub lease: Duration,
+    /// How many jobs of one Google account run at once.
+    pub per_connection: usize,
 }
-#[derive(Debug)]
+
+/// `POST /api/create-calendar-event`.
+#[derive(Clone, Debug)]
 pub struct ClassicConfig {
+    /// Who gets mail when the caller does not say.
     pub notify: Notify,
+    /// How long it waits for the event and its Meet link.
     pub wait: Duration,
+    /// How many requests an API key may send …
     pub requests: NonZeroU32,
+    /// … in each such time.
     pub window: Duration,
 }
-#[derive(Debug)]
+
+/// Who gets mail from Google.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notify {
+    /// Nobody.
+    None,
+    /// Guests whose calendar is not Google's.
+    External,
+    /// Every guest.
+    All,
+}
+
+impl Notify {
+    /// The choice's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::External => "external",
+            Self::All => "all",
+        }
+    }
+}
+
+/// The end of the process.
+#[derive(Clone, Debug)]
 pub struct StopConfig {
+    /// How long it waits for requests and jobs in hand.
     pub drain: Duration,
 }
-#[derive(Debug)]
+
+/// Logs.
+#[derive(Clone, Debug)]
 pub struct LogConfig {
+    /// What is told, in the words of tracing's `EnvFilter`.
     pub level: String,
+    /// How a line looks.
+    pub format: LogFormat,
+    /// Where daily files go; none for standard output alone.
+    pub dir: Option<PathBuf>,
+    /// How many files are kept.
+    pub keep_files: usize,
 }
-pub fn environment() -> Vec<(String, String)> {
-    Vec::new()
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: an object a line.
+    Json,
 }
-pub fn load(
-    _: Option<&Path>,
-    _: Vec<(String, String)>,
-    _: Vec<(String, String)>,
-) -> Result<Loaded, Faults> {
-    Config::from_toml("")
+
+/// Reads and checks the settings of `sources` over the built-in defaults.
+pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
+    check::check(raw::Raw::read(sources))
 }
+
+/// The variables of this process.
+pub fn environment() -> Vec<(OsString, OsString)> {
+    std::env::vars_os().collect()
+}
+
 impl Config {
+    /// The built-in defaults with `text`, in TOML, over them; no file, variable or flag is read.
     pub fn from_toml(text: &str) -> Result<Loaded, Faults> {
-        let t: toml::Table = text.parse().map_err(|e: toml::de::Error| Faults(e.to_string()))?;
-        let s = |k: &str, d: &str| t.get(k).and_then(|v| v.as_str()).unwrap_or(d).to_owned();
-        let g = t.get("google").and_then(|v| v.as_table()).cloned().unwrap_or_default();
-        let gs = |k: &str, d: &str| g.get(k).and_then(|v| v.as_str()).unwrap_or(d).to_owned();
-        let u = |k: &str, d: &str| Url::parse(&gs(k, d)).unwrap();
-        let data_dir = PathBuf::from(s("data_dir", "./calbridge-data"));
-        let key_file = PathBuf::from(format!("{}.key", data_dir.display()));
-        let a = "https://www.googleapis.com/auth/";
-        Ok(Loaded {
-            notes: vec![],
-            config: Config {
-                listen: s("listen", "127.0.0.1:3001").parse().unwrap(),
-                public: t
-                    .get("public_url")
-                    .and_then(|v| v.as_str())
-                    .map(|v| Url::parse(v).unwrap()),
-                namespace_: s("namespace", ""),
-                data_dir,
-                google: GoogleConfig {
-                    credentials_file: gs("credentials_file", "google-credentials.json").into(),
-                    redirect: gs("redirect_uri", ""),
-                    scopes: vec![
-                        "openid".into(),
-                        "email".into(),
-                        format!("{a}calendar.events"),
-                        format!("{a}calendar.calendarlist.readonly"),
-                        format!("{a}calendar.freebusy"),
-                    ],
-                    consent_url: u("consent_url", "https://accounts.google.com/o/oauth2/v2/auth"),
-                    token_url: u("token_url", "https://oauth2.googleapis.com/token"),
-                    revoke_url: u("revoke_url", "https://oauth2.googleapis.com/revoke"),
-                    userinfo_url: u(
-                        "userinfo_url",
-                        "https://openidconnect.googleapis.com/v1/userinfo",
-                    ),
-                    api_url: u("api_url", "https://www.googleapis.com/"),
-                    deadline: Duration::from_secs(30),
-                },
-                vault: VaultConfig { key_file },
-                store: StoreConfig { kind: StoreKind::Sled, min_free: 200 << 20, cache: 64 << 20 },
-                queue: QueueConfig {
-                    workers: 16,
-                    per_connection: 8,
-                    lease: Duration::from_secs(120),
-                },
-                classic: ClassicConfig {
-                    notify: Notify::None,
-                    wait: Duration::from_secs(10),
-                    requests: NonZeroU32::new(100).unwrap(),
-                    window: Duration::from_secs(900),
-                },
-                stop: StopConfig { drain: Duration::from_secs(25) },
-                log: LogConfig { level: "info".into() },
-            },
-        })
+        check::check(raw::Raw::read_text(text))
     }
-    pub fn public_url(&self, redirects: &[String]) -> Url {
-        self.public
-            .clone()
-            .or_else(|| match redirects {
-                [one] => Url::parse(one).ok().map(|mut u| {
-                    u.set_path("/");
-                    u
-                }),
-                _ => None,
-            })
-            .unwrap_or_else(|| {
-                Url::parse(&format!("http://localhost:{}/", self.listen.port())).unwrap()
-            })
-    }
-    pub fn redirect_uri(&self, redirects: &[String]) -> String {
-        if self.google.redirect.is_empty() {
-            format!("{}oauth2callback", self.public_url(redirects))
-        } else {
-            self.google.redirect.clone()
+
+    /// Where people reach this server, as an origin: the setting, else the origin of
+    /// `google.redirect_uri`, else of the credentials file's only redirect URI, else this machine
+    /// at the port of `listen`. A fault only if it comes from the credentials file and will not do.
+    pub fn public_url(&self, credentials_redirects: &[String]) -> Result<Url, Fault> {
+        if let Some(url) = &self.public_url {
+            return Ok(url.clone());
         }
-    }
-    pub fn namespace(&self, redirects: &[String]) -> String {
-        if self.namespace_.is_empty() {
-            self.public_url(redirects).origin().ascii_serialization()
-        } else {
-            self.namespace_.clone()
+        if let Some(uri) = &self.google.redirect_uri {
+            return Ok(origin_of(uri).expect("check took it for an address with an origin"));
         }
+        let [only] = credentials_redirects else {
+            let local = format!("http://localhost:{}", self.listen.port());
+            return Ok(Url::parse(&local).expect("a host and a port make an address"));
+        };
+        let fault = |rule: &str| Fault {
+            key: "public_url".into(),
+            origin: Origin::File(self.google.credentials_file.clone(), 0),
+            rule: rule.into(),
+        };
+        let url = origin_of(only).ok_or_else(|| {
+            fault("the credentials file's redirect URI is no http or https address; set public_url")
+        })?;
+        if !check::travels_safely(&url) && !self.insecure_http {
+            return Err(fault(
+                "the credentials file's redirect URI is plain http to another machine: register an \
+                 https one, or set public_url, or set insecure_http = true",
+            ));
+        }
+        Ok(url)
     }
+
+    /// Where Google sends people back to, letter for letter as it must stand in the credentials
+    /// file: the setting, else `/oauth2callback` at `public_url()`.
+    pub fn redirect_uri(&self, credentials_redirects: &[String]) -> Result<String, Fault> {
+        if let Some(uri) = &self.google.redirect_uri {
+            return Ok(uri.clone());
+        }
+        let public_url = self.public_url(credentials_redirects)?;
+        Ok(format!("{}{CALLBACK}", public_url.origin().ascii_serialization()))
+    }
+
+    /// What keeps the events of several bridges apart: the setting, else `public_url()`'s origin.
+    pub fn namespace(&self, credentials_redirects: &[String]) -> Result<String, Fault> {
+        if let Some(namespace) = &self.namespace {
+            return Ok(namespace.clone());
+        }
+        let public_url = self.public_url(credentials_redirects)?;
+        Ok(public_url.origin().ascii_serialization())
+    }
+}
+
+/// The path that answers Google's redirect.
+const CALLBACK: &str = "/oauth2callback";
+
+/// Scheme, host and port of an http address; none of anything else.
+fn origin_of(uri: &str) -> Option<Url> {
+    let url = Url::parse(uri).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    Url::parse(&url.origin().ascii_serialization()).ok()
 }

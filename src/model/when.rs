@@ -215,8 +215,9 @@ impl Typed {
                 .into()
         };
         let (date, rest) = raw.split_at_checked("YYYY-MM-DD".len()).ok_or_else(shape)?;
-        let date = read_date(date).ok_or_else(shape)?;
-        let date = date.ok_or("is a day that no calendar has")?;
+        let (year, month, day) = read_date(date).ok_or_else(shape)?;
+        let date =
+            NaiveDate::from_ymd_opt(year, month, day).ok_or("is a day that no calendar has")?;
         if rest.is_empty() {
             return Err("is a day without a time: add one, as in `2025-10-30T14:00:00`".into());
         }
@@ -241,12 +242,11 @@ fn digits(raw: &str, width: usize) -> Option<u32> {
     right.then(|| raw.parse().ok()).flatten()
 }
 
-/// `YYYY-MM-DD`: none if it has another shape, and none within if there is no such day.
-fn read_date(raw: &str) -> Option<Option<NaiveDate>> {
+/// `YYYY-MM-DD`; all else is none.
+fn read_date(raw: &str) -> Option<(i32, u32, u32)> {
     let mut parts = raw.split('-');
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    let year = i32::try_from(digits(year, 4)?).ok()?;
-    Some(NaiveDate::from_ymd_opt(year, digits(month, 2)?, digits(day, 2)?))
+    Some((i32::try_from(digits(year, 4)?).ok()?, digits(month, 2)?, digits(day, 2)?))
 }
 
 /// `HH:MM`, `HH:MM:SS` or `HH:MM:SS.` and up to nine digits; all else is none.

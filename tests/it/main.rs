@@ -8,4 +8,5 @@ mod packaging;
 mod rooms;
 mod simulator;
 mod vault;
+mod config;
 mod when;

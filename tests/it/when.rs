@@ -306,8 +306,9 @@ fn holds(zone: Tz, wall: NaiveDateTime) {
     let raw = wall.format("%Y-%m-%dT%H:%M:%S").to_string();
     let name = zone.name();
     let read = |dst| read(&raw, Some(name), dst);
+    let moved = |dst| read(dst).expect("only Reject refuses a wall time");
     let (compatible, earlier, later) =
-        (read(Dst::Compatible).unwrap(), read(Dst::Earlier).unwrap(), read(Dst::Later).unwrap());
+        (moved(Dst::Compatible), moved(Dst::Earlier), moved(Dst::Later));
     for moment in [compatible, earlier, later] {
         // The wall is what a clock in the zone shows at the instant, and both survive a store.
         assert_eq!(
@@ -316,11 +317,8 @@ fn holds(zone: Tz, wall: NaiveDateTime) {
             "{raw} {name}"
         );
         assert_eq!(moment.zone(), Some(zone));
-        let again = Moment::from_parts(
-            moment.instant(),
-            moment.wall(),
-            moment.zone().map(|zone| zone.name()),
-        );
+        let again =
+            Moment::from_parts(moment.instant(), moment.wall(), moment.zone().map(Tz::name));
         assert_eq!(again, Ok(moment));
         // `Z` and the zone's own offset name the same moment.
         let instant = moment.instant().format("%Y-%m-%dT%H:%M:%SZ").to_string();

@@ -1,0 +1,295 @@
+//! Settings as written → settings that hold, or every fault at once.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+use url::{Host, Url};
+
+use super::raw::Raw;
+use super::reader::Reader;
+use super::{
+    CALLBACK, ClassicConfig, Config, Faults, GoogleConfig, Loaded, LogConfig, LogFormat, Notify,
+    QueueConfig, Scopes, StopConfig, StoreConfig, StoreKind, VaultConfig, origin_of,
+};
+
+const BYTES_PER_MB: u64 = 1_000_000;
+
+/// Checks what was written, all of it.
+pub(super) fn check(raw: Raw) -> Result<Loaded, Faults> {
+    let mut reader = Reader::new(raw);
+    let config = reader.config();
+    reader.tell_unknown_keys();
+    reader.advise(&config);
+    let Raw { notes, mut faults, .. } = reader.raw;
+    if faults.is_empty() {
+        return Ok(Loaded { config, notes });
+    }
+    faults.sort_by(|one, other| one.key.cmp(&other.key));
+    Err(Faults(faults))
+}
+
+/// Whether what is sent to `url` cannot be read on the way: https, or it stays on this machine.
+pub(super) fn travels_safely(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "https" || loopback
+}
+
+impl Reader {
+    fn config(&mut self) -> Config {
+        let insecure_http = self.flag("insecure_http");
+        let data_dir = self.path("data_dir");
+        let google = self.google(insecure_http);
+        Config {
+            listen: self.listen(),
+            public_url: self.public_url(insecure_http),
+            namespace: self.namespace(),
+            insecure_http,
+            vault: self.vault(&data_dir),
+            data_dir,
+            queue: self.queue(google.deadline),
+            google,
+            store: StoreConfig {
+                kind: self.choice(
+                    "store.kind",
+                    &[("sled", StoreKind::Sled), ("memory", StoreKind::Memory)],
+                ),
+                min_free_bytes: self.whole("store.min_free_mb", 10..=1_000_000) * BYTES_PER_MB,
+                cache_bytes: self.whole("store.cache_mb", 8..=65_536) * BYTES_PER_MB,
+            },
+            classic: ClassicConfig {
+                notify: self.choice(
+                    "classic.notify",
+                    &[Notify::None, Notify::External, Notify::All]
+                        .map(|notify| (notify.as_str(), notify)),
+                ),
+                wait: self.seconds("classic.wait_secs", 0..=60),
+                requests: self.count("classic.requests", 1_000_000),
+                window: self.seconds("classic.window_secs", 1..=86_400),
+            },
+            stop: StopConfig { drain: self.seconds("stop.drain_secs", 1..=600) },
+            log: self.log(),
+        }
+    }
+
+    fn google(&mut self, insecure_http: bool) -> GoogleConfig {
+        let mut address = |key| self.google_address(key, insecure_http);
+        let (consent_url, token_url) = (address("google.consent_url"), address("google.token_url"));
+        let (revoke_url, userinfo_url) =
+            (address("google.revoke_url"), address("google.userinfo_url"));
+        let mut api_url = address("google.api_url");
+        if !api_url.path().ends_with('/') {
+            api_url.set_path(&format!("{}/", api_url.path()));
+        }
+        GoogleConfig {
+            credentials_file: self.path("google.credentials_file"),
+            redirect_uri: self.redirect_uri(insecure_http),
+            scopes: self
+                .choice("google.scopes", &[("default", Scopes::Default), ("full", Scopes::Full)]),
+            consent_url,
+            token_url,
+            revoke_url,
+            userinfo_url,
+            api_url,
+            deadline: self.seconds("google.deadline_secs", 1..=600),
+        }
+    }
+
+    fn google_address(&mut self, key: &'static str, insecure_http: bool) -> Url {
+        let written = self.text(key);
+        let url = Url::parse(&written).ok().filter(|url| {
+            matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.has_host()
+        });
+        let Some(url) = url else {
+            self.fault(key, "must be an absolute http or https address without a query");
+            return stand_in();
+        };
+        if !travels_safely(&url) && !insecure_http {
+            self.fault(key, "must be https, since tokens are sent there");
+        }
+        let host = url.host_str().unwrap_or_default();
+        if !(host == "accounts.google.com" || host.ends_with(".googleapis.com")) {
+            self.raw.notes.push(format!("{key} is not Google's: {host}"));
+        }
+        url
+    }
+
+    fn listen(&mut self) -> SocketAddr {
+        let written = self.text("listen");
+        written.parse().unwrap_or_else(|_| {
+            self.fault("listen", "must be an IP address and a port, such as `127.0.0.1:3001`");
+            SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+        })
+    }
+
+    fn public_url(&mut self, insecure_http: bool) -> Option<Url> {
+        let written = self.optional("public_url")?;
+        let url = Url::parse(&written).ok();
+        let bare = |url: &Url| origin_of(url.as_str()).is_some_and(|origin| origin == *url);
+        let Some(url) = url.filter(bare) else {
+            self.fault(
+                "public_url",
+                "must be http or https, a host and perhaps a port, such as \
+                 `https://calendar.example.com`, with nothing behind",
+            );
+            return None;
+        };
+        self.refuse_plain_http("public_url", &url, insecure_http);
+        Some(url)
+    }
+
+    fn redirect_uri(&mut self, insecure_http: bool) -> Option<String> {
+        const KEY: &str = "google.redirect_uri";
+        let written = self.optional(KEY)?;
+        let usable = |url: &Url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.fragment().is_none()
+                && url.username().is_empty()
+                && url.password().is_none()
+        };
+        let Some(url) = Url::parse(&written).ok().filter(usable) else {
+            self.fault(KEY, "must be an absolute http or https address without a fragment");
+            return None;
+        };
+        self.refuse_plain_http(KEY, &url, insecure_http);
+        if url.path() != CALLBACK {
+            self.raw.notes.push(format!(
+                "{KEY} ends in {}; calbridge answers at {CALLBACK}, so something before it must \
+                 translate",
+                url.path()
+            ));
+        }
+        Some(written)
+    }
+
+    fn refuse_plain_http(&mut self, key: &'static str, url: &Url, insecure_http: bool) {
+        if !travels_safely(url) && !insecure_http {
+            self.fault(
+                key,
+                "is plain http to another machine, where cookies can be read on the way: use https, \
+                 or set insecure_http = true",
+            );
+        }
+    }
+
+    fn namespace(&mut self) -> Option<String> {
+        let written = self.optional("namespace")?;
+        if written.len() > 128 || !written.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.fault("namespace", "must be 1 to 128 printable ASCII characters, no spaces");
+        }
+        Some(written)
+    }
+
+    fn vault(&mut self, data_dir: &Path) -> VaultConfig {
+        let allowed = self.flag("insecure_key_location");
+        let key_file = self.optional("vault.key_file").map_or_else(
+            || {
+                // Whole components only, or `data/` would put the key inside.
+                let mut beside = data_dir.components().collect::<PathBuf>().into_os_string();
+                beside.push(".key");
+                PathBuf::from(beside)
+            },
+            PathBuf::from,
+        );
+        let known = !data_dir.as_os_str().is_empty();
+        let inside = known && resolved(&key_file).starts_with(resolved(data_dir));
+        if inside && !allowed {
+            self.fault(
+                "vault.key_file",
+                "lies inside data_dir, so whoever steals that directory can read it: put it \
+                 elsewhere, or set insecure_key_location = true",
+            );
+        } else if inside {
+            self.raw.notes.push(
+                "the key file lies inside data_dir: a stolen copy of it can be read".to_owned(),
+            );
+        }
+        VaultConfig { key_file }
+    }
+
+    fn queue(&mut self, deadline: Duration) -> QueueConfig {
+        let lease = self.seconds("queue.lease_secs", 10..=3600);
+        if lease <= deadline {
+            self.fault("queue.lease_secs", "must be longer than google.deadline_secs");
+        }
+        QueueConfig {
+            workers: self.size("queue.workers", 1..=1024),
+            lease,
+            per_connection: self.size("queue.per_connection", 1..=64),
+        }
+    }
+
+    fn log(&mut self) -> LogConfig {
+        let level = self.text("log.level");
+        let known = |level: &str| {
+            let level = level.trim().to_ascii_lowercase();
+            matches!(level.as_str(), "off" | "error" | "warn" | "info" | "debug" | "trace")
+        };
+        // EnvFilter takes a mistyped level for the name of a part, and then tells nothing of it.
+        let sound = |part: &str| {
+            part.rsplit_once('=').map_or_else(|| known(part), |(_, level)| known(level))
+        };
+        if !level.split(',').all(sound) || EnvFilter::try_new(&level).is_err() {
+            self.fault(
+                "log.level",
+                "must be `off`, `error`, `warn`, `info`, `debug` or `trace`, or such levels by part, \
+                 as in `info,calbridge::queue=debug`",
+            );
+        }
+        LogConfig {
+            level,
+            format: self
+                .choice("log.format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+            dir: self.optional("log.dir").map(PathBuf::from),
+            keep_files: self.size("log.keep_files", 1..=3650),
+        }
+    }
+
+    /// What is allowed, and still worth a word.
+    fn advise(&mut self, config: &Config) {
+        let notes = &mut self.raw.notes;
+        if config.store.kind == StoreKind::Memory {
+            notes.push("store.kind is memory: everything is forgotten at exit".to_owned());
+        }
+        if config.insecure_http {
+            notes.push("insecure_http is on: cookies may be read on the way".to_owned());
+        }
+        if let (Some(public_url), Some(redirect_uri)) =
+            (&config.public_url, &config.google.redirect_uri)
+            && origin_of(redirect_uri).as_ref() != Some(public_url)
+        {
+            notes.push(
+                "google.redirect_uri is not on public_url's host: the browser's cookie will be \
+                 missing when Google sends people back"
+                    .to_owned(),
+            );
+        }
+    }
+}
+
+/// An address for the rest of the check to work on after a fault.
+fn stand_in() -> Url {
+    Url::parse("https://www.googleapis.com/").expect("it is an address")
+}
+
+/// The path without links, dots or a working directory to depend on, as far as it exists.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut resolved = PathBuf::new();
+    for component in path.components() {
+        match component {
+            std::path::Component::ParentDir => drop(resolved.pop()),
+            other => resolved.push(other),
+        }
+        if let Ok(real) = resolved.canonicalize() {
+            resolved = real;
+        }
+    }
+    resolved
+}
