@@ -24,7 +24,7 @@ use crate::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
 
-/// The largest sealed envelope a record may hold, in bytes: larger leaves of sled would go to files
+/// The most bytes of sealed envelopes a record may hold: larger leaves of sled would go to files
 /// that it never syncs.
 pub const MAX_SEALED: usize = 32_000;
 
@@ -318,8 +318,8 @@ pub trait AccessStore {
     async fn drop_tickets(&self, kind: TicketKind) -> Result<usize, StoreError>;
 }
 
-/// Refuses an envelope that is larger than a record may hold.
-fn fits(sealed: &Sealed) -> Result<(), StoreError> {
-    let bytes = sealed.as_bytes().len();
+/// Refuses a record whose sealed parts are larger together than a record may hold.
+fn fits<'a>(parts: impl IntoIterator<Item = &'a Sealed>) -> Result<(), StoreError> {
+    let bytes = parts.into_iter().map(|sealed| sealed.as_bytes().len()).sum();
     if bytes > MAX_SEALED { Err(StoreError::TooLarge { bytes }) } else { Ok(()) }
 }

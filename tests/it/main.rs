@@ -10,3 +10,4 @@ mod simulator;
 mod vault;
 mod config;
 mod when;
+mod store;

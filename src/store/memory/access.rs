@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::MemoryStore;
 use crate::model::id::KeyId;
 use crate::model::key::{ApiKey, Digest, Ticket, TicketKind};
-use crate::store::{AccessStore, StoreError};
+use crate::store::{AccessStore, StoreError, fits};
 
 #[async_trait]
 impl AccessStore for MemoryStore {
@@ -25,6 +25,7 @@ impl AccessStore for MemoryStore {
     }
 
     async fn put_ticket(&self, ticket: Ticket) -> Result<(), StoreError> {
+        fits(&ticket.payload)?;
         self.state().tickets.insert((ticket.kind, ticket.digest), ticket);
         Ok(())
     }

@@ -36,7 +36,8 @@ impl ConnectionStore for MemoryStore {
         connection: Connection,
         job: Option<NewJob>,
     ) -> Result<bool, StoreError> {
-        fits(&connection.profile)?;
+        fits([&connection.profile].into_iter().chain(&connection.token))?;
+        fits(job.iter().filter_map(|job| job.payload.as_ref()))?;
         let mut state = self.state();
         let stored = state.connections.get(&connection.id).map_or(0, |stored| stored.version);
         if stored + 1 != connection.version {

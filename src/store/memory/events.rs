@@ -13,7 +13,9 @@ use crate::store::{Accept, Accepted, Change, Changed, EventStore, StoreError, fi
 impl EventStore for MemoryStore {
     async fn accept(&self, accept: Accept, now: DateTime<Utc>) -> Result<Accepted, StoreError> {
         let Accept { event, job, request } = accept;
-        fits(&event.wanted.content)?;
+        fits([&event.wanted.content])?;
+        fits(&event.known.links)?;
+        fits(&job.payload)?;
         let mut state = self.state();
         if let Some(request) = &request
             && let Some((earlier, event)) = state.requests.get(&request.key)
@@ -48,7 +50,8 @@ impl EventStore for MemoryStore {
         wanted: Wanted,
         job: NewJob,
     ) -> Result<Changed, StoreError> {
-        fits(&wanted.content)?;
+        fits([&wanted.content])?;
+        fits(&job.payload)?;
         let mut state = self.state();
         let Some(mut event) = state.events.get(&id).cloned() else { return Ok(Changed::Missing) };
         if event.wanted.revision + 1 != wanted.revision {

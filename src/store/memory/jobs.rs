@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::{Lease, MemoryStore, State};
 use crate::model::id::JobId;
 use crate::model::job::{Claim, Job, JobState, Kind, Line, NewJob};
-use crate::store::{Change, Claimed, Counts, JobStore, Ran, Settled, StoreError};
+use crate::store::{Change, Claimed, Counts, JobStore, Ran, Settled, StoreError, fits};
 
 #[async_trait]
 impl JobStore for MemoryStore {
@@ -51,6 +51,7 @@ impl JobStore for MemoryStore {
         ran: Ran,
         now: DateTime<Utc>,
     ) -> Result<Settled, StoreError> {
+        fits(ran.learned.iter().filter_map(|learned| learned.known.links.as_ref()))?;
         let mut state = self.state();
         let id = claim.job.id;
         if state.leases.get(&id).is_none_or(|lease| lease.fence != claim.fence) {

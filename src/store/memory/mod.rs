@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::broadcast;
 
-use super::{Change, Changes, Keystone, Request, Retention, Store, StoreError};
+use super::{Change, Changes, Keystone, Request, Retention, Store, StoreError, fits};
 use crate::model::connection::Connection;
 use crate::model::event::Event;
 use crate::model::id::{ConnectionId, EventId, InstanceId, JobId, KeyId};
@@ -83,6 +83,7 @@ impl Store for MemoryStore {
     }
 
     async fn lay_keystone(&self, keystone: Keystone) -> Result<Keystone, StoreError> {
+        fits([&keystone.canary, &keystone.index_key])?;
         Ok(self.state().keystone.get_or_insert(keystone).clone())
     }
 
@@ -93,30 +94,41 @@ impl Store for MemoryStore {
         most: usize,
     ) -> Result<usize, StoreError> {
         let mut state = self.state();
-        let requests: Vec<_> =
-            state.requests.iter().filter(|(_, (r, _))| r.expires <= now).map(|(k, _)| *k).collect();
-        let tickets: Vec<_> =
-            state.tickets.iter().filter(|(_, t)| t.expires <= now).map(|(k, _)| *k).collect();
-        let over = |job: &Job| match job.state {
-            JobState::Live => false,
-            JobState::Done { at } => at + keep.done <= now,
-            JobState::Dead { at } => at + keep.dead <= now,
-        };
-        let jobs: Vec<_> = state.jobs.values().filter(|job| over(job)).map(|job| job.id).collect();
+        // Each in the order in which their times were over, so that `most` takes the same anywhere.
+        let mut requests: Vec<_> =
+            state.requests.iter().map(|(key, (request, _))| (request.expires, *key)).collect();
+        requests.retain(|(expires, _)| *expires <= now);
+        requests.sort_unstable();
+        let mut tickets: Vec<_> =
+            state.tickets.iter().map(|(key, ticket)| (ticket.expires, *key)).collect();
+        tickets.retain(|(expires, _)| *expires <= now);
+        tickets.sort_unstable();
+        let mut jobs: Vec<_> = state.jobs.values().filter_map(|job| over(job, now, keep)).collect();
+        jobs.sort_unstable();
         let mut left = most;
-        for key in requests.into_iter().take(left) {
+        for (_, key) in requests.into_iter().take(left) {
             state.requests.remove(&key);
             left -= 1;
         }
-        for key in tickets.into_iter().take(left) {
+        for (_, key) in tickets.into_iter().take(left) {
             state.tickets.remove(&key);
             left -= 1;
         }
-        for id in jobs.into_iter().take(left) {
+        for (_, _, id) in jobs.into_iter().take(left) {
             state.jobs.remove(&id);
             state.payloads.remove(&id);
             left -= 1;
         }
         Ok(most - left)
     }
+}
+
+/// Whether a dead one, since when, and which: if the job is finished and its time is over.
+fn over(job: &Job, now: DateTime<Utc>, keep: Retention) -> Option<(bool, DateTime<Utc>, JobId)> {
+    let (dead, at, keep) = match job.state {
+        JobState::Live => return None,
+        JobState::Done { at } => (false, at, keep.done),
+        JobState::Dead { at } => (true, at, keep.dead),
+    };
+    (at + keep <= now).then_some((dead, at, job.id))
 }

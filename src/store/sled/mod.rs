@@ -1,28 +1,236 @@
-//! TEMP
-#![allow(missing_docs)]
-use crate::store::memory::MemoryStore;
-pub type SledStore = MemoryStore;
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("held")]
-    Held {},
+//! The store on one machine's disk: sled 0.34.7, with what it lacks put right.
+//!
+//! Evidence and reasons: `docs/decisions/0005-store-rows.md`. Writes go through one thread, see
+//! [`committer`]; reads go straight to the tree.
+
+mod access;
+mod check;
+mod committer;
+mod connections;
+mod events;
+mod head;
+mod jobs;
+mod keys;
+mod ledger;
+mod lock;
+mod open;
+mod rows;
+mod sync;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sled::Db;
+use tokio::sync::broadcast;
+
+pub use open::OpenError;
+
+use super::{Change, Changes, Keystone, Retention, Store, StoreError, fits};
+use crate::model::id::InstanceId;
+use committer::{Committer, Desk};
+use ledger::{Ledger, Read};
+use lock::Lock;
+use open::{Layout, settle_db};
+use rows::KeystoneRow;
+
+/// How a store on disk behaves.
+#[derive(Clone)]
+pub struct Options {
+    /// Bytes of the disk to be left free: below it nothing new is taken in.
+    pub min_free: u64,
+    /// Bytes of memory for pages that were read.
+    pub cache: u64,
+    /// Tells how many bytes are free where a path lies.
+    pub free_space: FreeSpace,
 }
-pub struct Options;
-impl Options {
-    pub fn new(_: u64, _: u64) -> Self {
-        Self
+
+/// Tells how many bytes are free where a path lies.
+pub type FreeSpace = Arc<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>;
+
+impl Default for Options {
+    /// 200 MB kept free, 64 MB of cache, and the system asked for what is free.
+    fn default() -> Self {
+        Self { min_free: 200_000_000, cache: 64 << 20, free_space: Arc::new(free_space) }
     }
 }
-impl MemoryStore {
+
+impl fmt::Debug for Options {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { min_free, cache, free_space: _ } = self;
+        out.debug_struct("Options").field("min_free", min_free).field("cache", cache).finish()
+    }
+}
+
+fn free_space(path: &Path) -> io::Result<u64> {
+    let found = rustix::fs::statvfs(path)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// Asks whether there is room on the disk.
+struct Probe {
+    data_dir: PathBuf,
+    min_free: u64,
+    free_space: FreeSpace,
+}
+
+impl Probe {
+    fn must_have_room(&self) -> Result<(), StoreError> {
+        match (self.free_space)(&self.data_dir) {
+            Ok(free) if free < self.min_free => {
+                Err(StoreError::Full { free, floor: self.min_free })
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::warn!(%error, "cannot tell how much of the disk is free");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Probe").field("min_free", &self.min_free).finish_non_exhaustive()
+    }
+}
+
+/// A store on disk. Dropping it finishes what waits and closes it.
+#[derive(Debug)]
+pub struct SledStore {
+    instance: InstanceId,
+    committer: Committer,
+    changes: Arc<Changes>,
+    probe: Arc<Probe>,
+    layout: Layout,
+    /// None only while it is being closed.
+    db: Option<Db>,
+    _lock: Lock,
+}
+
+impl SledStore {
+    /// Opens the store in `data_dir`, or makes one named `fresh` if there was never any. Reads
+    /// every row of a store that was not closed, so it may take a while: call it where blocking
+    /// is fine.
     pub fn open(
-        _: &std::path::Path,
-        _: Options,
-        r: &dyn crate::random::Random,
+        data_dir: &Path,
+        fresh: InstanceId,
+        now: DateTime<Utc>,
+        options: &Options,
     ) -> Result<Self, OpenError> {
-        Ok(Self::new(crate::model::id::Id::random(r)))
+        let layout = Layout::of(data_dir)?;
+        let lock = Lock::take(data_dir, now)?;
+        let opened = layout.open(fresh, options.cache)?;
+        let probe = Arc::new(Probe {
+            data_dir: data_dir.to_owned(),
+            min_free: options.min_free,
+            free_space: Arc::clone(&options.free_space),
+        });
+        let changes = Arc::new(Changes::new());
+        let instance = opened.head.instance;
+        let tree = (*opened.db).clone();
+        let committer = Committer::start(Desk {
+            ledger: Ledger::new(tree.clone(), opened.meta, Arc::clone(&probe)),
+            tree,
+            durability: opened.durability,
+            head: opened.head,
+            head_file: layout.head.clone(),
+            db_file: layout.db.clone(),
+            changes: Arc::clone(&changes),
+        });
+        let committer = committer.map_err(OpenError::io("start the thread for", &layout.store))?;
+        Ok(Self { instance, committer, changes, probe, layout, db: Some(opened.db), _lock: lock })
     }
-    pub async fn failed(&self) {
-        std::future::pending().await
+
+    /// Returns once a write or a sync failed, and says how: nothing was acknowledged since, and the
+    /// process should end and start again.
+    pub async fn failed(&self) -> StoreError {
+        self.committer.failed().await
     }
-    pub async fn close(self) {}
+
+    /// Finishes what waits and closes the store, so that the next opening need not read it all.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.shut()
+    }
+
+    fn shut(&mut self) -> Result<(), StoreError> {
+        let Some(db) = self.db.take() else { return Ok(()) };
+        let last = self.committer.stop();
+        drop(db);
+        self.committer.check()?;
+        let Some(mut head) = last else { return Ok(()) };
+        let closed = settle_db(&self.layout.db).and_then(|bytes| {
+            head.db_bytes = bytes;
+            head.clean = true;
+            head.write(&self.layout.head)
+        });
+        closed.map_err(|error| StoreError::Failed(format!("closing: {error}")))
+    }
+
+    /// What was written, for reading.
+    fn read(&self) -> Result<&Db, StoreError> {
+        self.committer.check()?;
+        self.db.as_ref().ok_or_else(|| StoreError::Failed("it is closed".to_owned()))
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        if let Err(error) = self.shut() {
+            tracing::error!(error = &error as &dyn std::error::Error, "the store did not close");
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SledStore {
+    fn instance(&self) -> InstanceId {
+        self.instance
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.listen()
+    }
+
+    async fn writable(&self) -> Result<(), StoreError> {
+        self.committer.check()?;
+        self.probe.must_have_room()
+    }
+
+    async fn keystone(&self) -> Result<Option<Keystone>, StoreError> {
+        let row: Option<KeystoneRow> = self.read()?.row(&keys::keystone())?;
+        Ok(row.map(Keystone::from))
+    }
+
+    async fn lay_keystone(&self, keystone: Keystone) -> Result<Keystone, StoreError> {
+        fits([&keystone.canary, &keystone.index_key])?;
+        let step = move |ledger: &mut Ledger| {
+            if let Some(first) = ledger.row::<KeystoneRow>(&keys::keystone())? {
+                return Ok(first.into());
+            }
+            ledger.must_have_room()?;
+            ledger.put(keys::keystone(), &KeystoneRow::from(&keystone))?;
+            Ok(keystone)
+        };
+        self.committer.commit(step).await
+    }
+
+    async fn prune(
+        &self,
+        now: DateTime<Utc>,
+        keep: Retention,
+        most: usize,
+    ) -> Result<usize, StoreError> {
+        let step = move |ledger: &mut Ledger| {
+            let mut left = most;
+            left -= events::prune_requests(ledger, now, left)?;
+            left -= access::prune_tickets(ledger, now, left)?;
+            left -= jobs::prune(ledger, now, keep, left)?;
+            Ok(most - left)
+        };
+        self.committer.commit(step).await
+    }
 }

@@ -1,0 +1,85 @@
+//! Linked accounts on disk.
+
+use async_trait::async_trait;
+
+use super::ledger::{Ledger, Read, failed};
+use super::rows::ConnectionRow;
+use super::{SledStore, jobs, keys};
+use crate::model::connection::{AccountTag, Connection};
+use crate::model::id::ConnectionId;
+use crate::model::job::NewJob;
+use crate::model::owner::Owner;
+use crate::store::{Change, ConnectionStore, StoreError, fits};
+
+#[async_trait]
+impl ConnectionStore for SledStore {
+    async fn connection(&self, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
+        find(&**self.read()?, id)
+    }
+
+    async fn connections(&self, owner: &Owner) -> Result<Vec<Connection>, StoreError> {
+        let mut found = self.indexed(&keys::connections_of(owner))?;
+        found.sort_by_key(|connection| std::cmp::Reverse((connection.linked, connection.id)));
+        Ok(found)
+    }
+
+    async fn connections_to(&self, account: &AccountTag) -> Result<Vec<Connection>, StoreError> {
+        self.indexed(&keys::connections_to(account))
+    }
+
+    async fn put_connection(
+        &self,
+        connection: Connection,
+        job: Option<NewJob>,
+    ) -> Result<bool, StoreError> {
+        fits([&connection.profile].into_iter().chain(&connection.token))?;
+        fits(job.iter().filter_map(|job| job.payload.as_ref()))?;
+        self.committer.commit(move |ledger| put(ledger, &connection, job)).await
+    }
+}
+
+impl SledStore {
+    /// The connections that the keys of an index beginning with `prefix` end in.
+    fn indexed(&self, prefix: &[u8]) -> Result<Vec<Connection>, StoreError> {
+        let tree = self.read()?;
+        let mut connections = Vec::new();
+        for found in tree.scan_prefix(prefix) {
+            let (key, _) = found.map_err(failed)?;
+            let Some(id) = key.last_chunk() else { continue };
+            let id = ConnectionId::from_u128(u128::from_be_bytes(*id));
+            connections.extend(find(&**tree, id)?);
+        }
+        Ok(connections)
+    }
+}
+
+fn put(
+    ledger: &mut Ledger,
+    connection: &Connection,
+    job: Option<NewJob>,
+) -> Result<bool, StoreError> {
+    ledger.must_have_room()?;
+    let id = connection.id;
+    let stored = find(ledger, id)?;
+    if stored.as_ref().map_or(0, |stored| stored.version) + 1 != connection.version {
+        return Ok(false);
+    }
+    if let Some(stored) = stored {
+        ledger.delete(keys::owner_connection(&stored.owner, stored.linked, id))?;
+        ledger.delete(keys::account_connection(&stored.account, id))?;
+    }
+    let Connection { owner, account, linked, .. } = connection;
+    ledger.put_bytes(keys::owner_connection(owner, *linked, id), Vec::new())?;
+    ledger.put_bytes(keys::account_connection(account, id), Vec::new())?;
+    ledger.put(keys::connection(id), &ConnectionRow::from(connection))?;
+    ledger.tell(Change::Connection(id));
+    if let Some(job) = job {
+        let (_, line) = jobs::enqueue(ledger, job)?;
+        ledger.tell(Change::Line(line));
+    }
+    Ok(true)
+}
+
+fn find(rows: &impl Read, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
+    rows.row::<ConnectionRow>(&keys::connection(id))?.map(Connection::try_from).transpose()
+}

@@ -1,0 +1,323 @@
+//! Where each row lies: one byte for the table, then what orders the rows in it. Numbers are
+//! big-endian, so that the order of bytes is the order of values.
+
+use chrono::{DateTime, Utc};
+
+use crate::model::connection::AccountTag;
+use crate::model::id::{ConnectionId, EventId, Id, JobId, KeyId};
+use crate::model::job::{Class, Kind, Lane, Line};
+use crate::model::key::{Digest, TicketKind};
+use crate::model::owner::{Owner, UserId};
+use crate::store::StoreError;
+
+/// A table's first byte of all its keys. A byte is never given to another table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    /// What the store knows of itself; not counted.
+    Meta = b'M' as isize,
+    Keystone = b'S' as isize,
+    /// Event → what is known of it.
+    Event = b'E' as isize,
+    /// Event → its sealed content, apart, so that a run's end does not rewrite it.
+    Content = b'W' as isize,
+    /// Digest → request.
+    Request = b'R' as isize,
+    /// Expiry, digest of a request.
+    RequestOver = b'r' as isize,
+    Job = b'J' as isize,
+    /// Job → what it carries.
+    Payload = b'P' as isize,
+    /// Kind and thing → its live job.
+    Live = b'K' as isize,
+    /// Line, due, live job.
+    Ready = b'Q' as isize,
+    /// Line → how many live jobs it has: start-up reads lines, not jobs.
+    Line = b'L' as isize,
+    /// End, done job.
+    Done = b'D' as isize,
+    /// End, dead job.
+    Dead = b'X' as isize,
+    Connection = b'C' as isize,
+    /// Owner, linked, connection.
+    OwnerConnection = b'O' as isize,
+    /// Account, connection.
+    AccountConnection = b'A' as isize,
+    Key = b'a' as isize,
+    Ticket = b'T' as isize,
+    /// Expiry, kind and digest of a ticket.
+    TicketOver = b't' as isize,
+}
+
+impl Table {
+    /// Every table whose rows are counted.
+    pub(super) const COUNTED: [Self; 18] = [
+        Self::Keystone,
+        Self::Event,
+        Self::Content,
+        Self::Request,
+        Self::RequestOver,
+        Self::Job,
+        Self::Payload,
+        Self::Live,
+        Self::Ready,
+        Self::Line,
+        Self::Done,
+        Self::Dead,
+        Self::Connection,
+        Self::OwnerConnection,
+        Self::AccountConnection,
+        Self::Key,
+        Self::Ticket,
+        Self::TicketOver,
+    ];
+
+    /// The byte its keys begin with.
+    pub(super) fn byte(self) -> u8 {
+        self as u8
+    }
+
+    /// What every key of the table begins with.
+    pub(super) fn prefix(self) -> Vec<u8> {
+        vec![self.byte()]
+    }
+}
+
+/// The store's name, format and tally.
+pub(super) fn tally() -> Vec<u8> {
+    Table::Meta.prefix()
+}
+
+pub(super) fn keystone() -> Vec<u8> {
+    Table::Keystone.prefix()
+}
+
+pub(super) fn event(id: EventId) -> Vec<u8> {
+    with_id(Table::Event.prefix(), id)
+}
+
+pub(super) fn content(id: EventId) -> Vec<u8> {
+    with_id(Table::Content.prefix(), id)
+}
+
+pub(super) fn request(key: &Digest) -> Vec<u8> {
+    [&Table::Request.prefix(), &key[..]].concat()
+}
+
+pub(super) fn request_over(expires: DateTime<Utc>, key: &Digest) -> Vec<u8> {
+    let mut bytes = with_time(Table::RequestOver.prefix(), expires);
+    bytes.extend(key);
+    bytes
+}
+
+pub(super) fn job(id: JobId) -> Vec<u8> {
+    with_id(Table::Job.prefix(), id)
+}
+
+pub(super) fn payload(id: JobId) -> Vec<u8> {
+    with_id(Table::Payload.prefix(), id)
+}
+
+pub(super) fn live(kind: &Kind) -> Vec<u8> {
+    let mut bytes = Table::Live.prefix();
+    match kind {
+        Kind::PushEvent { event } => {
+            bytes.push(0);
+            with_id(bytes, *event)
+        }
+        Kind::RevokeGrant { connection, version } => {
+            bytes.push(1);
+            let mut bytes = with_id(bytes, *connection);
+            bytes.extend(version.to_be_bytes());
+            bytes
+        }
+    }
+}
+
+pub(super) fn line(line: &Line) -> Vec<u8> {
+    with_line(Table::Line.prefix(), line)
+}
+
+/// What the keys of a line's ready jobs begin with.
+pub(super) fn ready_of(line: &Line) -> Vec<u8> {
+    with_line(Table::Ready.prefix(), line)
+}
+
+pub(super) fn ready(line: &Line, due: DateTime<Utc>, id: JobId) -> Vec<u8> {
+    with_id(with_time(ready_of(line), due), id)
+}
+
+/// A finished job, in `Table::Done` or `Table::Dead`.
+pub(super) fn finished(table: Table, at: DateTime<Utc>, id: JobId) -> Vec<u8> {
+    with_id(with_time(table.prefix(), at), id)
+}
+
+pub(super) fn connection(id: ConnectionId) -> Vec<u8> {
+    with_id(Table::Connection.prefix(), id)
+}
+
+/// What the keys of an owner's connections begin with.
+pub(super) fn connections_of(owner: &Owner) -> Vec<u8> {
+    with_owner(Table::OwnerConnection.prefix(), owner)
+}
+
+pub(super) fn owner_connection(owner: &Owner, linked: DateTime<Utc>, id: ConnectionId) -> Vec<u8> {
+    with_id(with_time(connections_of(owner), linked), id)
+}
+
+/// What the keys of the connections to an account begin with.
+pub(super) fn connections_to(account: &AccountTag) -> Vec<u8> {
+    [&Table::AccountConnection.prefix(), &account[..]].concat()
+}
+
+pub(super) fn account_connection(account: &AccountTag, id: ConnectionId) -> Vec<u8> {
+    with_id(connections_to(account), id)
+}
+
+pub(super) fn key(id: KeyId) -> Vec<u8> {
+    with_id(Table::Key.prefix(), id)
+}
+
+/// What the keys of the tickets of a kind begin with.
+pub(super) fn tickets_of(kind: TicketKind) -> Vec<u8> {
+    vec![Table::Ticket.byte(), ticket_kind(kind)]
+}
+
+pub(super) fn ticket(kind: TicketKind, digest: &Digest) -> Vec<u8> {
+    [&tickets_of(kind), &digest[..]].concat()
+}
+
+pub(super) fn ticket_over(expires: DateTime<Utc>, kind: TicketKind, digest: &Digest) -> Vec<u8> {
+    let mut bytes = with_time(Table::TicketOver.prefix(), expires);
+    bytes.push(ticket_kind(kind));
+    bytes.extend(digest);
+    bytes
+}
+
+fn ticket_kind(kind: TicketKind) -> u8 {
+    match kind {
+        TicketKind::SetupCode => 0,
+        TicketKind::Session => 1,
+        TicketKind::Consent => 2,
+    }
+}
+
+fn with_id<Noun>(mut bytes: Vec<u8>, id: Id<Noun>) -> Vec<u8> {
+    bytes.extend(id.as_u128().to_be_bytes());
+    bytes
+}
+
+/// The whole moment, so that the order of keys is the order of time to the last digit.
+fn with_time(mut bytes: Vec<u8>, time: DateTime<Utc>) -> Vec<u8> {
+    bytes.extend((time.timestamp() ^ i64::MIN).to_be_bytes());
+    bytes.extend(time.timestamp_subsec_nanos().to_be_bytes());
+    bytes
+}
+
+/// A user's id has no zero byte, so one ends it.
+fn with_owner(mut bytes: Vec<u8>, owner: &Owner) -> Vec<u8> {
+    match owner {
+        Owner::Application => bytes.push(0),
+        Owner::User(user) => {
+            bytes.push(1);
+            bytes.extend(user.as_str().as_bytes());
+            bytes.push(0);
+        }
+    }
+    bytes
+}
+
+/// Sorts as lines do.
+fn with_line(mut bytes: Vec<u8>, line: &Line) -> Vec<u8> {
+    bytes.push(match line.class {
+        Class::Interactive => 0,
+        Class::Normal => 1,
+        Class::Bulk => 2,
+    });
+    let mut bytes = with_owner(bytes, &line.owner);
+    match line.lane {
+        Lane::Calendar { connection, calendar } => {
+            bytes.push(0);
+            bytes = with_id(bytes, connection);
+            bytes.extend(calendar.to_be_bytes());
+        }
+        Lane::Grants => bytes.push(1),
+    }
+    bytes
+}
+
+/// Reads a key from its beginning.
+pub(super) struct KeyReader<'a>(&'a [u8]);
+
+impl<'a> KeyReader<'a> {
+    /// Reads what follows the table's byte.
+    pub(super) fn new(key: &'a [u8]) -> Result<Self, StoreError> {
+        key.split_first().map(|(_, rest)| Self(rest)).ok_or_else(unreadable)
+    }
+
+    /// Reads what follows a prefix of this length.
+    pub(super) fn behind(prefix: &[u8], key: &'a [u8]) -> Result<Self, StoreError> {
+        key.strip_prefix(prefix).map(Self).ok_or_else(unreadable)
+    }
+
+    pub(super) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], StoreError> {
+        let (head, rest) = self.0.split_first_chunk().ok_or_else(unreadable)?;
+        self.0 = rest;
+        Ok(*head)
+    }
+
+    pub(super) fn id<Noun>(&mut self) -> Result<Id<Noun>, StoreError> {
+        Ok(Id::from_u128(u128::from_be_bytes(self.bytes()?)))
+    }
+
+    pub(super) fn time(&mut self) -> Result<DateTime<Utc>, StoreError> {
+        let seconds = i64::from_be_bytes(self.bytes()?) ^ i64::MIN;
+        let nanos = u32::from_be_bytes(self.bytes()?);
+        DateTime::from_timestamp(seconds, nanos).ok_or_else(unreadable)
+    }
+
+    pub(super) fn ticket_kind(&mut self) -> Result<TicketKind, StoreError> {
+        match self.bytes()? {
+            [0] => Ok(TicketKind::SetupCode),
+            [1] => Ok(TicketKind::Session),
+            [2] => Ok(TicketKind::Consent),
+            [_] => Err(unreadable()),
+        }
+    }
+
+    pub(super) fn line(&mut self) -> Result<Line, StoreError> {
+        let class = match self.bytes()? {
+            [0] => Class::Interactive,
+            [1] => Class::Normal,
+            [2] => Class::Bulk,
+            [_] => return Err(unreadable()),
+        };
+        let owner = self.owner()?;
+        let lane = match self.bytes()? {
+            [0] => Lane::Calendar {
+                connection: self.id()?,
+                calendar: u64::from_be_bytes(self.bytes()?),
+            },
+            [1] => Lane::Grants,
+            [_] => return Err(unreadable()),
+        };
+        Ok(Line { class, owner, lane })
+    }
+
+    fn owner(&mut self) -> Result<Owner, StoreError> {
+        match self.bytes()? {
+            [0] => Ok(Owner::Application),
+            [1] => {
+                let end = self.0.iter().position(|byte| *byte == 0).ok_or_else(unreadable)?;
+                let (user, rest) = self.0.split_at(end);
+                self.0 = &rest[1..];
+                let user = String::from_utf8(user.to_vec()).map_err(|_| unreadable())?;
+                UserId::try_from(user).map(Owner::User).map_err(|_| unreadable())
+            }
+            [_] => Err(unreadable()),
+        }
+    }
+}
+
+fn unreadable() -> StoreError {
+    StoreError::Damaged("a key cannot be read".to_owned())
+}

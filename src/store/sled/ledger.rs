@@ -1,0 +1,240 @@
+//! What the committer writes to: the tree under the changes of the batch that is being gathered.
+//!
+//! There is one writer, so a step reads what every step before it wrote and needs no transaction.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sled::{Batch, IVec, Tree};
+
+use super::Probe;
+use super::keys::{self, Table};
+use super::rows::{MetaRow, Row};
+use crate::model::id::JobId;
+use crate::store::{Change, StoreError};
+
+/// The largest row. sled keeps 16 rows to a leaf, and a leaf over a quarter of a segment would go
+/// to a file it never syncs; with segments of 8 MiB these stay far below.
+const MAX_ROW: usize = 36 * 1024;
+
+/// Finds rows; the tree shows what was written, the ledger what will be too.
+pub(super) trait Read {
+    /// The row under `key`, as stored.
+    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError>;
+
+    /// The row under `key`.
+    fn row<R: Row>(&self, key: &[u8]) -> Result<Option<R>, StoreError> {
+        self.get(key)?.map(|bytes| R::decode(&bytes)).transpose()
+    }
+}
+
+impl Read for Tree {
+    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        Self::get(self, key).map_err(failed)
+    }
+}
+
+/// Who has a job; kept in memory alone, since after a crash nobody has any.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lease {
+    pub fence: u64,
+    pub until: DateTime<Utc>,
+}
+
+/// The tree under the changes of one batch.
+pub(super) struct Ledger {
+    tree: Tree,
+    probe: Arc<Probe>,
+    meta: MetaRow,
+    writes: BTreeMap<IVec, Option<IVec>>,
+    bytes: usize,
+    /// What the step under way overwrote in `writes`, newest last.
+    undo: Vec<(IVec, Option<Option<IVec>>)>,
+    /// Who is to be told what once the batch is on disk.
+    told: Vec<Change>,
+    /// A read that failed: nothing built on it may be written.
+    broken: Option<StoreError>,
+    /// Leases of jobs, by job.
+    pub leases: HashMap<JobId, Lease>,
+    fences: u64,
+}
+
+impl Ledger {
+    /// A ledger of a tree whose meta row reads `meta`.
+    pub(super) fn new(tree: Tree, meta: MetaRow, probe: Arc<Probe>) -> Self {
+        Self {
+            tree,
+            probe,
+            fences: meta.openings << 40,
+            meta,
+            writes: BTreeMap::new(),
+            bytes: 0,
+            undo: Vec::new(),
+            told: Vec::new(),
+            broken: None,
+            leases: HashMap::new(),
+        }
+    }
+
+    /// Does the whole step or, if it fails, nothing of it.
+    pub(super) fn whole<T>(
+        &mut self,
+        step: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.undo.clear();
+        let (told, rows) = (self.told.len(), self.meta.rows.clone());
+        let done = step(self);
+        if let Err(error) = &done {
+            if matches!(error, StoreError::Failed(_)) {
+                self.broken = Some(error.clone());
+            }
+            for (key, before) in self.undo.drain(..).rev() {
+                match before {
+                    Some(before) => self.writes.insert(key, before),
+                    None => self.writes.remove(&key),
+                };
+            }
+            self.told.truncate(told);
+            self.meta.rows = rows;
+        }
+        done
+    }
+
+    /// Refuses unless there is room on the disk.
+    pub(super) fn must_have_room(&self) -> Result<(), StoreError> {
+        self.probe.must_have_room()
+    }
+
+    /// Writes a row.
+    pub(super) fn put<R: Row>(&mut self, key: Vec<u8>, row: &R) -> Result<(), StoreError> {
+        self.put_bytes(key, row.encode())
+    }
+
+    /// Writes a row of bytes.
+    pub(super) fn put_bytes(&mut self, key: Vec<u8>, row: Vec<u8>) -> Result<(), StoreError> {
+        if row.len() > MAX_ROW {
+            return Err(StoreError::TooLarge { bytes: row.len() });
+        }
+        if self.get(&key)?.is_none() {
+            *self.meta.rows.entry(key[0]).or_default() += 1;
+        }
+        self.write(key, Some(row));
+        Ok(())
+    }
+
+    /// Takes a row away, if it is there.
+    pub(super) fn delete(&mut self, key: Vec<u8>) -> Result<(), StoreError> {
+        if self.get(&key)?.is_some() {
+            if let Some(rows) = self.meta.rows.get_mut(&key[0]) {
+                *rows = rows.saturating_sub(1);
+            }
+            self.write(key, None);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, key: Vec<u8>, row: Option<Vec<u8>>) {
+        self.bytes += key.len() + row.as_ref().map_or(0, Vec::len);
+        let key = IVec::from(key);
+        let before = self.writes.insert(key.clone(), row.map(IVec::from));
+        self.undo.push((key, before));
+    }
+
+    /// How many rows a table has.
+    pub(super) fn rows(&self, table: Table) -> u64 {
+        self.meta.rows.get(&table.byte()).copied().unwrap_or(0)
+    }
+
+    /// The rows whose keys begin with `prefix`, in order.
+    pub(super) fn scan<'a>(
+        &'a self,
+        prefix: &'a [u8],
+    ) -> impl Iterator<Item = Result<(IVec, IVec), StoreError>> + 'a {
+        let mut below = self.tree.scan_prefix(prefix).peekable();
+        let above = self.writes.range(IVec::from(prefix)..);
+        let mut above = above.take_while(move |(key, _)| key.starts_with(prefix)).peekable();
+        std::iter::from_fn(move || {
+            loop {
+                let Some((key, row)) = above.peek() else {
+                    return below.next().map(|found| found.map_err(failed));
+                };
+                match below.peek() {
+                    Some(Ok((lower, _))) if lower < *key => {
+                        return below.next().map(|found| found.map_err(failed));
+                    }
+                    Some(Err(_)) => return below.next().map(|found| found.map_err(failed)),
+                    Some(Ok((lower, _))) if lower == *key => drop(below.next()),
+                    _ => {}
+                }
+                let found = row.as_ref().map(|row| Ok(((*key).clone(), row.clone())));
+                above.next();
+                if found.is_some() {
+                    return found;
+                }
+            }
+        })
+    }
+
+    /// Notes who is to be told once the batch is on disk.
+    pub(super) fn tell(&mut self, change: Change) {
+        self.told.push(change);
+    }
+
+    /// A fence no claim had, in this life of the store or an earlier one.
+    pub(super) fn fence(&mut self) -> u64 {
+        self.fences += 1;
+        self.fences
+    }
+
+    /// How many bytes the batch has so far.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many batches were written.
+    pub(super) fn sequence(&self) -> u64 {
+        self.meta.sequence
+    }
+
+    /// Takes the batch to be written, with the meta row; none if nothing was changed.
+    pub(super) fn take_batch(&mut self) -> Result<Option<Batch>, StoreError> {
+        if let Some(error) = self.broken.take() {
+            return Err(error);
+        }
+        self.bytes = 0;
+        if self.writes.is_empty() {
+            return Ok(None);
+        }
+        self.meta.sequence += 1;
+        let mut batch = Batch::default();
+        for (key, row) in std::mem::take(&mut self.writes) {
+            match row {
+                Some(row) => batch.insert(key, row),
+                None => batch.remove(key),
+            }
+        }
+        batch.insert(keys::tally(), self.meta.encode());
+        Ok(Some(batch))
+    }
+
+    /// Takes what is to be told now that the batch is on disk.
+    pub(super) fn take_told(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.told)
+    }
+}
+
+impl Read for Ledger {
+    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+        match self.writes.get(key) {
+            Some(row) => Ok(row.clone()),
+            None => Read::get(&self.tree, key),
+        }
+    }
+}
+
+/// sled's error in our words.
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+pub(super) fn failed(error: sled::Error) -> StoreError {
+    StoreError::Failed(error.to_string())
+}

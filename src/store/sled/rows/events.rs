@@ -1,0 +1,219 @@
+//! Rows of events and of the requests that brought them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{CauseRow, OwnerRow, Row, TimeRow, bytes_of, sealed, time};
+use crate::model::event::{Copied, Event, Fingerprint, Known, Meet, Placement, Presence, Wanted};
+use crate::model::id::{ConnectionId, EventId, GoogleId, JobId};
+use crate::model::key::Digest;
+use crate::model::sealed::Sealed;
+use crate::store::{Request, StoreError};
+
+/// An event but for its content; its id is its key.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in super::super) struct EventRow {
+    owner: OwnerRow,
+    connection: u128,
+    calendar: u64,
+    created: TimeRow,
+    job: u128,
+    /// The wanted revision, which its content must have too.
+    pub revision: u32,
+    present: bool,
+    fingerprint: Fingerprint,
+    since: TimeRow,
+    google_id: u128,
+    generation: u32,
+    applied: u32,
+    copy: CopyRow,
+    meet: MeetRow,
+    version: u32,
+    links: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum CopyRow {
+    Awaited,
+    Present,
+    RemovedInGoogle,
+    Cancelled,
+    Refused(CauseRow),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum MeetRow {
+    Unwanted,
+    Pending { tries: u32, since: Option<TimeRow> },
+    Ready,
+    Failed(CauseRow),
+}
+
+impl Row for EventRow {
+    const NOUN: &'static str = "an event";
+}
+
+/// What an event says, and in which revision.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in super::super) struct ContentRow {
+    pub revision: u32,
+    content: Vec<u8>,
+}
+
+impl Row for ContentRow {
+    const NOUN: &'static str = "an event's content";
+}
+
+impl From<&Wanted> for ContentRow {
+    fn from(wanted: &Wanted) -> Self {
+        Self { revision: wanted.revision, content: wanted.content.as_bytes().to_vec() }
+    }
+}
+
+impl From<&Event> for EventRow {
+    fn from(event: &Event) -> Self {
+        let Event { id: _, owner, placement, created, job, wanted, known } = event;
+        Self {
+            owner: owner.into(),
+            connection: placement.connection.as_u128(),
+            calendar: placement.calendar,
+            created: (*created).into(),
+            job: job.as_u128(),
+            revision: wanted.revision,
+            present: wanted.presence == Presence::Present,
+            fingerprint: wanted.fingerprint,
+            since: wanted.since.into(),
+            google_id: known.google_id.as_u128(),
+            generation: known.generation,
+            applied: known.applied,
+            copy: (&known.copy).into(),
+            meet: (&known.meet).into(),
+            version: known.version,
+            links: bytes_of(known.links.as_ref()),
+        }
+    }
+}
+
+impl EventRow {
+    /// The event that lies under `id`, with its content.
+    pub(in super::super) fn under(
+        self,
+        id: EventId,
+        content: ContentRow,
+    ) -> Result<Event, StoreError> {
+        Ok(Event {
+            id,
+            owner: self.owner.try_into()?,
+            placement: Placement {
+                connection: ConnectionId::from_u128(self.connection),
+                calendar: self.calendar,
+            },
+            created: self.created.try_into()?,
+            job: JobId::from_u128(self.job),
+            wanted: Wanted {
+                revision: self.revision,
+                presence: if self.present { Presence::Present } else { Presence::Absent },
+                fingerprint: self.fingerprint,
+                content: Sealed::from_bytes(content.content),
+                since: self.since.try_into()?,
+            },
+            known: Known {
+                google_id: GoogleId::from_u128(self.google_id),
+                generation: self.generation,
+                applied: self.applied,
+                copy: self.copy.into(),
+                meet: self.meet.try_into()?,
+                version: self.version,
+                links: sealed(self.links),
+            },
+        })
+    }
+
+    /// Replaces what is known of Google's copy.
+    pub(in super::super) fn learn(&mut self, known: &Known) {
+        self.google_id = known.google_id.as_u128();
+        self.generation = known.generation;
+        self.applied = known.applied;
+        self.copy = (&known.copy).into();
+        self.meet = (&known.meet).into();
+        self.version = known.version;
+        self.links = bytes_of(known.links.as_ref());
+    }
+}
+
+impl From<&Copied> for CopyRow {
+    fn from(copy: &Copied) -> Self {
+        match copy {
+            Copied::Awaited => Self::Awaited,
+            Copied::Present => Self::Present,
+            Copied::RemovedInGoogle => Self::RemovedInGoogle,
+            Copied::Cancelled => Self::Cancelled,
+            Copied::Refused(cause) => Self::Refused(cause.into()),
+        }
+    }
+}
+
+impl From<CopyRow> for Copied {
+    fn from(row: CopyRow) -> Self {
+        match row {
+            CopyRow::Awaited => Self::Awaited,
+            CopyRow::Present => Self::Present,
+            CopyRow::RemovedInGoogle => Self::RemovedInGoogle,
+            CopyRow::Cancelled => Self::Cancelled,
+            CopyRow::Refused(cause) => Self::Refused(cause.into()),
+        }
+    }
+}
+
+impl From<&Meet> for MeetRow {
+    fn from(meet: &Meet) -> Self {
+        match meet {
+            Meet::Unwanted => Self::Unwanted,
+            Meet::Pending { tries, since } => {
+                Self::Pending { tries: *tries, since: since.map(TimeRow::from) }
+            }
+            Meet::Ready => Self::Ready,
+            Meet::Failed(cause) => Self::Failed(cause.into()),
+        }
+    }
+}
+
+impl TryFrom<MeetRow> for Meet {
+    type Error = StoreError;
+
+    fn try_from(row: MeetRow) -> Result<Self, StoreError> {
+        Ok(match row {
+            MeetRow::Unwanted => Self::Unwanted,
+            MeetRow::Pending { tries, since } => Self::Pending { tries, since: time(since)? },
+            MeetRow::Ready => Self::Ready,
+            MeetRow::Failed(cause) => Self::Failed(cause.into()),
+        })
+    }
+}
+
+/// A request that may be repeated; its keyed hash is its key.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in super::super) struct RequestRow {
+    pub body: Digest,
+    expires: TimeRow,
+    event: u128,
+}
+
+impl Row for RequestRow {
+    const NOUN: &'static str = "a request";
+}
+
+impl RequestRow {
+    pub(in super::super) fn new(request: &Request, event: EventId) -> Self {
+        let Request { key: _, body, expires } = request;
+        Self { body: *body, expires: (*expires).into(), event: event.as_u128() }
+    }
+
+    pub(in super::super) fn event(&self) -> EventId {
+        EventId::from_u128(self.event)
+    }
+
+    pub(in super::super) fn expires(&self) -> Result<DateTime<Utc>, StoreError> {
+        self.expires.try_into()
+    }
+}

@@ -1,0 +1,125 @@
+//! What lies in the rows: shapes of their own, so that the model may change without the disk, each
+//! behind a byte that tells its version. An old version is read as long as a release wrote it.
+
+mod access;
+mod connections;
+mod events;
+mod jobs;
+mod meta;
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+pub(super) use access::{ApiKeyRow, KeystoneRow, TicketRow};
+pub(super) use connections::ConnectionRow;
+pub(super) use events::{ContentRow, EventRow, RequestRow};
+pub(super) use jobs::{JobRow, PayloadRow};
+pub(super) use meta::{FORMAT, MetaRow};
+
+use crate::model::job::Cause;
+use crate::model::owner::{Owner, UserId};
+use crate::model::sealed::Sealed;
+use crate::store::StoreError;
+
+/// A row's present shape.
+pub(super) trait Row: Serialize + DeserializeOwned {
+    /// What it holds, for error texts.
+    const NOUN: &'static str;
+    /// The version written before it.
+    const VERSION: u8 = 1;
+
+    /// The row as it is stored.
+    fn encode(&self) -> Vec<u8> {
+        postcard::to_extend(self, vec![Self::VERSION]).expect("a row of plain values is written")
+    }
+
+    /// The row as it was stored.
+    fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        match bytes.split_first() {
+            Some((version, row)) if *version == Self::VERSION => {
+                postcard::from_bytes(row).map_err(|_| unreadable::<Self>())
+            }
+            _ => Err(unreadable::<Self>()),
+        }
+    }
+}
+
+fn unreadable<R: Row>() -> StoreError {
+    StoreError::Damaged(format!("a row of {} cannot be read", R::NOUN))
+}
+
+/// A moment, to the last digit.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct TimeRow(i64, u32);
+
+impl From<DateTime<Utc>> for TimeRow {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time.timestamp(), time.timestamp_subsec_nanos())
+    }
+}
+
+impl TryFrom<TimeRow> for DateTime<Utc> {
+    type Error = StoreError;
+
+    fn try_from(row: TimeRow) -> Result<Self, StoreError> {
+        Self::from_timestamp(row.0, row.1)
+            .ok_or_else(|| StoreError::Damaged("a row tells a time that is none".to_owned()))
+    }
+}
+
+fn time(row: Option<TimeRow>) -> Result<Option<DateTime<Utc>>, StoreError> {
+    row.map(DateTime::try_from).transpose()
+}
+
+/// Whose a thing is; none for the application.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct OwnerRow(Option<String>);
+
+impl From<&Owner> for OwnerRow {
+    fn from(owner: &Owner) -> Self {
+        match owner {
+            Owner::Application => Self(None),
+            Owner::User(user) => Self(Some(user.as_str().to_owned())),
+        }
+    }
+}
+
+impl TryFrom<OwnerRow> for Owner {
+    type Error = StoreError;
+
+    fn try_from(row: OwnerRow) -> Result<Self, StoreError> {
+        let Some(user) = row.0 else { return Ok(Self::Application) };
+        UserId::try_from(user)
+            .map(Self::User)
+            .map_err(|_| StoreError::Damaged("a row names a user who cannot be".to_owned()))
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct CauseRow {
+    code: String,
+    text: String,
+}
+
+impl From<&Cause> for CauseRow {
+    fn from(cause: &Cause) -> Self {
+        Self { code: cause.code.to_string(), text: cause.text.to_string() }
+    }
+}
+
+impl From<CauseRow> for Cause {
+    fn from(row: CauseRow) -> Self {
+        Self { code: Cow::Owned(row.code), text: Cow::Owned(row.text) }
+    }
+}
+
+fn sealed(row: Option<Vec<u8>>) -> Option<Sealed> {
+    row.map(Sealed::from_bytes)
+}
+
+fn bytes_of(sealed: Option<&Sealed>) -> Option<Vec<u8>> {
+    sealed.map(|sealed| sealed.as_bytes().to_vec())
+}
