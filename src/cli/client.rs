@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use super::Failed;
 use crate::config::Loaded;
-use crate::daemon::{self, ADMIN_SOCKET};
+use crate::daemon::{self, ADMIN_SOCKET, DaemonError};
 
 /// No answer is longer.
 const MOST_BYTES: usize = 16 << 20;
@@ -42,13 +42,12 @@ pub async fn ask<T: DeserializeOwned>(
     match connect(&socket).await? {
         Some(stream) => read(over(stream, request).await?).await,
         None => {
-            let here = daemon::open(&loaded.config)
-                .await
-                .map_err(|error| Failed::new(error.exit_code(), error.to_string()))?;
+            let failed = |error: DaemonError| Failed::new(error.exit_code(), error.to_string());
+            let here = daemon::open(&loaded.config).await.map_err(failed)?;
             let router: Router = here.bridge.admin_router();
             let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
             let answer = read(response).await;
-            here.close().await;
+            here.close().await.map_err(failed)?;
             answer
         }
     }

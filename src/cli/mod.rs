@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Loaded};
+use crate::config::{self, Flag, Loaded, Sources};
 
 /// A Google Calendar bridge: what it accepts becomes exactly one event, with its Meet link.
 #[derive(Parser)]
@@ -112,15 +112,21 @@ async fn obey(arguments: Arguments) -> Result<(), Failed> {
 }
 
 fn load(arguments: &SettingsArguments) -> Result<Loaded, Failed> {
-    let mut flags: Vec<(String, String)> = Vec::new();
-    flags.extend(arguments.listen.clone().map(|listen| ("listen".into(), listen)));
-    flags.extend(arguments.data_dir.clone().map(|dir| ("data_dir".into(), dir)));
+    let flag = |name: &str, key: &str, value: &str| Flag {
+        name: name.into(),
+        key: key.into(),
+        value: value.into(),
+    };
+    let mut flags = Vec::new();
+    flags.extend(arguments.listen.iter().map(|listen| flag("--listen", "listen", listen)));
+    flags.extend(arguments.data_dir.iter().map(|dir| flag("--data-dir", "data_dir", dir)));
     for pair in &arguments.set {
         let (key, value) = pair.split_once('=').ok_or_else(|| {
             Failed::new(2, format!("--set {pair}: write it as KEY=VALUE, such as log.level=debug"))
         })?;
-        flags.push((key.to_owned(), value.to_owned()));
+        flags.push(flag("--set", key, value));
     }
-    config::load(arguments.config.as_deref(), config::environment(), flags)
-        .map_err(|faults| Failed::new(78, faults.to_string()))
+    let sources =
+        Sources { file: arguments.config.clone(), environment: config::environment(), flags };
+    config::load(&sources).map_err(|faults| Failed::new(78, faults.to_string()))
 }

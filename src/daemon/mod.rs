@@ -39,6 +39,9 @@ const SETUP_CODE_FILE: &str = "setup-code";
 /// Why the bridge did not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
+    /// A setting that depends on the credentials file will not do.
+    #[error("{0}")]
+    Settings(#[from] config::Fault),
     /// The data directory cannot be used.
     #[error("the data directory {path} cannot be used: {error}")]
     DataDir {
@@ -79,6 +82,7 @@ impl DaemonError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Open(OpenError::Held { .. }) => 75,
+            Self::Settings(_) => 78,
             Self::Store(_) => 74,
             Self::Open(_) | Self::DataDir { .. } | Self::Vault(_) | Self::Key(_) => 73,
             Self::Listen { .. } => 69,
@@ -112,7 +116,7 @@ impl Bridge {
         let Parts { store, clock, random } = parts;
         let vault = keys::unlock(&*store, &config.vault.key_file, Arc::clone(&random)).await?;
         let redirects = listed_redirects(&config.google.credentials_file);
-        let public_url = config.public_url(&redirects);
+        let public_url = config.public_url(&redirects)?;
         let endpoints = Endpoints {
             consent: config.google.consent_url.clone(),
             token: config.google.token_url.clone(),
@@ -122,9 +126,9 @@ impl Bridge {
         };
         let settings = app::Settings {
             credentials_file: config.google.credentials_file.clone(),
-            redirect_uri: config.redirect_uri(&redirects),
-            scopes: config.google.scopes.clone(),
-            namespace: config.namespace(&redirects),
+            redirect_uri: config.redirect_uri(&redirects)?,
+            scopes: config.google.scopes.names().iter().map(|&scope| scope.to_owned()).collect(),
+            namespace: config.namespace(&redirects)?,
             issuer: endpoints.consent.origin().ascii_serialization(),
             notify: notify(config.classic.notify),
             wait: delta(config.classic.wait),
@@ -194,8 +198,16 @@ pub async fn open(config: &Config) -> Result<Daemon, DaemonError> {
             Arc::new(MemoryStore::new(InstanceId::random(&*random)))
         }
         StoreKind::Sled => {
-            let options = Options::new(config.store.min_free, config.store.cache);
-            let opened = Arc::new(SledStore::open(&data_dir, options, &*random)?);
+            let options = Options {
+                min_free: config.store.min_free_bytes,
+                cache: config.store.cache_bytes,
+                ..Options::default()
+            };
+            let (place, fresh, now) =
+                (data_dir.clone(), InstanceId::random(&*random), SystemClock.now());
+            let opened =
+                tokio::task::spawn_blocking(move || SledStore::open(&place, fresh, now, &options));
+            let opened = Arc::new(opened.await.expect("opening guards against panics itself")?);
             sled = Some(Arc::clone(&opened));
             opened
         }
@@ -247,29 +259,26 @@ impl Daemon {
         };
         tokio::select! {
             _ = everything => {}
-            () = failed => {
-                return Err(StoreError::Failed("a write did not reach the disk; see the log".into()).into());
-            }
+            error = failed => return Err(error.into()),
         }
         // Best effort: the next start replaces it.
         let _ = std::fs::remove_file(data_dir.join(ADMIN_SOCKET));
         drop(bridge);
-        close(sled).await;
-        Ok(())
+        close(sled).await
     }
 
     /// Lets go of the data directory.
-    pub async fn close(self) {
+    pub async fn close(self) -> Result<(), DaemonError> {
         drop(self.bridge);
-        close(self.sled).await;
+        close(self.sled).await
     }
 }
 
-/// The end of a sled store whose last user is gone: nothing is left to be written.
-async fn close(sled: Option<Arc<SledStore>>) {
-    if let Some(store) = sled.and_then(Arc::into_inner) {
-        store.close().await;
-    }
+/// Closes a sled store whose last user is gone, so that the next start need not read it all.
+async fn close(sled: Option<Arc<SledStore>>) -> Result<(), DaemonError> {
+    let Some(store) = sled.and_then(Arc::into_inner) else { return Ok(()) };
+    let closed = tokio::task::spawn_blocking(move || store.close());
+    Ok(closed.await.expect("closing does not panic")?)
 }
 
 /// The address to listen on.

@@ -2,12 +2,12 @@
 
 mod bridge;
 mod classic;
+mod config;
 mod delivery;
 mod google;
 mod packaging;
 mod rooms;
 mod simulator;
-mod vault;
-mod config;
-mod when;
 mod store;
+mod vault;
+mod when;

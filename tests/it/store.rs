@@ -10,7 +10,6 @@ use calbridge::store::memory::MemoryStore;
 use calbridge::store::sled::{OpenError, Options, SledStore};
 use tempfile::TempDir;
 
-
 /// An empty store, and what it lies in.
 struct Opened {
     store: Arc<dyn Store>,

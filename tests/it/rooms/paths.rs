@@ -106,7 +106,11 @@ fn read_path(
         let goes_on =
             word(at) == "::" && (is_name(word(at + 1)) || matches!(word(at + 1), "{" | "*"));
         if !goes_on {
-            found.push(segments);
+            // An exported macro stands at the root of its crate and is no room.
+            let called = word(at) == "!" && matches!(word(at + 1), "{" | "(" | "[");
+            if !(called && segments.len() == 2) {
+                found.push(segments);
+            }
             return at;
         }
         at += 1;
