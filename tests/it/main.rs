@@ -7,6 +7,7 @@ mod delivery;
 mod google;
 mod packaging;
 mod rooms;
+mod setup;
 mod simulator;
 mod store;
 mod vault;
