@@ -11,10 +11,25 @@ use super::raw::Raw;
 use super::reader::Reader;
 use super::{
     CALLBACK, ClassicConfig, Config, Faults, GoogleConfig, Loaded, LogConfig, LogFormat, Notify,
-    QueueConfig, Scopes, StopConfig, StoreConfig, StoreKind, VaultConfig, origin_of,
+    QueueConfig, StopConfig, StoreConfig, StoreKind, VaultConfig, origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
+
+/// Both begin with what tells whose account it is.
+const DEFAULT_SCOPES: &[&str] = &[
+    "openid",
+    "email",
+    "https://www.googleapis.com/auth/calendar.events",
+    "https://www.googleapis.com/auth/calendar.calendarlist.readonly",
+    "https://www.googleapis.com/auth/calendar.freebusy",
+];
+const FULL_SCOPES: &[&str] = &[
+    "openid",
+    "email",
+    "https://www.googleapis.com/auth/calendar",
+    "https://www.googleapis.com/auth/calendar.events",
+];
 
 /// Checks what was written, all of it.
 pub(super) fn check(raw: Raw) -> Result<Loaded, Faults> {
@@ -60,8 +75,8 @@ impl Reader {
                     "store.kind",
                     &[("sled", StoreKind::Sled), ("memory", StoreKind::Memory)],
                 ),
-                min_free_bytes: self.whole("store.min_free_mb", 10..=1_000_000) * BYTES_PER_MB,
-                cache_bytes: self.whole("store.cache_mb", 8..=65_536) * BYTES_PER_MB,
+                min_free: self.whole("store.min_free_mb", 10..=1_000_000) * BYTES_PER_MB,
+                cache: self.whole("store.cache_mb", 8..=65_536) * BYTES_PER_MB,
             },
             classic: ClassicConfig {
                 notify: self.choice(
@@ -91,7 +106,10 @@ impl Reader {
             credentials_file: self.path("google.credentials_file"),
             redirect_uri: self.redirect_uri(insecure_http),
             scopes: self
-                .choice("google.scopes", &[("default", Scopes::Default), ("full", Scopes::Full)]),
+                .choice("google.scopes", &[("default", DEFAULT_SCOPES), ("full", FULL_SCOPES)])
+                .iter()
+                .map(|scope| (*scope).to_owned())
+                .collect(),
             consent_url,
             token_url,
             revoke_url,

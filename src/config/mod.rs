@@ -12,34 +12,13 @@ use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::Url;
 
 pub use raw::Origin;
-
-/// Where settings are taken from, besides the built-in defaults.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    /// The file of `--config`.
-    pub file: Option<PathBuf>,
-    /// Variables: of this process by `environment()`, or whatever a test says.
-    pub environment: Vec<(OsString, OsString)>,
-    /// Flags of the command line that stand for a setting.
-    pub flags: Vec<Flag>,
-}
-
-/// A flag of the command line that stands for a setting.
-#[derive(Clone, Debug)]
-pub struct Flag {
-    /// As it was typed, such as `--listen`.
-    pub name: String,
-    /// The setting's key, such as `listen`.
-    pub key: String,
-    /// What it was set to.
-    pub value: String,
-}
+use raw::Raw;
 
 /// What was loaded.
 #[derive(Clone, Debug)]
@@ -119,8 +98,8 @@ pub struct Config {
 pub struct GoogleConfig {
     /// The OAuth client's file, as Google hands it out.
     pub credentials_file: PathBuf,
-    /// What is asked of Google.
-    pub scopes: Scopes,
+    /// What is asked of Google: scopes by its names.
+    pub scopes: Vec<String>,
     /// Where people consent.
     pub consent_url: Url,
     /// Where codes and refresh tokens become access tokens.
@@ -137,36 +116,6 @@ pub struct GoogleConfig {
     redirect_uri: Option<String>,
 }
 
-/// What is asked of Google.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scopes {
-    /// Events, the list of calendars, and busy times.
-    Default,
-    /// All of the calendars.
-    Full,
-}
-
-impl Scopes {
-    /// The scopes by Google's names. Both begin with what tells whose account it is.
-    pub fn names(self) -> &'static [&'static str] {
-        match self {
-            Self::Default => &[
-                "openid",
-                "email",
-                "https://www.googleapis.com/auth/calendar.events",
-                "https://www.googleapis.com/auth/calendar.calendarlist.readonly",
-                "https://www.googleapis.com/auth/calendar.freebusy",
-            ],
-            Self::Full => &[
-                "openid",
-                "email",
-                "https://www.googleapis.com/auth/calendar",
-                "https://www.googleapis.com/auth/calendar.events",
-            ],
-        }
-    }
-}
-
 /// The master key.
 #[derive(Clone, Debug)]
 pub struct VaultConfig {
@@ -179,10 +128,10 @@ pub struct VaultConfig {
 pub struct StoreConfig {
     /// Which one.
     pub kind: StoreKind,
-    /// With less free disk space than this, nothing new is accepted.
-    pub min_free_bytes: u64,
-    /// How much of it is kept in memory.
-    pub cache_bytes: u64,
+    /// With fewer bytes of free disk space than this, nothing new is accepted.
+    pub min_free: u64,
+    /// How many bytes of it are kept in memory.
+    pub cache: u64,
 }
 
 /// Which store.
@@ -269,9 +218,14 @@ pub enum LogFormat {
     Json,
 }
 
-/// Reads and checks the settings of `sources` over the built-in defaults.
-pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
-    check::check(raw::Raw::read(sources))
+/// Reads and checks the settings: `file` over the built-in defaults, the variables of `environment`
+/// over that, and over all the `flags` of the command line, each a key and what it is set to.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    flags: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, Faults> {
+    check::check(Raw::layers(file, environment, flags))
 }
 
 /// The variables of this process.
@@ -282,57 +236,42 @@ pub fn environment() -> Vec<(OsString, OsString)> {
 impl Config {
     /// The built-in defaults with `text`, in TOML, over them; no file, variable or flag is read.
     pub fn from_toml(text: &str) -> Result<Loaded, Faults> {
-        check::check(raw::Raw::read_text(text))
+        check::check(Raw::text(text))
     }
 
     /// Where people reach this server, as an origin: the setting, else the origin of
-    /// `google.redirect_uri`, else of the credentials file's only redirect URI, else this machine
-    /// at the port of `listen`. A fault only if it comes from the credentials file and will not do.
-    pub fn public_url(&self, credentials_redirects: &[String]) -> Result<Url, Fault> {
+    /// `google.redirect_uri`, else of the credentials file's only redirect URI if that is one to
+    /// serve safely, else this machine at the port of `listen`.
+    pub fn public_url(&self, credentials_redirects: &[String]) -> Url {
         if let Some(url) = &self.public_url {
-            return Ok(url.clone());
+            return url.clone();
         }
-        if let Some(uri) = &self.google.redirect_uri {
-            return Ok(origin_of(uri).expect("check took it for an address with an origin"));
-        }
-        let [only] = credentials_redirects else {
+        let listed = match credentials_redirects {
+            [only] => {
+                origin_of(only).filter(|url| check::travels_safely(url) || self.insecure_http)
+            }
+            _ => None,
+        };
+        self.google.redirect_uri.as_deref().and_then(origin_of).or(listed).unwrap_or_else(|| {
             let local = format!("http://localhost:{}", self.listen.port());
-            return Ok(Url::parse(&local).expect("a host and a port make an address"));
-        };
-        let fault = |rule: &str| Fault {
-            key: "public_url".into(),
-            origin: Origin::File(self.google.credentials_file.clone(), 0),
-            rule: rule.into(),
-        };
-        let url = origin_of(only).ok_or_else(|| {
-            fault("the credentials file's redirect URI is no http or https address; set public_url")
-        })?;
-        if !check::travels_safely(&url) && !self.insecure_http {
-            return Err(fault(
-                "the credentials file's redirect URI is plain http to another machine: register an \
-                 https one, or set public_url, or set insecure_http = true",
-            ));
-        }
-        Ok(url)
+            Url::parse(&local).expect("a host and a port make an address")
+        })
     }
 
     /// Where Google sends people back to, letter for letter as it must stand in the credentials
     /// file: the setting, else `/oauth2callback` at `public_url()`.
-    pub fn redirect_uri(&self, credentials_redirects: &[String]) -> Result<String, Fault> {
-        if let Some(uri) = &self.google.redirect_uri {
-            return Ok(uri.clone());
-        }
-        let public_url = self.public_url(credentials_redirects)?;
-        Ok(format!("{}{CALLBACK}", public_url.origin().ascii_serialization()))
+    pub fn redirect_uri(&self, credentials_redirects: &[String]) -> String {
+        self.google.redirect_uri.clone().unwrap_or_else(|| {
+            let public_url = self.public_url(credentials_redirects);
+            format!("{}{CALLBACK}", public_url.origin().ascii_serialization())
+        })
     }
 
     /// What keeps the events of several bridges apart: the setting, else `public_url()`'s origin.
-    pub fn namespace(&self, credentials_redirects: &[String]) -> Result<String, Fault> {
-        if let Some(namespace) = &self.namespace {
-            return Ok(namespace.clone());
-        }
-        let public_url = self.public_url(credentials_redirects)?;
-        Ok(public_url.origin().ascii_serialization())
+    pub fn namespace(&self, credentials_redirects: &[String]) -> String {
+        self.namespace.clone().unwrap_or_else(|| {
+            self.public_url(credentials_redirects).origin().ascii_serialization()
+        })
     }
 }
 

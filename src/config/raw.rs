@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Fault, Sources};
+use super::Fault;
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 
@@ -26,8 +26,8 @@ pub enum Origin {
     File(PathBuf, usize),
     /// In a variable of the environment.
     Variable(String),
-    /// In a flag of the command line.
-    Flag(String),
+    /// On the command line.
+    CommandLine,
 }
 
 impl fmt::Display for Origin {
@@ -37,7 +37,7 @@ impl fmt::Display for Origin {
             Self::File(path, 0) => write!(out, "{}", path.display()),
             Self::File(path, line) => write!(out, "{}, line {line}", path.display()),
             Self::Variable(name) => write!(out, "variable {name}"),
-            Self::Flag(name) => write!(out, "flag {name}"),
+            Self::CommandLine => out.write_str("command line"),
         }
     }
 }
@@ -63,37 +63,40 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// The built-in layer with the layers of `sources` over it.
-    pub(super) fn read(sources: &Sources) -> Self {
-        let mut raw = Self::from_text(DEFAULTS, |_| Origin::Default);
-        if let Some(path) = &sources.file {
+    /// The built-in layer under all others.
+    pub(super) fn layers(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        flags: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let mut raw = Self::defaults();
+        if let Some(path) = file {
             match std::fs::read_to_string(path) {
                 Ok(text) => raw.lay_text(&text, path),
                 Err(error) => raw.faults.push(Fault {
                     key: "--config".into(),
-                    origin: Origin::File(path.clone(), 0),
+                    origin: Origin::File(path.to_owned(), 0),
                     rule: format!("cannot be read: {error}"),
                 }),
             }
         }
-        raw.lay_environment(&sources.environment);
-        for flag in &sources.flags {
-            let value = (Written::Untyped(flag.value.clone()), Origin::Flag(flag.name.clone()));
-            raw.values.insert(flag.key.clone(), value);
+        raw.lay_environment(environment);
+        for (key, value) in flags {
+            raw.values.insert(key, (Written::Untyped(value), Origin::CommandLine));
         }
         raw
     }
 
     /// The built-in layer with `text` over it.
-    pub(super) fn read_text(text: &str) -> Self {
-        let mut raw = Self::from_text(DEFAULTS, |_| Origin::Default);
+    pub(super) fn text(text: &str) -> Self {
+        let mut raw = Self::defaults();
         raw.lay_text(text, Path::new("settings"));
         raw
     }
 
-    fn from_text(text: &str, origin: impl Fn(usize) -> Origin) -> Self {
+    fn defaults() -> Self {
         let mut raw = Self { values: BTreeMap::new(), notes: Vec::new(), faults: Vec::new() };
-        raw.lay(text, origin);
+        raw.lay(DEFAULTS, |_| Origin::Default);
         raw
     }
 
@@ -125,7 +128,7 @@ impl Raw {
         flatten("", table.get_ref(), &mut place);
     }
 
-    fn lay_environment(&mut self, environment: &[(OsString, OsString)]) {
+    fn lay_environment(&mut self, environment: impl IntoIterator<Item = (OsString, OsString)>) {
         let mut told: Vec<(String, String)> = Vec::new();
         for (name, value) in environment {
             let Some(name) = name.to_str().filter(|name| is_ours(name)) else { continue };
