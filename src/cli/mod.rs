@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Flag, Loaded, Sources};
+use crate::config::{self, Loaded};
 
 /// A Google Calendar bridge: what it accepts becomes exactly one event, with its Meet link.
 #[derive(Parser)]
@@ -112,21 +112,15 @@ async fn obey(arguments: Arguments) -> Result<(), Failed> {
 }
 
 fn load(arguments: &SettingsArguments) -> Result<Loaded, Failed> {
-    let flag = |name: &str, key: &str, value: &str| Flag {
-        name: name.into(),
-        key: key.into(),
-        value: value.into(),
-    };
-    let mut flags = Vec::new();
-    flags.extend(arguments.listen.iter().map(|listen| flag("--listen", "listen", listen)));
-    flags.extend(arguments.data_dir.iter().map(|dir| flag("--data-dir", "data_dir", dir)));
+    let mut flags: Vec<(String, String)> = Vec::new();
+    flags.extend(arguments.listen.iter().map(|listen| ("listen".into(), listen.clone())));
+    flags.extend(arguments.data_dir.iter().map(|dir| ("data_dir".into(), dir.clone())));
     for pair in &arguments.set {
         let (key, value) = pair.split_once('=').ok_or_else(|| {
             Failed::new(2, format!("--set {pair}: write it as KEY=VALUE, such as log.level=debug"))
         })?;
-        flags.push(flag("--set", key, value));
+        flags.push((key.to_owned(), value.to_owned()));
     }
-    let sources =
-        Sources { file: arguments.config.clone(), environment: config::environment(), flags };
-    config::load(&sources).map_err(|faults| Failed::new(78, faults.to_string()))
+    config::load(arguments.config.as_deref(), config::environment(), flags)
+        .map_err(|faults| Failed::new(78, faults.to_string()))
 }

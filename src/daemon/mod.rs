@@ -39,9 +39,6 @@ const SETUP_CODE_FILE: &str = "setup-code";
 /// Why the bridge did not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// A setting that depends on the credentials file will not do.
-    #[error("{0}")]
-    Settings(#[from] config::Fault),
     /// The data directory cannot be used.
     #[error("the data directory {path} cannot be used: {error}")]
     DataDir {
@@ -82,7 +79,6 @@ impl DaemonError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Open(OpenError::Held { .. }) => 75,
-            Self::Settings(_) => 78,
             Self::Store(_) => 74,
             Self::Open(_) | Self::DataDir { .. } | Self::Vault(_) | Self::Key(_) => 73,
             Self::Listen { .. } => 69,
@@ -116,7 +112,7 @@ impl Bridge {
         let Parts { store, clock, random } = parts;
         let vault = keys::unlock(&*store, &config.vault.key_file, Arc::clone(&random)).await?;
         let redirects = listed_redirects(&config.google.credentials_file);
-        let public_url = config.public_url(&redirects)?;
+        let public_url = config.public_url(&redirects);
         let endpoints = Endpoints {
             consent: config.google.consent_url.clone(),
             token: config.google.token_url.clone(),
@@ -126,9 +122,9 @@ impl Bridge {
         };
         let settings = app::Settings {
             credentials_file: config.google.credentials_file.clone(),
-            redirect_uri: config.redirect_uri(&redirects)?,
-            scopes: config.google.scopes.names().iter().map(|&scope| scope.to_owned()).collect(),
-            namespace: config.namespace(&redirects)?,
+            redirect_uri: config.redirect_uri(&redirects),
+            scopes: config.google.scopes.clone(),
+            namespace: config.namespace(&redirects),
             issuer: endpoints.consent.origin().ascii_serialization(),
             notify: notify(config.classic.notify),
             wait: delta(config.classic.wait),
@@ -199,8 +195,8 @@ pub async fn open(config: &Config) -> Result<Daemon, DaemonError> {
         }
         StoreKind::Sled => {
             let options = Options {
-                min_free: config.store.min_free_bytes,
-                cache: config.store.cache_bytes,
+                min_free: config.store.min_free,
+                cache: config.store.cache,
                 ..Options::default()
             };
             let (place, fresh, now) =
