@@ -97,8 +97,15 @@ pub async fn create(
     identity: Option<Identity>,
 ) -> Result<Created, Error> {
     let now = app.clock.now();
-    let (connection, profile) = connections::place(app).await?;
     let id = name(app, caller, identity.as_ref());
+    let (connection, profile) = match connections::place(app).await {
+        // What was accepted before the account went away is still shown to who repeats the request.
+        Err(Error::NotConnected { setup_url }) if identity.is_some() => {
+            let known = app.store.event(id).await?.ok_or(Error::NotConnected { setup_url })?;
+            return Ok(Created { event: known, repeated: true });
+        }
+        placed => placed?,
+    };
     let request = identity.map(|identity| request(app, caller, &identity, now));
     let event = begin(app, &caller.owner, id, draft, &connection, &profile)?;
     let job = push(app, &event, now);

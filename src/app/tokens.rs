@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
 
 use super::connections;
 use super::{App, Error};
@@ -17,6 +18,9 @@ use crate::model::job::Cause;
 
 /// A token is replaced this long before it runs out.
 const EARLY: TimeDelta = TimeDelta::minutes(5);
+
+/// An idle grant is used this often.
+const IDLE_TOUCH: TimeDelta = TimeDelta::days(7);
 
 /// The access tokens of all connections, in memory alone.
 #[derive(Default)]
@@ -104,6 +108,34 @@ pub async fn reject(app: &App, connection: &Connection, refused: &AccessToken) {
     if held.token.as_ref().is_some_and(same) {
         held.token = None;
     }
+}
+
+/// Refreshes the server's grant now and then until `stop`, whether or not anybody needs a token:
+/// Google forgets a grant that was not used for six months (Using OAuth 2.0 to Access Google APIs,
+/// "Refresh token expiration").
+pub async fn keep_alive(app: &App, stop: &CancellationToken) {
+    loop {
+        if let Err(error) = touch(app).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the Google account's grant could not be refreshed"
+            );
+        }
+        let next = app.clock.now() + IDLE_TOUCH;
+        if stop.run_until_cancelled(app.clock.sleep_until(next)).await.is_none() {
+            return;
+        }
+    }
+}
+
+async fn touch(app: &App) -> Result<(), Error> {
+    let connection = connections::of_server(app).await?;
+    if let Some(connection) = connection.filter(|connection| connection.state == Health::Connected)
+    {
+        app.tokens.forget(connection.id);
+        access(app, &connection).await?;
+    }
+    Ok(())
 }
 
 async fn refresh(app: &App, connection: &Connection) -> Result<AccessToken, Error> {

@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::tokens::Tokens;
+use crate::app::tokens::{self, Tokens};
 use crate::app::{self, App, Error, access};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, StoreKind};
@@ -246,7 +246,8 @@ impl Daemon {
         };
         let working = worker.clone().run(stop_working.clone());
         let pruning = periodic::prune(Arc::clone(&app.store), Arc::clone(&app.clock), stop.clone());
-        let everything = async { tokio::join!(doors, working, pruning) };
+        let touching = tokens::keep_alive(app, &stop);
+        let everything = async { tokio::join!(doors, working, pruning, touching) };
         let failed = async {
             match &sled {
                 Some(store) => store.failed().await,

@@ -1,6 +1,7 @@
 //! Promises 2, 3 and 4: exactly one event, whatever happens on the way, and nothing given up that a
 //! person could still save.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use calbridge::app::tokens;
@@ -10,6 +11,7 @@ use calbridge::simulator::{Fault, FaultKind};
 use chrono::TimeDelta;
 use hyper::Method;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::bridge::{ANA, Bridge, Choices, morning, tea, with};
 
@@ -380,6 +382,40 @@ async fn a_disconnect_tells_google_and_a_quick_reconnect_keeps_the_new_grant() {
     calbridge::app::connections::disconnect(&app).await.expect("a disconnect");
     bridge.run_until_idle().await;
     assert_eq!(bridge.calls("revoke"), 1);
+}
+
+#[tokio::test]
+async fn a_repeated_request_is_known_after_the_account_went_away() {
+    let bridge = Bridge::connected().await;
+    let key = [("idempotency-key", "order-7")];
+    let made = bridge.post(&tea(), &key).await.json();
+    calbridge::app::connections::disconnect(&bridge.tied.app).await.expect("a disconnect");
+    let again = bridge.post(&tea(), &key).await;
+    assert_eq!((again.status, &again.json()["id"]), (200, &made["id"]), "{}", again.text);
+    bridge.run_until_idle().await;
+}
+
+#[tokio::test]
+async fn an_idle_grant_is_used_every_week() {
+    let bridge = Bridge::connected().await;
+    let stop = CancellationToken::new();
+    let mut keeping = pin!(tokens::keep_alive(&bridge.tied.app, &stop));
+    for week in 1..=3 {
+        // It refreshes, and then waits for the clock.
+        let waits = async {
+            while bridge.clock.next_waited_for().is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = &mut keeping => panic!("it goes on until it is stopped"),
+            () = waits => {}
+        }
+        assert_eq!(bridge.google.token_calls("refresh_token"), week);
+        bridge.pass(TimeDelta::days(7));
+    }
+    stop.cancel();
+    keeping.await;
 }
 
 #[tokio::test]
