@@ -11,4 +11,6 @@ mod setup;
 mod simulator;
 mod store;
 mod vault;
+mod shutdown;
+mod telemetry;
 mod when;
