@@ -13,7 +13,7 @@ use super::rows::{
     RequestRow, Row, TicketRow,
 };
 use crate::model::connection::Connection;
-use crate::model::job::JobState;
+use crate::model::job::{Job, JobState, Line};
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 
@@ -21,51 +21,62 @@ use crate::store::StoreError;
 /// be read, and each has its entry in every index. With equal counts, no entry can then be without
 /// its row.
 pub(super) fn every_row(tree: &Tree, meta: &MetaRow) -> Result<(), StoreError> {
-    let counted: u64 = Table::COUNTED.iter().map(|table| rows(meta, *table)).sum();
-    let mut found = 0;
-    for table in Table::COUNTED {
-        found += table_rows(tree, meta, table)?;
+    let mut found = BTreeMap::new();
+    let mut waiting = Waiting::default();
+    for row in tree {
+        let (key, row) = row.map_err(failed)?;
+        let table = Table::COUNTED.into_iter().find(|table| key.first() == Some(&table.byte()));
+        let Some(table) = table else {
+            if *key == *keys::tally() {
+                continue;
+            }
+            return Err(StoreError::Damaged("it has a row of no table".to_owned()));
+        };
+        *found.entry(table.byte()).or_insert(0_u64) += 1;
+        one_row(tree, table, &key, &row)?;
+        if table == Table::Ready {
+            waiting.count(tree, &key)?;
+        }
     }
-    // A row outside every table would be a stranger's.
-    let all = tree.iter().count() as u64;
-    if all != found + 1 {
-        return Err(StoreError::Damaged(format!(
-            "it has {all} rows, but {} were counted",
-            counted + 1
-        )));
+    waiting.compare(tree)?;
+    for table in Table::COUNTED {
+        let of = |rows: &BTreeMap<u8, u64>| rows.get(&table.byte()).copied().unwrap_or(0);
+        let (found, counted) = (of(&found), of(&meta.rows));
+        if found != counted {
+            let told = format!("{found} of {counted} rows of {table:?} are left");
+            return Err(StoreError::Damaged(told));
+        }
     }
     Ok(())
 }
 
-fn rows(meta: &MetaRow, table: Table) -> u64 {
-    meta.rows.get(&table.byte()).copied().unwrap_or(0)
+/// The jobs of the line that is being read, to be compared with the line's own row.
+#[derive(Default)]
+struct Waiting {
+    line: Option<Line>,
+    jobs: u64,
 }
 
-fn table_rows(tree: &Tree, meta: &MetaRow, table: Table) -> Result<u64, StoreError> {
-    let mut found = 0;
-    let mut lines = BTreeMap::new();
-    for row in tree.scan_prefix(table.prefix()) {
-        let (key, row) = row.map_err(failed)?;
-        found += 1;
-        one_row(tree, table, &key, &row)?;
-        if table == Table::Ready {
-            let line = KeyReader::new(&key)?.line()?;
-            *lines.entry(line).or_insert(0_u64) += 1;
+impl Waiting {
+    fn count(&mut self, tree: &Tree, ready: &[u8]) -> Result<(), StoreError> {
+        let line = KeyReader::new(ready)?.line()?;
+        if self.line.as_ref() != Some(&line) {
+            self.compare(tree)?;
+            self.line = Some(line);
+            self.jobs = 0;
         }
+        self.jobs += 1;
+        Ok(())
     }
-    let counted = rows(meta, table);
-    if found != counted {
-        return Err(StoreError::Damaged(format!(
-            "{found} of {counted} rows of {table:?} are left"
-        )));
-    }
-    for (line, waiting) in lines {
-        let told = tree.get(keys::line(&line)).map_err(failed)?;
-        if told.as_deref() != Some(&waiting.to_be_bytes()) {
-            return Err(StoreError::Damaged("a line's length is not its number of jobs".into()));
+
+    fn compare(&self, tree: &Tree) -> Result<(), StoreError> {
+        let Some(line) = &self.line else { return Ok(()) };
+        let told = tree.get(keys::line(line)).map_err(failed)?;
+        if told.as_deref() == Some(&self.jobs.to_be_bytes()) {
+            return Ok(());
         }
+        Err(StoreError::Damaged("a line's length is not its number of jobs".to_owned()))
     }
-    Ok(found)
 }
 
 fn one_row(tree: &Tree, table: Table, key: &IVec, row: &IVec) -> Result<(), StoreError> {
@@ -135,12 +146,7 @@ fn one_row(tree: &Tree, table: Table, key: &IVec, row: &IVec) -> Result<(), Stor
     }
 }
 
-fn ended(
-    tree: &Tree,
-    table: Table,
-    at: DateTime<Utc>,
-    job: &crate::model::job::Job,
-) -> Result<(), StoreError> {
+fn ended(tree: &Tree, table: Table, at: DateTime<Utc>, job: &Job) -> Result<(), StoreError> {
     has(tree, &keys::finished(table, at, job.id), "a finished job", "its end")
 }
 

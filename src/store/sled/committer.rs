@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use sled::Tree;
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use super::head::Head;
+use super::head::{Head, HeadFile};
 use super::ledger::{Ledger, failed};
 use super::sync;
 use crate::store::{Changes, StoreError};
@@ -24,12 +24,12 @@ const MOST_STEPS: usize = 512;
 const MOST_BYTES: usize = 1 << 20;
 /// How many steps may wait; who brings more waits before the door.
 const WAITING: usize = 4096;
-/// The head file is renewed after this many batches,
-const HEAD_EVERY: u64 = 256;
-/// or when the file has grown by this much, so that a cut of its end is seen,
-const HEAD_EVERY_BYTES: u64 = 1 << 20;
+/// The head file is synced after this many batches,
+const SYNC_HEAD_EVERY: u64 = 256;
+/// or when the store has grown by this much, so that a cut of its end is seen,
+const SYNC_HEAD_EVERY_BYTES: u64 = 1 << 20;
 /// or when nothing happened for this long.
-const HEAD_AFTER: Duration = Duration::from_secs(1);
+const SYNC_HEAD_AFTER: Duration = Duration::from_secs(1);
 
 /// A step, done on the ledger; what it returns tells its caller once the batch is on disk.
 type Step = Box<dyn FnOnce(&mut Ledger) -> Answer + Send>;
@@ -50,7 +50,7 @@ pub(super) struct Committer {
     steps: Option<Sender<Step>>,
     door: Arc<Semaphore>,
     failure: watch::Receiver<Option<StoreError>>,
-    thread: Option<JoinHandle<Option<Head>>>,
+    thread: Option<JoinHandle<Option<HeadFile>>>,
 }
 
 /// What the thread works with.
@@ -58,8 +58,7 @@ pub(super) struct Desk {
     pub tree: Tree,
     pub ledger: Ledger,
     pub durability: Durability,
-    pub head: Head,
-    pub head_file: PathBuf,
+    pub head: HeadFile,
     pub db_file: PathBuf,
     pub changes: Arc<Changes>,
 }
@@ -122,8 +121,9 @@ impl Committer {
         }
     }
 
-    /// Lets the thread finish what waits, and ends it. Returns the last head, if nothing failed.
-    pub(super) fn stop(&mut self) -> Option<Head> {
+    /// Lets the thread finish what waits, and ends it. Returns the head file, if nothing
+    /// failed.
+    pub(super) fn stop(&mut self) -> Option<HeadFile> {
         self.steps = None;
         self.thread.take()?.join().ok().flatten()
     }
@@ -139,20 +139,17 @@ fn closed() -> StoreError {
 
 impl Desk {
     /// Works until nobody can bring more, or anything fails.
-    fn work(mut self, waiting: &Receiver<Step>) -> Result<Head, StoreError> {
+    fn work(mut self, waiting: &Receiver<Step>) -> Result<HeadFile, StoreError> {
         loop {
-            let first = if self.head.sequence == self.ledger.sequence() {
+            let first = if self.head.head == self.head.synced {
                 waiting.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
-                waiting.recv_timeout(HEAD_AFTER)
+                waiting.recv_timeout(SYNC_HEAD_AFTER)
             };
             match first {
                 Ok(first) => self.batch(first, waiting)?,
-                Err(RecvTimeoutError::Timeout) => self.renew_head()?,
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.head.sequence = self.ledger.sequence();
-                    return Ok(self.head);
-                }
+                Err(RecvTimeoutError::Timeout) => self.head.sync().map_err(head_failed)?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(self.head),
             }
         }
     }
@@ -171,10 +168,23 @@ impl Desk {
         }
         written?;
         self.changes.tell(self.ledger.take_told());
-        let bytes = length(&self.db_file)?;
-        let behind = self.ledger.sequence() - self.head.sequence;
-        if behind >= HEAD_EVERY || bytes >= self.head.db_bytes + HEAD_EVERY_BYTES {
-            self.renew_head()?;
+        self.note_head()
+    }
+
+    /// Writes down how far the store is. It is on disk already: the head is never ahead.
+    fn note_head(&mut self) -> Result<(), StoreError> {
+        let sequence = self.ledger.sequence();
+        if sequence == self.head.head.sequence {
+            return Ok(());
+        }
+        let db_bytes = length(&self.db_file)?;
+        let head = Head { sequence, db_bytes, ..self.head.head };
+        self.head.note(head).map_err(head_failed)?;
+        let synced = self.head.synced;
+        if sequence >= synced.sequence + SYNC_HEAD_EVERY
+            || db_bytes >= synced.db_bytes + SYNC_HEAD_EVERY_BYTES
+        {
+            self.head.sync().map_err(head_failed)?;
         }
         Ok(())
     }
@@ -183,15 +193,6 @@ impl Desk {
         let Some(batch) = self.ledger.take_batch()? else { return Ok(()) };
         self.tree.apply_batch(batch).map_err(failed)?;
         flush(&self.tree, &self.durability)
-    }
-
-    /// Writes down how far the store is. It is on disk already: the head is never ahead.
-    fn renew_head(&mut self) -> Result<(), StoreError> {
-        self.head.sequence = self.ledger.sequence();
-        self.head.db_bytes = length(&self.db_file)?;
-        self.head
-            .write(&self.head_file)
-            .map_err(|error| StoreError::Failed(format!("{}: {error}", self.head_file.display())))
     }
 }
 
@@ -208,7 +209,12 @@ pub(super) fn flush(tree: &Tree, durability: &Durability) -> Result<(), StoreErr
     Ok(())
 }
 
-fn length(db_file: &PathBuf) -> Result<u64, StoreError> {
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+fn head_failed(error: std::io::Error) -> StoreError {
+    StoreError::Failed(format!("store.head: {error}"))
+}
+
+fn length(db_file: &Path) -> Result<u64, StoreError> {
     let found = std::fs::metadata(db_file);
     found.map(|found| found.len()).map_err(|error| StoreError::Failed(format!("store/db: {error}")))
 }

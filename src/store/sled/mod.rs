@@ -32,6 +32,7 @@ pub use open::OpenError;
 use super::{Change, Changes, Keystone, Retention, Store, StoreError, fits};
 use crate::model::id::InstanceId;
 use committer::{Committer, Desk};
+use head::Head;
 use ledger::{Ledger, Read};
 use lock::Lock;
 use open::{Layout, settle_db};
@@ -130,14 +131,13 @@ impl SledStore {
             free_space: Arc::clone(&options.free_space),
         });
         let changes = Arc::new(Changes::new());
-        let instance = opened.head.instance;
+        let instance = opened.head.head.instance;
         let tree = (*opened.db).clone();
         let committer = Committer::start(Desk {
             ledger: Ledger::new(tree.clone(), opened.meta, Arc::clone(&probe)),
             tree,
             durability: opened.durability,
             head: opened.head,
-            head_file: layout.head.clone(),
             db_file: layout.db.clone(),
             changes: Arc::clone(&changes),
         });
@@ -161,12 +161,9 @@ impl SledStore {
         let last = self.committer.stop();
         drop(db);
         self.committer.check()?;
-        let Some(mut head) = last else { return Ok(()) };
-        let closed = settle_db(&self.layout.db).and_then(|bytes| {
-            head.db_bytes = bytes;
-            head.clean = true;
-            head.write(&self.layout.head)
-        });
+        let Some(mut file) = last else { return Ok(()) };
+        let closed = settle_db(&self.layout.db)
+            .and_then(|db_bytes| file.keep(Head { db_bytes, clean: true, ..file.head }));
         closed.map_err(|error| StoreError::Failed(format!("closing: {error}")))
     }
 

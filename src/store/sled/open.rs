@@ -13,7 +13,7 @@ use std::time::Duration;
 use sled::{Config, Db, Mode};
 
 use super::committer::{Durability, flush};
-use super::head::{Head, sync_dir};
+use super::head::{Head, HeadFile, sync_dir};
 use super::ledger::Read;
 use super::rows::{FORMAT, MetaRow, Row};
 use super::{check, keys, sync};
@@ -95,7 +95,7 @@ pub(super) struct Layout {
 pub(super) struct Opened {
     pub db: Db,
     pub meta: MetaRow,
-    pub head: Head,
+    pub head: HeadFile,
     pub durability: Durability,
 }
 
@@ -118,7 +118,7 @@ impl Layout {
     /// Opens the store that is there, or makes one named `fresh`.
     pub(super) fn open(&self, fresh: InstanceId, cache: u64) -> Result<Opened, OpenError> {
         self.warn_of_filesystem();
-        let head = Head::read(&self.head).map_err(|error| match error.kind() {
+        let head = HeadFile::open(&self.head).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => self.damaged("`store.head` cannot be read"),
             _ => OpenError::io("read", &self.head)(error),
         })?;
@@ -141,7 +141,7 @@ impl Layout {
 
     /// Makes an empty store aside, then its head, then moves it to its place: cut short anywhere,
     /// the next start can tell how far it came.
-    fn create(&self, fresh: InstanceId, cache: u64) -> Result<Head, OpenError> {
+    fn create(&self, fresh: InstanceId, cache: u64) -> Result<HeadFile, OpenError> {
         if self.nascent.exists() {
             fs::remove_dir_all(&self.nascent).map_err(OpenError::io("remove", &self.nascent))?;
         }
@@ -160,7 +160,8 @@ impl Layout {
         let db_bytes = settle_db(&db_file).map_err(OpenError::io("sync", &db_file))?;
         sync_dir(&self.nascent).map_err(OpenError::io("sync", &self.nascent))?;
         let head = Head { instance: fresh, sequence: 1, db_bytes, clean: true };
-        head.write(&self.head).map_err(OpenError::io("write", &self.head))?;
+        let head = HeadFile::create(&self.head, head);
+        let head = head.map_err(OpenError::io("write", &self.head))?;
         self.finish_creation()?;
         Ok(head)
     }
@@ -170,23 +171,23 @@ impl Layout {
         sync_dir(&self.data_dir).map_err(OpenError::io("sync", &self.data_dir))
     }
 
-    /// Opens a store that must be as far as `head` says.
-    fn open_known(&self, mut head: Head, cache: u64) -> Result<Opened, OpenError> {
+    /// Opens a store that must be as far as its head says.
+    fn open_known(&self, mut file: HeadFile, cache: u64) -> Result<Opened, OpenError> {
         let bytes = fs::metadata(&self.db).map_or(0, |found| found.len());
         if bytes == 0 {
             return Err(self.damaged("the file `store/db` is missing or empty"));
         }
-        let as_closed = head.clean && bytes == head.db_bytes;
+        let as_closed = file.head.clean && bytes == file.head.db_bytes;
         // Whatever comes of this, the next start must not trust that the store was closed.
-        head.clean = false;
-        head.write(&self.head).map_err(OpenError::io("write", &self.head))?;
+        let head = Head { clean: false, ..file.head };
+        file.keep(head).map_err(OpenError::io("write", &self.head))?;
         let db = self.open_sled(&self.store, cache)?;
         let meta = self.guarded(|| self.compare(&db, &head, as_closed))?;
         let (meta, durability) = self.first_write(&db, meta)?;
-        head.sequence = meta.sequence;
-        head.db_bytes = fs::metadata(&self.db).map_err(OpenError::io("look at", &self.db))?.len();
-        head.write(&self.head).map_err(OpenError::io("write", &self.head))?;
-        Ok(Opened { db, meta, head, durability })
+        let found = fs::metadata(&self.db).map_err(OpenError::io("look at", &self.db))?;
+        let head = Head { sequence: meta.sequence, db_bytes: found.len(), ..head };
+        file.keep(head).map_err(OpenError::io("write", &self.head))?;
+        Ok(Opened { db, meta, head: file, durability })
     }
 
     /// Holds the store against its head and, unless it is as it was closed, every row against the
