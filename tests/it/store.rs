@@ -38,6 +38,10 @@ fn roomy() -> Options {
     Options { min_free: 0, ..Options::default() }
 }
 
+mod damage;
+mod durability;
+mod model;
+
 mod memory {
     calbridge::promises!(super::in_memory);
 }

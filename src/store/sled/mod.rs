@@ -31,7 +31,7 @@ pub use open::OpenError;
 
 use super::{Change, Changes, Keystone, Retention, Store, StoreError, fits};
 use crate::model::id::InstanceId;
-use committer::{Committer, Desk};
+use committer::{Committer, Desk, Durability};
 use head::Head;
 use ledger::{Ledger, Read};
 use lock::Lock;
@@ -107,6 +107,7 @@ pub struct SledStore {
     changes: Arc<Changes>,
     probe: Arc<Probe>,
     layout: Layout,
+    sync_is_interposed: bool,
     /// None only while it is being closed.
     db: Option<Db>,
     _lock: Lock,
@@ -133,6 +134,7 @@ impl SledStore {
         let changes = Arc::new(Changes::new());
         let instance = opened.head.head.instance;
         let tree = (*opened.db).clone();
+        let sync_is_interposed = matches!(opened.durability, Durability::Interposed);
         let committer = Committer::start(Desk {
             ledger: Ledger::new(tree.clone(), opened.meta, Arc::clone(&probe)),
             tree,
@@ -142,13 +144,28 @@ impl SledStore {
             changes: Arc::clone(&changes),
         });
         let committer = committer.map_err(OpenError::io("start the thread for", &layout.store))?;
-        Ok(Self { instance, committer, changes, probe, layout, db: Some(opened.db), _lock: lock })
+        Ok(Self {
+            instance,
+            committer,
+            changes,
+            probe,
+            layout,
+            sync_is_interposed,
+            db: Some(opened.db),
+            _lock: lock,
+        })
     }
 
     /// Returns once a write or a sync failed, and says how: nothing was acknowledged since, and the
     /// process should end and start again.
     pub async fn failed(&self) -> StoreError {
         self.committer.failed().await
+    }
+
+    /// Whether sled's own syncs are real, as they are on Linux unless the linker took another
+    /// function than ours. Else each flush is followed by a sync, which is a little weaker.
+    pub fn sync_is_interposed(&self) -> bool {
+        self.sync_is_interposed
     }
 
     /// Finishes what waits and closes the store, so that the next opening need not read it all.

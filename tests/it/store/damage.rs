@@ -1,0 +1,278 @@
+//! A store that lost something is refused, however it was lost: sled alone would open it as a
+//! smaller one.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use calbridge::model::id::InstanceId;
+use calbridge::model::key::TicketKind;
+use calbridge::store::contract::examples::{
+    NOON, accept, after, cause, claim_one, connection, done, event, line_of, request, sealed,
+    ticket, user,
+};
+use calbridge::store::sled::{OpenError, SledStore};
+use calbridge::store::{
+    Accept, AccessStore, ConnectionStore, Counts, EventStore, Fate, JobStore, Keystone, Ran, Store,
+};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use super::{open, roomy};
+
+const MANY: u128 = 20_000;
+const MIB: u64 = 1 << 20;
+
+/// A store of many events, as it lay on the disk at a kill, and as it was closed.
+struct Images {
+    killed: TempDir,
+    closed: TempDir,
+}
+
+impl Images {
+    async fn make() -> Self {
+        let (closed, killed) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+        let store = Arc::new(open(closed.path()).unwrap());
+        let mut tasks = JoinSet::new();
+        for hand in 0..64 {
+            let store = Arc::clone(&store);
+            tasks.spawn(async move {
+                for n in (hand..MANY).step_by(64) {
+                    store.accept(accept(n), NOON).await.unwrap();
+                }
+            });
+        }
+        tasks.join_all().await;
+        let claimed = store.claim(&line_of(&event(1)), 100, NOON, NOON).await.unwrap();
+        for claim in claimed.claims {
+            store.settle(&claim, done(), NOON).await.unwrap();
+        }
+        copy(closed.path(), killed.path());
+        Arc::into_inner(store).unwrap().close().unwrap();
+        Self { killed, closed }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(from, to).unwrap();
+        }
+    }
+}
+
+/// A copy of an image, to be damaged.
+fn copied(image: &TempDir) -> (TempDir, PathBuf) {
+    let dir = TempDir::new().unwrap();
+    copy(image.path(), dir.path());
+    let db = dir.path().join("store/db");
+    (dir, db)
+}
+
+/// What opening it says, which names what to do; and says again at a second try.
+fn refused(data_dir: &Path) -> String {
+    for _ in 0..2 {
+        let error = open(data_dir).expect_err("something was lost");
+        assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+        let told = error.to_string();
+        assert!(told.contains("from a backup") && told.contains("aside"), "{told}");
+        assert!(told.contains(data_dir.to_str().unwrap()), "{told}");
+    }
+    open(data_dir).expect_err("something was lost").to_string()
+}
+
+async fn holds_everything(store: &SledStore) {
+    for n in 0..MANY {
+        assert_eq!(store.event(event(n).id).await.unwrap(), Some(event(n)));
+    }
+    let counts = Counts { live: u64::try_from(MANY).unwrap() - 100, done: 100, dead: 0 };
+    assert_eq!(store.count_jobs().await.unwrap(), counts);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_was_cut_is_refused_and_one_that_was_killed_is_whole() {
+    let images = Images::make().await;
+    for image in [&images.killed, &images.closed] {
+        let (whole, db) = copied(image);
+        holds_everything(&open(whole.path()).unwrap()).await;
+        let length = fs::metadata(db).unwrap().len();
+        for cut in [1, 4096, MIB / 4, MIB, 2 * MIB, 3 * MIB, 4 * MIB, 16 * MIB] {
+            let (cut_short, db) = copied(image);
+            let db = OpenOptions::new().write(true).open(db).unwrap();
+            db.set_len(length - cut).unwrap();
+            if cut > 1 {
+                refused(cut_short.path());
+            } else if let Ok(store) = open(cut_short.path()) {
+                holds_everything(&store).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_with_a_hole_is_refused_or_whole() {
+    let images = Images::make().await;
+    let mut refusals = 0;
+    for image in [&images.killed, &images.closed] {
+        let length = fs::metadata(image.path().join("store/db")).unwrap().len();
+        for at in (0..length).step_by(8 << 20) {
+            let (holed, db) = copied(image);
+            let db = OpenOptions::new().write(true).open(db).unwrap();
+            db.write_all_at(&[0; 4096], at).unwrap();
+            match open(holed.path()) {
+                Ok(store) => holds_everything(&store).await,
+                Err(error) => {
+                    assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+                    refusals += 1;
+                }
+            }
+        }
+    }
+    assert!(refusals > 0, "some of the holes are where rows are");
+}
+
+/// A store with a row in every table, closed or as at a kill.
+async fn small(killed: bool) -> TempDir {
+    let (closed, copied) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let store = open(closed.path()).unwrap();
+    for n in 1..=4 {
+        let request = Some(request(u8::try_from(n).unwrap(), 1));
+        let mut accepted = Accept { request, ..accept(n) };
+        accepted.job.payload = Some(sealed(9));
+        store.accept(accepted, NOON).await.unwrap();
+        store.put_connection(connection(n, user("ana")), None).await.unwrap();
+    }
+    for fate in [Fate::Done, Fate::Dead(cause())] {
+        let claim = claim_one(&store, &event(1), NOON).await.unwrap();
+        store.settle(&claim, Ran { fate, learned: None }, NOON).await.unwrap();
+    }
+    store.put_ticket(ticket(TicketKind::Session, 1, after(5))).await.unwrap();
+    let keystone = Keystone { canary: sealed(1), index_key: sealed(1) };
+    store.lay_keystone(keystone).await.unwrap();
+    copy(closed.path(), copied.path());
+    store.close().unwrap();
+    if killed { copied } else { closed }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    let image = small(false).await;
+    let remove = |path: &str| {
+        let (dir, _) = copied(&image);
+        let path = dir.path().join(path);
+        if path.is_dir() {
+            fs::remove_dir_all(path).unwrap();
+        } else {
+            fs::remove_file(path).unwrap();
+        }
+        refused(dir.path())
+    };
+    assert!(remove("store.head").contains("a `store` but no `store.head`"));
+    assert!(remove("store").contains("a `store.head` but no `store`"));
+    assert!(remove("store/db").contains("`store/db` is missing or empty"));
+
+    let (emptied, db) = copied(&image);
+    OpenOptions::new().write(true).open(db).unwrap().set_len(0).unwrap();
+    assert!(refused(emptied.path()).contains("`store/db` is missing or empty"));
+    let (unreadable, _) = copied(&image);
+    fs::write(unreadable.path().join("store.head"), "calbridge-store-head 1 7\n").unwrap();
+    assert!(refused(unreadable.path()).contains("`store.head` cannot be read"));
+}
+
+#[tokio::test]
+async fn a_head_whose_last_line_was_cut_off_is_read_from_the_other() {
+    let image = small(true).await;
+    for line in 0..2 {
+        let (torn, _) = copied(&image);
+        let head = OpenOptions::new().write(true).open(torn.path().join("store.head")).unwrap();
+        head.write_all_at(&[0; 100], line * 256).unwrap();
+        assert_eq!(open(torn.path()).unwrap().count_jobs().await.unwrap().live, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_store_beside_the_head_of_another_is_refused() {
+    let (image, other) = (small(false).await, TempDir::new().unwrap());
+    let name = InstanceId::from_u128(2);
+    SledStore::open(other.path(), name, NOON, &roomy()).unwrap().close().unwrap();
+    fs::copy(other.path().join("store.head"), image.path().join("store.head")).unwrap();
+    assert!(refused(image.path()).contains(&format!("is of the store {name}")));
+}
+
+#[tokio::test]
+async fn an_older_store_beside_a_newer_head_is_refused() {
+    let older = small(false).await;
+    let (newer, _) = copied(&older);
+    let store = open(newer.path()).unwrap();
+    store.accept(accept(9), NOON).await.unwrap();
+    store.close().unwrap();
+    fs::copy(newer.path().join("store.head"), older.path().join("store.head")).unwrap();
+    assert!(refused(older.path()).contains("its newest batch is number"));
+}
+
+#[tokio::test]
+async fn a_creation_cut_short_is_taken_up() {
+    let image = TempDir::new().unwrap();
+    open(image.path()).unwrap().close().unwrap();
+    let (moved_last, _) = copied(&image);
+    let at = |name: &str| moved_last.path().join(name);
+    fs::rename(at("store"), at("store.new")).unwrap();
+    assert_eq!(open(moved_last.path()).unwrap().instance(), InstanceId::from_u128(1));
+
+    let (no_head, _) = copied(&image);
+    let at = |name: &str| no_head.path().join(name);
+    fs::rename(at("store"), at("store.new")).unwrap();
+    fs::remove_file(at("store.head")).unwrap();
+    let name = InstanceId::from_u128(5);
+    let store = SledStore::open(no_head.path(), name, NOON, &roomy()).unwrap();
+    assert_eq!(store.instance(), name);
+}
+
+/// Every table's byte but the one whose rows belong to nobody.
+const TABLES: &[u8] = b"SEWRrJPKQLDXCOATt";
+
+#[tokio::test]
+async fn a_killed_store_without_any_one_row_is_refused() {
+    let image = small(true).await;
+    for table in TABLES {
+        let (dir, _) = copied(&image);
+        tamper(dir.path(), |tree| {
+            let (key, _) =
+                tree.scan_prefix([*table]).next().expect("a row in every table").unwrap();
+            tree.remove(key).unwrap();
+        });
+        let told = refused(dir.path());
+        let reasons = ["are left", "is there without", "a line's length"];
+        assert!(reasons.iter().any(|reason| told.contains(reason)), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_store_with_an_index_that_names_another_row_is_refused() {
+    let image = small(true).await;
+    for table in b"rKQLDXOAt" {
+        let (dir, _) = copied(&image);
+        tamper(dir.path(), |tree| {
+            let (key, row) = tree.scan_prefix([*table]).next().unwrap().unwrap();
+            tree.remove(&key).unwrap();
+            let mut other = key.to_vec();
+            *other.last_mut().unwrap() ^= 0x40;
+            tree.insert(other, row).unwrap();
+        });
+        let told = refused(dir.path());
+        assert!(told.contains("is there without") || told.contains("a line's length"), "{told}");
+    }
+}
+
+fn tamper(data_dir: &Path, with: impl FnOnce(&sled::Tree)) {
+    let config = sled::Config::new().path(data_dir.join("store")).segment_size(8 << 20);
+    let db = config.mode(sled::Mode::LowSpace).open().unwrap();
+    with(&db);
+    db.flush().unwrap();
+}

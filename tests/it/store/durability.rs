@@ -1,0 +1,229 @@
+//! What a store on disk keeps, whom it keeps out, and what it does when the disk is full.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use calbridge::model::id::InstanceId;
+use calbridge::model::key::TicketKind;
+use calbridge::store::contract::examples::{
+    NOON, accept, after, cause, claim_one, connection, digest, done, event, learned, line_of, push,
+    request, sealed, ticket, user, wanted,
+};
+use calbridge::store::sled::{OpenError, Options, SledStore};
+use calbridge::store::{
+    Accept, Accepted, AccessStore, ConnectionStore, Counts, EventStore, Fate, JobStore, Keystone,
+    Ran, Retention, Settled, Store, StoreError,
+};
+use chrono::TimeDelta;
+use tempfile::TempDir;
+
+use super::{open, open_with};
+
+const KEEP_NOTHING: Retention = Retention { done: TimeDelta::zero(), dead: TimeDelta::zero() };
+
+#[tokio::test]
+async fn everything_acknowledged_is_there_after_a_restart() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    let first = Accept { request: Some(request(1, 1)), ..accept(1) };
+    store.accept(first.clone(), NOON).await.unwrap();
+    store.accept(accept(2), NOON).await.unwrap();
+    let claim = claim_one(&store, &event(1), NOON).await.unwrap();
+    let ran = Ran { fate: Fate::Dead(cause()), learned: learned(1) };
+    store.settle(&claim, ran, NOON).await.unwrap();
+    store.put_connection(connection(1, user("ana")), None).await.unwrap();
+    let keystone = Keystone { canary: sealed(9), index_key: sealed(8) };
+    store.lay_keystone(keystone.clone()).await.unwrap();
+    let (known, job) = (store.event(event(1).id).await, store.job(event(1).job).await);
+    store.close().unwrap();
+
+    let other_name = InstanceId::from_u128(99);
+    let store = SledStore::open(dir.path(), other_name, NOON, &super::roomy()).unwrap();
+    assert_eq!(store.instance(), InstanceId::from_u128(1), "a store keeps its name");
+    assert_eq!(store.event(event(1).id).await, known);
+    assert_eq!(store.job(event(1).job).await, job);
+    assert_eq!(
+        store.accept(first, after(9)).await,
+        known.map(|event| Accepted::Known(event.unwrap()))
+    );
+    assert_eq!(store.count_jobs().await, Ok(Counts { live: 1, done: 0, dead: 1 }));
+    assert_eq!(store.lines().await, Ok(vec![line_of(&event(2))]));
+    assert_eq!(store.connections(&user("ana")).await, Ok(vec![connection(1, user("ana"))]));
+    assert_eq!(store.keystone().await, Ok(Some(keystone)));
+}
+
+#[tokio::test]
+async fn a_restart_frees_every_job_and_voids_every_claim() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path()).unwrap();
+    store.accept(accept(1), NOON).await.unwrap();
+    let old = claim_one(&store, &event(1), NOON).await.unwrap();
+    drop(store);
+    let store = open(dir.path()).unwrap();
+    assert_eq!(store.settle(&old, done(), NOON).await, Ok(Settled::LeaseLost));
+    let new = claim_one(&store, &event(1), NOON).await.expect("nobody has it any more");
+    assert_eq!(store.settle(&old, done(), NOON).await, Ok(Settled::LeaseLost));
+    assert_eq!(store.settle(&new, done(), NOON).await, Ok(Settled::Yes));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_repetitions_at_once_one_is_new() {
+    let dir = TempDir::new().unwrap();
+    let store = Arc::new(open(dir.path()).unwrap());
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..64 {
+        let store = Arc::clone(&store);
+        let accept = Accept { request: Some(request(1, 1)), ..accept(n) };
+        tasks.spawn(async move { store.accept(accept, NOON).await.unwrap() });
+    }
+    let answers = tasks.join_all().await;
+    let new: Vec<_> = answers.iter().filter(|answer| matches!(answer, Accepted::New(_))).collect();
+    let [Accepted::New(event)] = new[..] else { panic!("{} were new", new.len()) };
+    let known = answers.iter().filter(|answer| **answer == Accepted::Known(event.clone()));
+    assert_eq!(known.count(), 63);
+    assert_eq!(store.count_jobs().await.unwrap().live, 1);
+}
+
+#[tokio::test]
+async fn a_second_opener_is_told_who_is_first() {
+    let dir = TempDir::new().unwrap();
+    let data_dir = dir.path().join("new/data");
+    let first = open(&data_dir).unwrap();
+    assert_eq!(data_dir.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    let refused = open(&data_dir).unwrap_err();
+    assert!(matches!(refused, OpenError::Held { .. }));
+    let told = refused.to_string();
+    let pid = std::process::id();
+    assert!(told.contains(&format!("in use by process {pid} since 2027-01-15T")), "{told}");
+    first.close().unwrap();
+    open(&data_dir).unwrap();
+}
+
+/// A store whose disk has as many bytes left as the number says.
+fn on_a_small_disk(dir: &TempDir) -> (SledStore, Arc<AtomicU64>) {
+    let left = Arc::new(AtomicU64::new(1000));
+    let probe = Arc::clone(&left);
+    let options = Options {
+        min_free: 500,
+        free_space: Arc::new(move |_| Ok(probe.load(Ordering::SeqCst))),
+        ..Options::default()
+    };
+    (open_with(dir.path(), &options).unwrap(), left)
+}
+
+#[tokio::test]
+async fn a_full_disk_takes_nothing_in_and_lets_work_in_hand_end() {
+    let dir = TempDir::new().unwrap();
+    let (store, left) = on_a_small_disk(&dir);
+    store.accept(Accept { request: Some(request(1, 1)), ..accept(1) }, NOON).await.unwrap();
+    store.accept(accept(2), NOON).await.unwrap();
+    let consent = ticket(TicketKind::Consent, 1, after(60));
+    store.put_ticket(consent.clone()).await.unwrap();
+    let claim = claim_one(&store, &event(1), NOON).await.unwrap();
+
+    left.store(499, Ordering::SeqCst);
+    let full = StoreError::Full { free: 499, floor: 500 };
+    assert_eq!(store.writable().await, Err(full.clone()));
+    assert_eq!(store.accept(accept(3), NOON).await, Err(full.clone()));
+    let job = push(&event(1), 9, NOON);
+    assert_eq!(store.change(event(1).id, wanted(2), job).await, Err(full.clone()));
+    let linked = connection(1, user("ana"));
+    assert_eq!(store.put_connection(linked.clone(), None).await, Err(full.clone()));
+    assert_eq!(store.put_ticket(ticket(TicketKind::Session, 1, after(9))).await, Err(full.clone()));
+    let line = line_of(&event(1));
+    assert_eq!(store.claim(&line, 9, NOON, after(60)).await, Err(full));
+    assert_eq!(store.event(event(3).id).await, Ok(None));
+    assert_eq!(store.connection(linked.id).await, Ok(None));
+    let ran = Ran { fate: Fate::Done, learned: learned(1) };
+    assert_eq!(store.settle(&claim, ran, NOON).await, Ok(Settled::Yes));
+    assert_eq!(store.take_ticket(consent.kind, &digest(1)).await, Ok(Some(consent)));
+    assert_eq!(store.prune(NOON, KEEP_NOTHING, 9).await, Ok(1));
+
+    left.store(500, Ordering::SeqCst);
+    assert_eq!(store.writable().await, Ok(()));
+    assert_eq!(store.accept(accept(3), NOON).await, Ok(Accepted::New(event(3))));
+    assert!(claim_one(&store, &event(2), NOON).await.is_some());
+}
+
+#[tokio::test]
+async fn a_dropped_store_can_be_opened_at_once() {
+    let dir = TempDir::new().unwrap();
+    for n in 0..5 {
+        let store = open(dir.path()).unwrap();
+        store.accept(accept(n), NOON).await.unwrap();
+    }
+    assert_eq!(open(dir.path()).unwrap().count_jobs().await.unwrap().live, 5);
+}
+
+#[tokio::test]
+async fn sled_syncs_through_the_bridge() {
+    let dir = TempDir::new().unwrap();
+    assert_eq!(open(dir.path()).unwrap().sync_is_interposed(), cfg!(target_os = "linux"));
+}
+
+#[tokio::test]
+async fn a_store_whose_writer_stopped_says_so_and_answers_no_more() {
+    let dir = TempDir::new().unwrap();
+    let options = Options {
+        min_free: 0,
+        free_space: Arc::new(|_| panic!("the writing thread meets the unexpected")),
+        ..Options::default()
+    };
+    let store = open_with(dir.path(), &options).unwrap();
+    let stopped = |answer| matches!(answer, Err(StoreError::Failed(_)));
+    assert!(stopped(store.accept(accept(1), NOON).await.map(drop)));
+    assert!(matches!(store.failed().await, StoreError::Failed(_)));
+    assert!(stopped(store.writable().await));
+    assert!(stopped(store.event(event(1).id).await.map(drop)));
+    assert!(stopped(store.prune(NOON, KEEP_NOTHING, 9).await.map(drop)));
+    assert!(stopped(store.close()));
+    assert_eq!(open(dir.path()).unwrap().event(event(1).id).await, Ok(None));
+}
+
+/// Its child writes until it may not.
+#[tokio::test]
+async fn a_write_that_fails_ends_the_store_and_loses_nothing() {
+    let dir = TempDir::new().unwrap();
+    let child = "trap '' XFSZ; ulimit -f 40000; exec \"$0\" --ignored --nocapture --exact \
+                 store::durability::until_a_write_fails";
+    let child = std::process::Command::new("sh")
+        .args(["-c", child])
+        .arg(std::env::current_exe().unwrap())
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8(child.stdout).unwrap();
+    assert!(child.status.success(), "{told}{}", String::from_utf8_lossy(&child.stderr));
+    let store = open(&dir.path().join("limited")).unwrap();
+    let mut kept = 0;
+    for n in told.lines().filter_map(|line| line.strip_prefix("kept ")) {
+        let id = event(n.parse().unwrap()).id;
+        assert!(store.event(id).await.unwrap().is_some(), "{n} was acknowledged");
+        kept += 1;
+    }
+    assert!(kept > 100, "{kept}");
+}
+
+#[tokio::test]
+#[ignore = "run by `a_write_that_fails_ends_the_store_and_loses_nothing`, with a file size limit"]
+async fn until_a_write_fails() {
+    let store = open(std::path::Path::new("limited")).unwrap();
+    for n in 0..5000 {
+        let mut accepted = accept(n);
+        accepted.event.wanted.content = sealed(30_000);
+        match store.accept(accepted, NOON).await {
+            // On a line of its own, whatever the test runner has written before.
+            Ok(_) => println!("\nkept {n}"),
+            Err(error) => {
+                assert!(matches!(error, StoreError::Failed(_)), "{error}");
+                assert!(matches!(store.failed().await, StoreError::Failed(_)));
+                assert!(store.accept(accept(n + 1), NOON).await.is_err());
+                assert!(store.writable().await.is_err());
+                assert!(store.close().is_err());
+                return;
+            }
+        }
+    }
+    panic!("no write failed");
+}

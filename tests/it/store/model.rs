@@ -1,0 +1,306 @@
+//! The store on disk against the store in memory: whatever is asked of both, in whatever order, they
+//! answer the same, also after the one on disk was closed and opened anew.
+
+use calbridge::model::connection::Connection;
+use calbridge::model::id::{EventId, InstanceId, JobId, KeyId};
+use calbridge::model::job::{Claim, Class, Kind, Lane, Line, NewJob};
+use calbridge::model::key::{ApiKey, Scope, TicketKind};
+use calbridge::model::owner::Owner;
+use calbridge::random::{CountingRandom, Random};
+use calbridge::store::contract::examples::{
+    accept, after, cause, connection, digest, event, known, line_of, push, sealed, ticket, user,
+    wanted,
+};
+use calbridge::store::memory::MemoryStore;
+use calbridge::store::sled::SledStore;
+use calbridge::store::{
+    Accept, AccessStore, Change, ConnectionStore, EventStore, Fate, JobStore, Keystone, Learned,
+    Ran, Request, Retention, Store,
+};
+use chrono::TimeDelta;
+use tempfile::TempDir;
+use tokio::sync::broadcast::Receiver;
+
+const STEPS: usize = 1500;
+/// So few things that everything meets everything.
+const EVENTS: u64 = 12;
+const LEASE_SECS: i64 = 40;
+
+/// Both stores, and what was claimed of each, in pairs.
+struct Pair {
+    random: CountingRandom,
+    now: i64,
+    jobs: u128,
+    memory: MemoryStore,
+    /// None only while it is opened anew.
+    disk: Option<SledStore>,
+    claims: Vec<(Claim, Claim)>,
+    told_by_memory: Receiver<Change>,
+    told_by_disk: Receiver<Change>,
+    dir: TempDir,
+}
+
+#[tokio::test]
+async fn disk_and_memory_answer_the_same() {
+    for seed in 0..6 {
+        let mut pair = Pair::new(seed);
+        for step in 0..STEPS {
+            pair.step(&format!("seed {seed}, step {step}")).await;
+            pair.compare_told(&format!("seed {seed}, step {step}")).await;
+        }
+        pair.compare_all(&format!("seed {seed}")).await;
+    }
+}
+
+impl Pair {
+    fn new(seed: u64) -> Self {
+        let dir = TempDir::new().unwrap();
+        let memory = MemoryStore::new(InstanceId::from_u128(1));
+        let disk = super::open(dir.path()).unwrap();
+        Self {
+            random: CountingRandom::new(seed),
+            now: 0,
+            jobs: 1000,
+            told_by_memory: memory.changes(),
+            told_by_disk: disk.changes(),
+            memory,
+            disk: Some(disk),
+            claims: Vec::new(),
+            dir,
+        }
+    }
+
+    fn disk(&self) -> &SledStore {
+        self.disk.as_ref().unwrap()
+    }
+
+    fn below(&self, bound: u64) -> u64 {
+        (&self.random as &dyn Random).below(bound)
+    }
+
+    fn small(&self, bound: u64) -> u8 {
+        u8::try_from(self.below(bound)).unwrap()
+    }
+
+    fn seconds(&self, bound: u64) -> i64 {
+        i64::try_from(self.below(bound)).unwrap()
+    }
+
+    fn some_event(&self) -> EventId {
+        EventId::from_u128(u128::from(self.below(EVENTS)))
+    }
+
+    /// A job that writes the event, in the line of one of three classes and owners.
+    fn some_job(&mut self, id: EventId) -> NewJob {
+        self.jobs += 1;
+        let event = event(id.as_u128());
+        let class = [Class::Interactive, Class::Normal, Class::Bulk][usize::from(self.small(3))];
+        let owner =
+            [Owner::Application, user("ana"), user("bo")][usize::from(self.small(3))].clone();
+        let due = after(self.now + self.seconds(60) - 30);
+        let line = Line { class, owner, ..line_of(&event) };
+        NewJob { line, ..push(&event, self.jobs, due) }
+    }
+
+    async fn some_line(&self) -> Line {
+        let lines = self.memory.lines().await.unwrap();
+        match lines.len() {
+            0 => line_of(&event(1)),
+            many => lines[usize::try_from(self.below(many as u64)).unwrap()].clone(),
+        }
+    }
+
+    async fn step(&mut self, at: &str) {
+        self.now += self.seconds(4);
+        match self.below(22) {
+            0..=3 => self.accept(at).await,
+            4..=6 => self.change(at).await,
+            7..=10 => self.claim(at).await,
+            11..=14 => self.settle(at).await,
+            15 | 16 => self.link(at).await,
+            17 | 18 => self.ticket(at).await,
+            19 => self.key_or_keystone(at).await,
+            20 => self.prune(at).await,
+            _ if self.below(10) == 0 => self.reopen(at).await,
+            _ => self.compare_all(at).await,
+        }
+    }
+
+    async fn accept(&mut self, at: &str) {
+        let id = self.some_event();
+        let job = self.some_job(id);
+        let mut accept = Accept { job, ..accept(id.as_u128()) };
+        accept.event.job = accept.job.id;
+        accept.event.wanted.content = sealed(usize::from(self.small(250)) * 130);
+        accept.request = (self.below(3) > 0).then(|| Request {
+            key: digest(self.small(20)),
+            body: digest(self.small(2)),
+            expires: after(self.now + self.seconds(300)),
+        });
+        let now = after(self.now);
+        let memory = self.memory.accept(accept.clone(), now).await;
+        assert_eq!(self.disk().accept(accept, now).await, memory, "{at}: accept");
+    }
+
+    async fn change(&mut self, at: &str) {
+        let id = self.some_event();
+        let stored = self.memory.event(id).await.unwrap().map_or(1, |event| event.wanted.revision);
+        let wanted = wanted(stored + u32::from(self.below(5) > 0));
+        let job = self.some_job(id);
+        let memory = self.memory.change(id, wanted.clone(), job.clone()).await;
+        assert_eq!(self.disk().change(id, wanted, job).await, memory, "{at}: change");
+    }
+
+    async fn claim(&mut self, at: &str) {
+        let line = self.some_line().await;
+        let n = usize::from(self.small(4));
+        let (now, until) = (after(self.now), after(self.now + self.seconds(40)));
+        let memory = self.memory.claim(&line, n, now, until).await.unwrap();
+        let disk = self.disk().claim(&line, n, now, until).await.unwrap();
+        assert_eq!(disk.next, memory.next, "{at}: claim");
+        assert_eq!(disk.claims.len(), memory.claims.len(), "{at}: claim");
+        for (disk, memory) in disk.claims.into_iter().zip(memory.claims) {
+            assert_eq!(disk, Claim { fence: disk.fence, ..memory.clone() }, "{at}: claim");
+            self.claims.push((disk, memory));
+        }
+    }
+
+    async fn settle(&mut self, at: &str) {
+        let many = self.claims.len() as u64;
+        if many == 0 {
+            return;
+        }
+        let (disk, memory) = self.claims[usize::try_from(self.below(many)).unwrap()].clone();
+        let due = after(self.now + self.seconds(30) - 10);
+        let fate = match self.below(5) {
+            0 | 1 => Fate::Done,
+            2 => Fate::Again { due, spends: self.below(2) == 0, cause: cause() },
+            3 => Fate::HandedBack { cause: (self.below(2) == 0).then(cause) },
+            _ => Fate::Dead(cause()),
+        };
+        let seen = u32::from(self.small(4));
+        let learned = Learned { seen, known: known(seen) };
+        let about_event = matches!(memory.job.kind, Kind::PushEvent { .. });
+        let learned = (about_event && self.below(3) > 0).then_some(learned);
+        let (ran, now) = (Ran { fate, learned }, after(self.now));
+        let settled = self.memory.settle(&memory, ran.clone(), now).await;
+        assert_eq!(self.disk().settle(&disk, ran, now).await, settled, "{at}: settle");
+    }
+
+    async fn link(&mut self, at: &str) {
+        let n = self.below(5).into();
+        let stored = self.memory.connection(connection(n, Owner::Application).id).await.unwrap();
+        let version = stored.map_or(0, |stored| stored.version) + u32::from(self.below(5) > 0);
+        let owner = [Owner::Application, user("ana")][usize::from(self.small(2))].clone();
+        let linked = Connection {
+            version,
+            account: [self.small(3); 16],
+            linked: after(self.seconds(9)),
+            ..connection(n, owner)
+        };
+        self.jobs += 1;
+        let revoke = NewJob {
+            id: JobId::from_u128(self.jobs),
+            kind: Kind::RevokeGrant { connection: linked.id, version: u32::from(self.small(2)) },
+            line: Line { class: Class::Normal, owner: linked.owner.clone(), lane: Lane::Grants },
+            created: after(self.now),
+            due: after(self.now),
+            payload: (self.below(2) == 0).then(|| sealed(70)),
+        };
+        let job = (self.below(2) == 0).then_some(revoke);
+        let memory = self.memory.put_connection(linked.clone(), job.clone()).await;
+        assert_eq!(self.disk().put_connection(linked, job).await, memory, "{at}: link");
+    }
+
+    async fn ticket(&mut self, at: &str) {
+        let kinds = [TicketKind::SetupCode, TicketKind::Session, TicketKind::Consent];
+        let kind = kinds[usize::from(self.small(3))];
+        let ticket = ticket(kind, self.small(6), after(self.now + self.seconds(200)));
+        let digest = ticket.digest;
+        match self.below(9) {
+            0..=3 => {
+                let memory = self.memory.put_ticket(ticket.clone()).await;
+                assert_eq!(self.disk().put_ticket(ticket).await, memory, "{at}: put ticket");
+            }
+            4..=7 => {
+                let memory = self.memory.take_ticket(kind, &digest).await;
+                assert_eq!(self.disk().take_ticket(kind, &digest).await, memory, "{at}: take");
+            }
+            _ => {
+                let memory = self.memory.drop_tickets(kind).await;
+                assert_eq!(self.disk().drop_tickets(kind).await, memory, "{at}: drop");
+            }
+        }
+    }
+
+    async fn key_or_keystone(&mut self, at: &str) {
+        if self.below(4) == 0 {
+            let stone =
+                Keystone { canary: sealed(usize::from(self.small(9))), index_key: sealed(1) };
+            let memory = self.memory.lay_keystone(stone.clone()).await;
+            assert_eq!(self.disk().lay_keystone(stone).await, memory, "{at}: keystone");
+            return;
+        }
+        let key = ApiKey {
+            id: KeyId::from_u128(u128::from(self.below(5))),
+            name: format!("at {}", self.now),
+            scopes: vec![Scope::Admin],
+            source: String::new(),
+            secret: digest(3),
+            created: after(self.seconds(3)),
+            revoked: (self.below(2) == 0).then(|| after(self.now)),
+        };
+        let memory = self.memory.put_key(key.clone()).await;
+        assert_eq!(self.disk().put_key(key).await, memory, "{at}: put key");
+    }
+
+    async fn prune(&mut self, at: &str) {
+        let seconds = TimeDelta::seconds;
+        let keep = Retention { done: seconds(self.seconds(400)), dead: seconds(self.seconds(900)) };
+        let (now, most) = (after(self.now), usize::from(self.small(8)));
+        let memory = self.memory.prune(now, keep, most).await;
+        assert_eq!(self.disk().prune(now, keep, most).await, memory, "{at}: prune");
+    }
+
+    /// A store on disk forgets its leases when it is closed, so all of them lapse before.
+    async fn reopen(&mut self, at: &str) {
+        self.now += LEASE_SECS;
+        self.claims.clear();
+        let closed = self.disk.take().unwrap();
+        closed.close().unwrap_or_else(|error| panic!("{at}: close: {error}"));
+        let opened = super::open(self.dir.path());
+        let opened = opened.unwrap_or_else(|error| panic!("{at}: open: {error}"));
+        self.told_by_disk = opened.changes();
+        self.disk = Some(opened);
+    }
+
+    async fn compare_told(&mut self, at: &str) {
+        while let Ok(change) = self.told_by_memory.try_recv() {
+            assert_eq!(self.told_by_disk.recv().await.unwrap(), change, "{at}");
+        }
+    }
+
+    async fn compare_all(&self, at: &str) {
+        let (memory, disk) = (&self.memory, self.disk());
+        for n in 0..u128::from(EVENTS) {
+            let id = EventId::from_u128(n);
+            assert_eq!(disk.event(id).await, memory.event(id).await, "{at}: event {n}");
+        }
+        for n in 1000..=self.jobs {
+            let id = JobId::from_u128(n);
+            assert_eq!(disk.job(id).await, memory.job(id).await, "{at}: job {n}");
+        }
+        for owner in [Owner::Application, user("ana")] {
+            let expected = memory.connections(&owner).await;
+            assert_eq!(disk.connections(&owner).await, expected, "{at}: connections");
+        }
+        for n in 0..3 {
+            let expected = memory.connections_to(&[n; 16]).await;
+            assert_eq!(disk.connections_to(&[n; 16]).await, expected, "{at}: accounts");
+        }
+        assert_eq!(disk.keys().await, memory.keys().await, "{at}: keys");
+        assert_eq!(disk.keystone().await, memory.keystone().await, "{at}: keystone");
+        assert_eq!(disk.lines().await, memory.lines().await, "{at}: lines");
+        assert_eq!(disk.count_jobs().await, memory.count_jobs().await, "{at}: counts");
+    }
+}
