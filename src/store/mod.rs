@@ -155,6 +155,7 @@ pub enum Accepted {
 
 /// What became of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "made once and taken apart at once")]
 pub enum Changed {
     /// It is stored.
     Yes(Event),

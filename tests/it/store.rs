@@ -1,4 +1,5 @@
 //! What every store promises, on each store, and what only a store on disk can break.
+#![expect(clippy::unwrap_used, reason = "a test ends where it goes wrong")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,11 +17,11 @@ struct Opened {
     _dir: Option<TempDir>,
 }
 
-async fn in_memory() -> Opened {
+fn in_memory() -> Opened {
     Opened { store: Arc::new(MemoryStore::new(InstanceId::from_u128(1))), _dir: None }
 }
 
-async fn on_disk() -> Opened {
+fn on_disk() -> Opened {
     let dir = TempDir::new().unwrap();
     Opened { store: Arc::new(open(dir.path()).unwrap()), _dir: Some(dir) }
 }

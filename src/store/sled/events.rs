@@ -24,11 +24,11 @@ impl EventStore for SledStore {
     }
 
     async fn event(&self, id: EventId) -> Result<Option<Event>, StoreError> {
-        if let Sight::Whole(event) = find(&**self.read()?, id)? {
-            return Ok(event);
+        match find(&**self.read()?, id)? {
+            Ok(event) => Ok(event),
+            // A change came between the two rows: read where nothing can.
+            Err(Torn) => self.committer.commit(move |ledger| event(ledger, id)).await,
         }
-        // A change came between the two rows: read where nothing can.
-        self.committer.commit(move |ledger| event(ledger, id)).await
     }
 
     async fn change(
@@ -146,28 +146,18 @@ pub(super) fn prune_requests(
     Ok(pruned)
 }
 
-/// What two rows, read one after the other, made.
-enum Sight {
-    Whole(Option<Event>),
-    /// They are of different revisions.
-    Torn,
-}
+/// Two rows, read one after the other, were of different revisions.
+struct Torn;
 
-fn find(rows: &impl Read, id: EventId) -> Result<Sight, StoreError> {
-    let Some(row) = rows.row::<EventRow>(&keys::event(id))? else { return Ok(Sight::Whole(None)) };
+fn find(rows: &impl Read, id: EventId) -> Result<Result<Option<Event>, Torn>, StoreError> {
+    let Some(row) = rows.row::<EventRow>(&keys::event(id))? else { return Ok(Ok(None)) };
     match rows.row::<ContentRow>(&keys::content(id))? {
-        Some(content) if content.revision == row.revision => {
-            row.under(id, content).map(|event| Sight::Whole(Some(event)))
-        }
-        _ => Ok(Sight::Torn),
+        Some(content) if content.revision == row.revision => Ok(Ok(Some(row.under(id, content)?))),
+        _ => Ok(Err(Torn)),
     }
 }
 
 fn event(ledger: &Ledger, id: EventId) -> Result<Option<Event>, StoreError> {
-    match find(ledger, id)? {
-        Sight::Whole(event) => Ok(event),
-        Sight::Torn => {
-            Err(StoreError::Damaged(format!("the event {id} and its content do not fit")))
-        }
-    }
+    let torn = |Torn| StoreError::Damaged(format!("the event {id} and its content do not fit"));
+    find(ledger, id)?.map_err(torn)
 }

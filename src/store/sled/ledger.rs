@@ -42,15 +42,22 @@ pub(super) struct Lease {
     pub until: DateTime<Utc>,
 }
 
+/// What becomes of a row.
+#[derive(Clone, Debug)]
+enum Write {
+    Put(IVec),
+    Delete,
+}
+
 /// The tree under the changes of one batch.
 pub(super) struct Ledger {
     tree: Tree,
     probe: Arc<Probe>,
     meta: MetaRow,
-    writes: BTreeMap<IVec, Option<IVec>>,
+    writes: BTreeMap<IVec, Write>,
     bytes: usize,
     /// What the step under way overwrote in `writes`, newest last.
-    undo: Vec<(IVec, Option<Option<IVec>>)>,
+    undo: Vec<(IVec, Option<Write>)>,
     /// Who is to be told what once the batch is on disk.
     told: Vec<Change>,
     /// A read that failed: nothing built on it may be written.
@@ -119,7 +126,8 @@ impl Ledger {
         if self.get(&key)?.is_none() {
             *self.meta.rows.entry(key[0]).or_default() += 1;
         }
-        self.write(key, Some(row));
+        self.bytes += row.len();
+        self.write(key, Write::Put(row.into()));
         Ok(())
     }
 
@@ -129,15 +137,15 @@ impl Ledger {
             if let Some(rows) = self.meta.rows.get_mut(&key[0]) {
                 *rows = rows.saturating_sub(1);
             }
-            self.write(key, None);
+            self.write(key, Write::Delete);
         }
         Ok(())
     }
 
-    fn write(&mut self, key: Vec<u8>, row: Option<Vec<u8>>) {
-        self.bytes += key.len() + row.as_ref().map_or(0, Vec::len);
+    fn write(&mut self, key: Vec<u8>, write: Write) {
+        self.bytes += key.len();
         let key = IVec::from(key);
-        let before = self.writes.insert(key.clone(), row.map(IVec::from));
+        let before = self.writes.insert(key.clone(), write);
         self.undo.push((key, before));
     }
 
@@ -156,7 +164,7 @@ impl Ledger {
         let mut above = above.take_while(move |(key, _)| key.starts_with(prefix)).peekable();
         std::iter::from_fn(move || {
             loop {
-                let Some((key, row)) = above.peek() else {
+                let Some((key, write)) = above.peek() else {
                     return below.next().map(|found| found.map_err(failed));
                 };
                 match below.peek() {
@@ -167,7 +175,10 @@ impl Ledger {
                     Some(Ok((lower, _))) if lower == *key => drop(below.next()),
                     _ => {}
                 }
-                let found = row.as_ref().map(|row| Ok(((*key).clone(), row.clone())));
+                let found = match write {
+                    Write::Put(row) => Some(Ok(((*key).clone(), row.clone()))),
+                    Write::Delete => None,
+                };
                 above.next();
                 if found.is_some() {
                     return found;
@@ -208,10 +219,10 @@ impl Ledger {
         }
         self.meta.sequence += 1;
         let mut batch = Batch::default();
-        for (key, row) in std::mem::take(&mut self.writes) {
-            match row {
-                Some(row) => batch.insert(key, row),
-                None => batch.remove(key),
+        for (key, write) in std::mem::take(&mut self.writes) {
+            match write {
+                Write::Put(row) => batch.insert(key, row),
+                Write::Delete => batch.remove(key),
             }
         }
         batch.insert(keys::tally(), self.meta.encode());
@@ -227,7 +238,8 @@ impl Ledger {
 impl Read for Ledger {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         match self.writes.get(key) {
-            Some(row) => Ok(row.clone()),
+            Some(Write::Put(row)) => Ok(Some(row.clone())),
+            Some(Write::Delete) => Ok(None),
             None => Read::get(&self.tree, key),
         }
     }

@@ -121,7 +121,7 @@ impl Pair {
             17 | 18 => self.ticket(at).await,
             19 => self.key_or_keystone(at).await,
             20 => self.prune(at).await,
-            _ if self.below(10) == 0 => self.reopen(at).await,
+            _ if self.below(10) == 0 => self.reopen(at),
             _ => self.compare_all(at).await,
         }
     }
@@ -263,7 +263,7 @@ impl Pair {
     }
 
     /// A store on disk forgets its leases when it is closed, so all of them lapse before.
-    async fn reopen(&mut self, at: &str) {
+    fn reopen(&mut self, at: &str) {
         self.now += LEASE_SECS;
         self.claims.clear();
         let closed = self.disk.take().unwrap();
