@@ -22,7 +22,7 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 /// Waits are cut in pieces of this length, so that a wall clock set forward is noticed.
-const LONGEST_NAP: std::time::Duration = std::time::Duration::from_secs(60);
+const LONGEST_NAP: std::time::Duration = std::time::Duration::from_mins(1);
 
 #[async_trait]
 impl Clock for SystemClock {

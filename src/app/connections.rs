@@ -136,20 +136,20 @@ pub async fn finish(app: &App, answer: Answer, cookie: Option<&str>) -> Result<P
 }
 
 async fn take_pending(app: &App, answer: &Answer, cookie: Option<&str>) -> Result<Pending, Error> {
-    let stale = || {
+    let unknown = || {
         let text = "This consent is not known here: it was used before, is older than ten minutes, or began in \
                     another browser. Open the setup page and connect once more.";
         consent("state_unknown", text)
     };
-    let state = answer.state.as_deref().ok_or_else(stale)?;
+    let state = answer.state.as_deref().ok_or_else(unknown)?;
     let digest = app.vault.tag("consent-state", &[state.as_bytes()]);
-    let ticket = app.store.take_ticket(TicketKind::Consent, &digest).await?.ok_or_else(stale)?;
+    let ticket = app.store.take_ticket(TicketKind::Consent, &digest).await?.ok_or_else(unknown)?;
     let sealed =
-        ticket.payload.as_ref().filter(|_| ticket.expires > app.clock.now()).ok_or_else(stale)?;
+        ticket.payload.as_ref().filter(|_| ticket.expires > app.clock.now()).ok_or_else(unknown)?;
     let pending: Pending = app.open_ticket(&digest, sealed)?;
-    let browser = app.vault.tag("consent-browser", &[cookie.ok_or_else(stale)?.as_bytes()]);
+    let browser = app.vault.tag("consent-browser", &[cookie.ok_or_else(unknown)?.as_bytes()]);
     if !bool::from(browser.ct_eq(&pending.browser)) {
-        return Err(stale());
+        return Err(unknown());
     }
     if let Some(issuer) = &answer.iss
         && *issuer != app.settings.issuer

@@ -168,8 +168,8 @@ pub async fn wait(app: &App, event: Event, until: DateTime<Utc>) -> Result<Event
         loop {
             tokio::select! {
                 change = changes.recv() => match change {
-                    Ok(Change::Event(changed)) if changed == id => break,
-                    Ok(Change::Connection(changed)) if changed == connection => break,
+                    Ok(Change::Event(told)) if told == id => break,
+                    Ok(Change::Connection(told)) if told == connection => break,
                     Ok(_) => {}
                     Err(RecvError::Lagged(_)) => break,
                     Err(RecvError::Closed) => return Ok(event),

@@ -39,18 +39,16 @@ pub async fn ask<T: DeserializeOwned>(
         .body(Body::from(bytes))
         .map_err(|error| Failed::new(2, format!("cannot ask for {path}: {error}")))?;
     let socket = loaded.config.data_dir.join(ADMIN_SOCKET);
-    match connect(&socket).await? {
-        Some(stream) => read(over(stream, request).await?).await,
-        None => {
-            let failed = |error: DaemonError| Failed::new(error.exit_code(), error.to_string());
-            let here = daemon::open(&loaded.config).await.map_err(failed)?;
-            let router: Router = here.bridge.admin_router();
-            let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
-            let answer = read(response).await;
-            here.close().await.map_err(failed)?;
-            answer
-        }
+    if let Some(stream) = connect(&socket).await? {
+        return read(over(stream, request).await?).await;
     }
+    let failed = |error: DaemonError| Failed::new(error.exit_code(), error.to_string());
+    let here = daemon::open(&loaded.config).await.map_err(failed)?;
+    let router: Router = here.bridge.admin_router();
+    let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+    let answer = read(response).await;
+    here.close().await.map_err(failed)?;
+    answer
 }
 
 /// The daemon's socket, if a daemon listens on it.

@@ -161,6 +161,7 @@ async fn show(app: &crate::app::App, base: &str, google: &str) -> Result<(), Fai
     println!("\nTo look at, and to go on with:");
     println!("  calendar page  {google}/calendar/{ACCOUNT}");
     println!("  setup page     {base}/google-calendar-setup");
+    println!("  setup code     {}", access::new_setup_code(app).await.map_err(told)?);
     println!("  API key        {key}");
     println!("\n  curl -X POST {base}/api/create-calendar-event \\");
     println!("    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \\");

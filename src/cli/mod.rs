@@ -24,8 +24,6 @@ use crate::config::{self, Loaded};
                   78 wrong settings"
 )]
 struct Arguments {
-    #[command(flatten)]
-    settings: SettingsArguments,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -50,18 +48,22 @@ struct SettingsArguments {
 #[derive(Subcommand)]
 enum Verb {
     /// Run the bridge
-    Serve,
+    Serve(SettingsArguments),
     /// Show the whole way on this machine alone: a simulated Google, an account, an event with its Meet link
     Demo(demo::DemoArguments),
     /// Run the simulated Google alone
     Simulator(simulator::SimulatorArguments),
     /// Print a fresh setup code for the setup page; earlier ones become void
-    SetupCode,
+    SetupCode(SettingsArguments),
     /// Make, list and revoke the keys that backends call with
-    #[command(subcommand)]
-    ApiKeys(api_keys::KeysVerb),
+    ApiKeys {
+        #[command(flatten)]
+        settings: SettingsArguments,
+        #[command(subcommand)]
+        verb: api_keys::KeysVerb,
+    },
     /// Ask the running daemon whether it is alive; for container health checks
-    Healthcheck,
+    Healthcheck(SettingsArguments),
 }
 
 /// Why a verb did not do what it was asked, and what the process ends with.
@@ -100,14 +102,13 @@ pub fn run() -> ExitCode {
 }
 
 async fn obey(arguments: Arguments) -> Result<(), Failed> {
-    let settings = || load(&arguments.settings);
     match arguments.verb {
-        Verb::Serve => serve::run(settings()?).await,
-        Verb::Demo(demo) => demo::run(&demo).await,
+        Verb::Serve(settings) => Box::pin(serve::run(load(&settings)?)).await,
+        Verb::Demo(demo) => Box::pin(demo::run(&demo)).await,
         Verb::Simulator(simulator) => simulator::run(&simulator).await,
-        Verb::SetupCode => setup_code::run(settings()?).await,
-        Verb::ApiKeys(verb) => api_keys::run(settings()?, verb).await,
-        Verb::Healthcheck => healthcheck::run(&settings()?).await,
+        Verb::SetupCode(settings) => setup_code::run(load(&settings)?).await,
+        Verb::ApiKeys { settings, verb } => api_keys::run(load(&settings)?, verb).await,
+        Verb::Healthcheck(settings) => healthcheck::run(&load(&settings)?).await,
     }
 }
 

@@ -14,8 +14,7 @@ use crate::simulator::{Settings, Simulator};
 
 #[derive(Args)]
 pub struct SimulatorArguments {
-    /// The address to listen on; port 0 takes any free port. Takes the place of `--listen`, which is
-    /// the bridge's
+    /// The address to listen on; port 0 takes any free port
     #[arg(long = "listen", default_value = "127.0.0.1:4100", value_name = "ADDRESS")]
     address: String,
     /// Users, OAuth clients and limits; see docs/simulator.md

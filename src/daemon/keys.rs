@@ -26,8 +26,8 @@ pub async fn unlock(
     random: Arc<dyn Random>,
 ) -> Result<Vault, DaemonError> {
     let ring = keyfile::open(file)?;
-    let stone = store.keystone().await?;
-    let ring = match (ring, &stone) {
+    let laid = store.keystone().await?;
+    let ring = match (ring, &laid) {
         (Some(ring), _) => ring,
         (None, None) => {
             tracing::info!(file = %file.display(), "making a master key; keep a copy of it apart from the data");
@@ -35,11 +35,11 @@ pub async fn unlock(
         }
         (None, Some(_)) => return Err(KeyMissing { path: file.to_owned() }.into()),
     };
-    let stone = match stone {
-        Some(stone) => stone,
+    let keystone = match laid {
+        Some(keystone) => keystone,
         None => lay(store, &ring, &*random).await?,
     };
-    let foundation = Foundation { canary: stone.canary, index_key: stone.index_key };
+    let foundation = Foundation { canary: keystone.canary, index_key: keystone.index_key };
     Ok(vault::unlock(ring, &foundation, random)?)
 }
 

@@ -128,7 +128,7 @@ impl Bridge {
             issuer: endpoints.consent.origin().ascii_serialization(),
             notify: notify(config.classic.notify),
             wait: delta(config.classic.wait),
-            setup_url: format!("{}google-calendar-setup", public_url),
+            setup_url: format!("{public_url}google-calendar-setup"),
             setup_code_file: config.data_dir.join(SETUP_CODE_FILE),
         };
         let app = App {

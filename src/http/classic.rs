@@ -104,7 +104,7 @@ pub async fn create(
     if let Some(key) = caller.key {
         door.classic.check(key)?;
     }
-    let body = body.map_err(Problem::as_bad_request_if_invalid)?;
+    let body = body.map_err(Problem::into_bad_request_if_invalid)?;
     let identity = idempotency::identity(&headers, CREATE, body.digest)?;
     let draft = Draft::try_from(body.value)?;
     let app = &door.app;

@@ -11,9 +11,13 @@ use crate::model::invalid::Invalid;
 
 /// What a caller is told who did not get what was asked for.
 #[derive(Clone, Debug, Serialize)]
-pub struct Problem {
+#[serde(transparent)]
+pub struct Problem(Box<Details>);
+
+#[derive(Clone, Debug, Serialize)]
+struct Details {
     #[serde(rename = "type")]
-    kind: String,
+    kind: &'static str,
     title: &'static str,
     status: u16,
     detail: String,
@@ -37,15 +41,15 @@ pub struct FieldError {
 impl Problem {
     /// A problem with this stable code.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            kind: "about:blank".into(),
+        Self(Box::new(Details {
+            kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
             code,
             errors: Vec::new(),
             retry_after: None,
-        }
+        }))
     }
 
     /// A body that breaks rules, each told.
@@ -54,35 +58,35 @@ impl Problem {
             .iter()
             .map(|e| format!("{}: {}", e.pointer.trim_start_matches('/'), e.message))
             .collect();
-        Self { errors, ..Self::new(status, "invalid", told.join("; ")) }
+        let mut problem = Self::new(status, "invalid", told.join("; "));
+        problem.0.errors = errors;
+        problem
     }
 
     /// The same, worth another try after so many seconds.
-    pub fn retry_after(self, secs: u64) -> Self {
-        Self { retry_after: Some(secs), ..self }
+    pub fn retry_after(mut self, secs: u64) -> Self {
+        self.0.retry_after = Some(secs);
+        self
     }
 
     /// The answer's status.
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// A broken rule as a bad request: the classic route knows one status for every bad body.
-    pub fn as_bad_request_if_invalid(self) -> Self {
-        if self.status() != StatusCode::UNPROCESSABLE_ENTITY {
-            return self;
+    pub fn into_bad_request_if_invalid(mut self) -> Self {
+        if self.status() == StatusCode::UNPROCESSABLE_ENTITY {
+            let status = StatusCode::BAD_REQUEST;
+            self.0.status = status.as_u16();
+            self.0.title = status.canonical_reason().unwrap_or("Error");
         }
-        let status = StatusCode::BAD_REQUEST;
-        Self {
-            status: status.as_u16(),
-            title: status.canonical_reason().unwrap_or_default(),
-            ..self
-        }
+        self
     }
 
     /// What happened, for people.
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 }
 
@@ -134,7 +138,7 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(&self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(secs) = self.retry_after {
+        if let Some(secs) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
         if status == StatusCode::UNAUTHORIZED {

@@ -107,8 +107,7 @@ impl<'a> Push<'a> {
     async fn agree(&mut self, token: &AccessToken) -> Result<End, Error> {
         let applied = self.known.applied == self.event.wanted.revision;
         match (self.event.wanted.presence, &self.known.copy) {
-            (Presence::Absent, Copied::Cancelled | Copied::RemovedInGoogle)
-            | (Presence::Present, Copied::RemovedInGoogle | Copied::Cancelled) => Ok(self.rest()),
+            (_, Copied::Cancelled | Copied::RemovedInGoogle) => Ok(self.rest()),
             (Presence::Absent, Copied::Present) => self.delete(token).await,
             (Presence::Absent, Copied::Awaited | Copied::Refused(_)) => self.withdraw(token).await,
             (Presence::Present, Copied::Awaited | Copied::Refused(_)) => self.insert(token).await,

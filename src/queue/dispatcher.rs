@@ -106,7 +106,9 @@ impl Dispatcher {
     /// Whatever waits for its connection may be tried again: word of a change may have been missed.
     pub fn forget_parked(&mut self) {
         let connections: Vec<_> = self.parked.keys().copied().collect();
-        connections.into_iter().for_each(|connection| self.connection_changed(connection));
+        for connection in connections {
+            self.connection_changed(connection);
+        }
     }
 
     /// The line whose turn it is at `now`. It is the caller's from here on, until [`look_at`] or

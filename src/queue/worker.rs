@@ -103,7 +103,7 @@ impl Worker {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "cannot claim a job")
+                    tracing::error!(error = &error as &dyn std::error::Error, "cannot claim a job");
                 }
             }
             let idle = in_hand.is_empty();
@@ -236,7 +236,7 @@ impl Worker {
             match change {
                 Ok(Change::Line(line)) => self.dispatcher().look_at(line),
                 Ok(Change::Connection(connection)) => {
-                    self.dispatcher().connection_changed(connection)
+                    self.dispatcher().connection_changed(connection);
                 }
                 Ok(Change::Event(_)) => {}
                 Err(TryRecvError::Lagged(_)) => self.look_at_everything().await?,
@@ -249,7 +249,9 @@ impl Worker {
         let lines: Vec<Line> = self.store.lines().await?;
         let mut dispatcher = self.dispatcher();
         dispatcher.forget_parked();
-        lines.into_iter().for_each(|line| dispatcher.look_at(line));
+        for line in lines {
+            dispatcher.look_at(line);
+        }
         Ok(())
     }
 
