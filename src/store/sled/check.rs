@@ -102,7 +102,10 @@ fn one_row(tree: &Tree, table: Table, key: &IVec, row: &IVec) -> Result<(), Stor
             let job = JobRow::decode(row)?.under(read.id()?)?;
             match job.state {
                 JobState::Live => {
-                    has(tree, &keys::live(&job.kind), "a job", "its thing")?;
+                    let live = tree.get(keys::live(&job.kind)).map_err(failed)?;
+                    if live.as_deref() != Some(&job.id.as_u128().to_be_bytes()) {
+                        return Err(lost("a job", "its thing"));
+                    }
                     has(tree, &keys::ready(&job.line, job.due, job.id), "a job", "its place")
                 }
                 JobState::Done { at } => ended(tree, Table::Done, at, &job),

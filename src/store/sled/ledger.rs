@@ -49,6 +49,15 @@ enum Write {
     Delete,
 }
 
+/// How to take back one write.
+struct Undo {
+    key: IVec,
+    /// What was to become of the row before.
+    before: Option<Write>,
+    /// By how many rows the table grew.
+    grew: i64,
+}
+
 /// The tree under the changes of one batch.
 pub(super) struct Ledger {
     tree: Tree,
@@ -56,8 +65,8 @@ pub(super) struct Ledger {
     meta: MetaRow,
     writes: BTreeMap<IVec, Write>,
     bytes: usize,
-    /// What the step under way overwrote in `writes`, newest last.
-    undo: Vec<(IVec, Option<Write>)>,
+    /// What the step under way did to `writes`, newest last.
+    undo: Vec<Undo>,
     /// Who is to be told what once the batch is on disk.
     told: Vec<Change>,
     /// A read that failed: nothing built on it may be written.
@@ -90,20 +99,20 @@ impl Ledger {
         step: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.undo.clear();
-        let (told, rows) = (self.told.len(), self.meta.rows.clone());
+        let told = self.told.len();
         let done = step(self);
         if let Err(error) = &done {
             if matches!(error, StoreError::Failed(_)) {
                 self.broken = Some(error.clone());
             }
-            for (key, before) in self.undo.drain(..).rev() {
+            while let Some(Undo { key, before, grew }) = self.undo.pop() {
+                self.count(key[0], -grew);
                 match before {
                     Some(before) => self.writes.insert(key, before),
                     None => self.writes.remove(&key),
                 };
             }
             self.told.truncate(told);
-            self.meta.rows = rows;
         }
         done
     }
@@ -123,30 +132,31 @@ impl Ledger {
         if row.len() > MAX_ROW {
             return Err(StoreError::TooLarge { bytes: row.len() });
         }
-        if self.get(&key)?.is_none() {
-            *self.meta.rows.entry(key[0]).or_default() += 1;
-        }
+        let grew = i64::from(self.get(&key)?.is_none());
         self.bytes += row.len();
-        self.write(key, Write::Put(row.into()));
+        self.write(key, Write::Put(row.into()), grew);
         Ok(())
     }
 
     /// Takes a row away, if it is there.
     pub(super) fn delete(&mut self, key: Vec<u8>) -> Result<(), StoreError> {
         if self.get(&key)?.is_some() {
-            if let Some(rows) = self.meta.rows.get_mut(&key[0]) {
-                *rows = rows.saturating_sub(1);
-            }
-            self.write(key, Write::Delete);
+            self.write(key, Write::Delete, -1);
         }
         Ok(())
     }
 
-    fn write(&mut self, key: Vec<u8>, write: Write) {
+    fn write(&mut self, key: Vec<u8>, write: Write, grew: i64) {
         self.bytes += key.len();
+        self.count(key[0], grew);
         let key = IVec::from(key);
         let before = self.writes.insert(key.clone(), write);
-        self.undo.push((key, before));
+        self.undo.push(Undo { key, before, grew });
+    }
+
+    fn count(&mut self, table: u8, grew: i64) {
+        let rows = self.meta.rows.entry(table).or_default();
+        *rows = rows.saturating_add_signed(grew);
     }
 
     /// How many rows a table has.

@@ -1,10 +1,14 @@
 //! What a store on disk keeps, whom it keeps out, and what it does when the disk is full.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use calbridge::model::id::InstanceId;
+use calbridge::model::id::{EventId, InstanceId};
+use calbridge::model::job::Cause;
 use calbridge::model::key::TicketKind;
 use calbridge::store::contract::examples::{
     NOON, accept, after, cause, claim_one, connection, digest, done, event, learned, line_of, push,
@@ -181,35 +185,87 @@ async fn a_store_whose_writer_stopped_says_so_and_answers_no_more() {
     assert_eq!(open(dir.path()).unwrap().event(event(1).id).await, Ok(None));
 }
 
-/// Its child writes until it may not.
 #[tokio::test]
-async fn a_write_that_fails_ends_the_store_and_loses_nothing() {
+async fn a_step_that_fails_leaves_nothing_and_hinders_no_other() {
     let dir = TempDir::new().unwrap();
-    let child = "trap '' XFSZ; ulimit -f 40000; exec \"$0\" --ignored --nocapture --exact \
-                 store::durability::until_a_write_fails";
-    let child = std::process::Command::new("sh")
-        .args(["-c", child])
-        .arg(std::env::current_exe().unwrap())
-        .current_dir(dir.path())
-        .output()
-        .unwrap();
-    let told = String::from_utf8(child.stdout).unwrap();
-    assert!(child.status.success(), "{told}{}", String::from_utf8_lossy(&child.stderr));
-    let store = open(&dir.path().join("limited")).unwrap();
-    let mut kept = 0;
-    for n in told.lines().filter_map(|line| line.strip_prefix("kept ")) {
-        let id = event(n.parse().unwrap()).id;
-        assert!(store.event(id).await.unwrap().is_some(), "{n} was acknowledged");
-        kept += 1;
-    }
-    assert!(kept > 100, "{kept}");
+    let store = open(dir.path()).unwrap();
+    store.accept(accept(1), NOON).await.unwrap();
+    let claim = claim_one(&store, &event(1), NOON).await.unwrap();
+    let endless = Fate::Dead(Cause::new("endless", "x".repeat(50_000)));
+    let failing = Ran { fate: endless, learned: learned(1) };
+    let (before, failed, after) = tokio::join!(
+        store.accept(accept(2), NOON),
+        store.settle(&claim, failing, NOON),
+        store.accept(accept(3), NOON)
+    );
+    assert!(matches!(failed, Err(StoreError::TooLarge { .. })));
+    assert_eq!((before, after), (Ok(Accepted::New(event(2))), Ok(Accepted::New(event(3)))));
+    assert_eq!(store.event(event(1).id).await, Ok(Some(event(1))));
+    assert_eq!(store.count_jobs().await, Ok(Counts { live: 3, done: 0, dead: 0 }));
+    let ran = Ran { fate: Fate::Done, learned: learned(1) };
+    assert_eq!(store.settle(&claim, ran, NOON).await, Ok(Settled::Yes), "the lease still holds");
+    assert_eq!(store.count_jobs().await, Ok(Counts { live: 2, done: 1, dead: 0 }));
+}
+
+/// Runs `until_a_write_fails` in a process of its own, which does `first` before.
+fn writer(dir: &TempDir, first: &str) -> Command {
+    let child = "exec \"$0\" --ignored --nocapture --exact store::durability::until_a_write_fails";
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{first} {child}")]).arg(std::env::current_exe().unwrap());
+    command.current_dir(dir.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The number of an event that the process said was acknowledged.
+fn kept(line: &str) -> Option<EventId> {
+    line.strip_prefix("kept ").map(|n| event(n.parse().unwrap()).id)
 }
 
 #[tokio::test]
-#[ignore = "run by `a_write_that_fails_ends_the_store_and_loses_nothing`, with a file size limit"]
+async fn a_kill_loses_nothing() {
+    let dir = TempDir::new().unwrap();
+    let mut acknowledged = Vec::new();
+    for round in 1..=6 {
+        let mut child = writer(&dir, "").spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut seen = 0;
+        while seen < 37 * round {
+            let line = lines.next().expect("it writes on").unwrap();
+            seen += i32::from(kept(&line).is_some());
+            acknowledged.extend(kept(&line));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        acknowledged.extend(lines.filter_map(|line| kept(&line.unwrap())));
+        let store = open(&dir.path().join("written")).unwrap();
+        for id in &acknowledged {
+            assert!(store.event(*id).await.unwrap().is_some(), "{id} was acknowledged");
+        }
+        let unacknowledged = store.count_jobs().await.unwrap().live - acknowledged.len() as u64;
+        assert!(unacknowledged <= round.unsigned_abs().into(), "one at a time is under way");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_fails_ends_the_store_and_loses_nothing() {
+    let dir = TempDir::new().unwrap();
+    let child = writer(&dir, "trap '' XFSZ; ulimit -f 40000;").output().unwrap();
+    let told = String::from_utf8(child.stdout).unwrap();
+    assert!(child.status.success(), "{told}{}", String::from_utf8_lossy(&child.stderr));
+    let acknowledged: Vec<_> = told.lines().filter_map(kept).collect();
+    assert!(acknowledged.len() > 100, "{told}");
+    let store = open(&dir.path().join("written")).unwrap();
+    for id in acknowledged {
+        assert!(store.event(id).await.unwrap().is_some(), "{id} was acknowledged");
+    }
+}
+
+#[tokio::test]
+#[ignore = "a child of `a_kill_loses_nothing` and `a_write_that_fails_ends_the_store_and_loses_nothing`"]
 async fn until_a_write_fails() {
-    let store = open(std::path::Path::new("limited")).unwrap();
-    for n in 0..5000 {
+    let store = open(Path::new("written")).unwrap();
+    let first = u128::from(store.count_jobs().await.unwrap().live);
+    for n in first..first + 5000 {
         let mut accepted = accept(n);
         accepted.event.wanted.content = sealed(30_000);
         match store.accept(accepted, NOON).await {
