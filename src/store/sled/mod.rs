@@ -100,7 +100,6 @@ impl fmt::Debug for Probe {
 }
 
 /// A store on disk. Dropping it finishes what waits and closes it.
-#[derive(Debug)]
 pub struct SledStore {
     instance: InstanceId,
     committer: Committer,
@@ -188,6 +187,16 @@ impl SledStore {
     fn read(&self) -> Result<&Db, StoreError> {
         self.committer.check()?;
         self.db.as_ref().ok_or_else(|| StoreError::Failed("it is closed".to_owned()))
+    }
+}
+
+impl fmt::Debug for SledStore {
+    /// Names the store and where it lies; sled would print its rows.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { instance, layout, .. } = self;
+        let mut told = out.debug_struct("SledStore");
+        told.field("instance", instance).field("data_dir", &layout.data_dir);
+        told.finish_non_exhaustive()
     }
 }
 

@@ -48,7 +48,7 @@ impl Images {
         for claim in claimed.claims {
             store.settle(&claim, done(), NOON).await.unwrap();
         }
-        copy(closed.path(), killed.path());
+        copy_at_rest(closed.path(), killed.path());
         Arc::into_inner(store).unwrap().close().unwrap();
         Self { killed, closed }
     }
@@ -65,6 +65,18 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(from, to).unwrap();
         }
     }
+}
+
+/// Copies an open store as a kill would leave it: sled tidies up for a while after the last write,
+/// and a copy taken across that would be of no one moment.
+fn copy_at_rest(from: &Path, to: &Path) {
+    for _ in 0..100 {
+        copy(from, to);
+        if fs::read(from.join("store/db")).unwrap() == fs::read(to.join("store/db")).unwrap() {
+            return;
+        }
+    }
+    panic!("the store never rests");
 }
 
 /// A copy of an image, to be damaged.
@@ -98,6 +110,7 @@ async fn holds_everything(store: &SledStore) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_was_cut_is_refused_and_one_that_was_killed_is_whole() {
     let images = Images::make().await;
+    let mut refusals = 0;
     for image in [&images.killed, &images.closed] {
         let (whole, db) = copied(image);
         holds_everything(&open(whole.path()).unwrap()).await;
@@ -106,13 +119,16 @@ async fn a_store_that_was_cut_is_refused_and_one_that_was_killed_is_whole() {
             let (cut_short, db) = copied(image);
             let db = OpenOptions::new().write(true).open(db).unwrap();
             db.set_len(length - cut).unwrap();
-            if cut > 1 {
-                refused(cut_short.path());
-            } else if let Ok(store) = open(cut_short.path()) {
+            // The end of the file may be a part that sled does not use at present.
+            if let Ok(store) = open(cut_short.path()) {
                 holds_everything(&store).await;
+            } else {
+                refused(cut_short.path());
+                refusals += 1;
             }
         }
     }
+    assert!(refusals > 0, "some of the cuts are where rows are");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,7 +171,7 @@ async fn small(killed: bool) -> TempDir {
     store.put_ticket(ticket(TicketKind::Session, 1, after(5))).await.unwrap();
     let keystone = Keystone { canary: sealed(1), index_key: sealed(1) };
     store.lay_keystone(keystone).await.unwrap();
-    copy(closed.path(), copied.path());
+    copy_at_rest(closed.path(), copied.path());
     store.close().unwrap();
     if killed { copied } else { closed }
 }
@@ -248,8 +264,7 @@ async fn a_killed_store_without_any_one_row_is_refused() {
             tree.remove(key).unwrap();
         });
         let told = refused(dir.path());
-        let reasons = ["are left", "is there without", "a line's length"];
-        assert!(reasons.iter().any(|reason| told.contains(reason)), "{told}");
+        assert!(told.contains("are left") || told.contains("is there without"), "{told}");
     }
 }
 
@@ -266,7 +281,7 @@ async fn a_killed_store_with_an_index_that_names_another_row_is_refused() {
             tree.insert(other, row).unwrap();
         });
         let told = refused(dir.path());
-        assert!(told.contains("is there without") || told.contains("a line's length"), "{told}");
+        assert!(told.contains("are not those that belong to the others"), "{told}");
     }
 }
 

@@ -57,7 +57,7 @@ impl Row for EventRow {
 #[derive(Debug, Serialize, Deserialize)]
 pub(in super::super) struct ContentRow {
     pub revision: u32,
-    content: Vec<u8>,
+    pub content: Vec<u8>,
 }
 
 impl Row for ContentRow {
