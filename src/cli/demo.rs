@@ -72,6 +72,8 @@ pub async fn run(arguments: &DemoArguments) -> Result<(), Failed> {
     let daemon = daemon::open(&config)
         .await
         .map_err(|error| Failed::new(error.exit_code(), error.to_string()))?;
+    let doors =
+        daemon.doors(door).map_err(|error| Failed::new(error.exit_code(), error.to_string()))?;
     let app = daemon.bridge.app.clone();
     let stop = CancellationToken::new();
     let showing = async {
@@ -85,7 +87,7 @@ pub async fn run(arguments: &DemoArguments) -> Result<(), Failed> {
         shown
     };
     let serving = simulator.serve(google, stop.clone());
-    let running = daemon.run(door, stop.clone());
+    let running = daemon.run(doors, stop.clone());
     let (shown, (), ran) = tokio::join!(showing, serving, running);
     ran.map_err(|error| Failed::new(error.exit_code(), error.to_string()))?;
     shown

@@ -19,9 +19,11 @@ pub async fn run(loaded: Loaded) -> Result<(), Failed> {
     shutdown::survive_file_size_limit();
     let daemon = daemon::open(&config).await.map_err(failed)?;
     let listener = daemon::bind(&config).await.map_err(failed)?;
+    let address = listener.local_addr().unwrap_or(config.listen);
+    let doors = daemon.doors(listener).map_err(failed)?;
     let settings = &daemon.bridge.app.settings;
     tracing::info!(
-        address = %config.listen,
+        %address,
         data_dir = %config.data_dir.display(),
         namespace = settings.namespace,
         "calbridge {} listens; setup page: {}", env!("CARGO_PKG_VERSION"), settings.setup_url,
@@ -36,7 +38,7 @@ pub async fn run(loaded: Loaded) -> Result<(), Failed> {
         shutdown::insisted().await;
     };
     tokio::select! {
-        ended = daemon.run(listener, stop.clone()) => ended.map_err(|error| {
+        ended = daemon.run(doors, stop.clone()) => ended.map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "stopped");
             failed(error)
         }),

@@ -171,6 +171,13 @@ impl Bridge {
     }
 }
 
+/// Where a daemon is knocked at.
+#[derive(Debug)]
+pub struct Doors {
+    public: TcpListener,
+    admin: listen::OwnUserOnly,
+}
+
 /// A bridge on its own data directory.
 pub struct Daemon {
     /// The bridge.
@@ -214,13 +221,18 @@ pub async fn open(config: &Config) -> Result<Daemon, DaemonError> {
 }
 
 impl Daemon {
-    /// Serves on `listener` and works, until `stop` or until the store fails. No request in hand is
-    /// cut, and jobs in hand are finished or handed back.
-    pub async fn run(
-        self,
-        listener: TcpListener,
-        stop: CancellationToken,
-    ) -> Result<(), DaemonError> {
+    /// The doors of this daemon: `public`, and the administrator's socket. Once this returns, whoever
+    /// knocks at either is heard.
+    pub fn doors(&self, public: TcpListener) -> Result<Doors, DaemonError> {
+        let admin = listen_admin(&self.data_dir.join(ADMIN_SOCKET));
+        let admin =
+            admin.map_err(|error| DaemonError::DataDir { path: self.data_dir.clone(), error })?;
+        Ok(Doors { public, admin })
+    }
+
+    /// Serves at `doors` and works, until `stop` or until the store fails. No request in hand is cut,
+    /// and jobs in hand are finished or handed back.
+    pub async fn run(self, doors: Doors, stop: CancellationToken) -> Result<(), DaemonError> {
         let Self { bridge, sled, data_dir } = self;
         let Bridge { app, worker, .. } = &bridge;
         if let Some(code) = access::first_setup_code(app).await? {
@@ -230,16 +242,14 @@ impl Daemon {
                 app.settings.setup_url,
             );
         }
-        let admin = listen_admin(&data_dir.join(ADMIN_SOCKET));
-        let admin =
-            admin.map_err(|error| DaemonError::DataDir { path: data_dir.clone(), error })?;
+        let Doors { public, admin } = doors;
         let stop_working = CancellationToken::new();
-        let doors = async {
+        let serving = async {
             let stopping = async {
                 stop.cancelled().await;
                 app.stopping.cancel();
             };
-            let public = listen::serve(listener, bridge.router(), stop.clone());
+            let public = listen::serve(public, bridge.router(), stop.clone());
             let private = listen::serve(admin, bridge.admin_router(), stop.clone());
             tokio::join!(public, private, stopping);
             stop_working.cancel();
@@ -247,7 +257,7 @@ impl Daemon {
         let working = worker.clone().run(stop_working.clone());
         let pruning = periodic::prune(Arc::clone(&app.store), Arc::clone(&app.clock), stop.clone());
         let touching = tokens::keep_alive(app, &stop);
-        let everything = async { tokio::join!(doors, working, pruning, touching) };
+        let everything = async { tokio::join!(serving, working, pruning, touching) };
         let failed = async {
             match &sled {
                 Some(store) => store.failed().await,

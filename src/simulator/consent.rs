@@ -241,6 +241,7 @@ impl Request {
             used: false,
         };
         desk.state.codes.insert(text.clone(), code);
+        desk.state.remember_secret(&text);
         desk.call.user = Some(user.to_owned());
         desk.committed = true;
         self.back(&[("code", &text), ("scope", &scope)])

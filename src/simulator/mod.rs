@@ -147,6 +147,14 @@ impl Simulator {
         self.state().outbox.clone()
     }
 
+    /// Every secret that passed between the simulator and its clients: client secrets, authorization
+    /// codes, PKCE verifiers, access and refresh tokens, live or dead. For tests that search for leaks.
+    pub fn secrets(&self) -> Vec<String> {
+        let state = self.state();
+        let clients = state.settings.clients.iter().map(|client| &client.secret);
+        clients.chain(&state.secrets).cloned().collect()
+    }
+
     /// The live events of the user's primary calendar, as `events.get` shows them, by start.
     pub fn events(&self, user: &str) -> Vec<Value> {
         let state = self.state();

@@ -1,6 +1,6 @@
 //! Everything the simulator remembers: plain structs, no HTTP.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -82,6 +82,8 @@ pub(super) struct State {
     pub(super) windows: Windows,
     /// Events whose Meet link is on its way: calendar and id.
     pub(super) meets_pending: BTreeSet<(String, String)>,
+    /// Every code, token and verifier so far, the newest of very many.
+    pub(super) secrets: VecDeque<String>,
     numbers: u64,
     version: i64,
 }
@@ -113,6 +115,7 @@ impl State {
             refresh: BTreeMap::new(),
             windows: Windows::default(),
             meets_pending: BTreeSet::new(),
+            secrets: VecDeque::new(),
             numbers: 0,
             version: 0,
         }
@@ -177,6 +180,7 @@ impl State {
             self.refresh.remove(&oldest);
         }
         self.refresh.insert(token.clone(), fresh);
+        self.remember_secret(&token);
         token
     }
 
@@ -194,7 +198,16 @@ impl State {
         let expires = now + TimeDelta::seconds(ACCESS_TOKEN_SECS);
         let (client, user) = (client.to_owned(), user.to_owned());
         self.access.insert(token.clone(), AccessToken { client, user, scopes, expires });
+        self.remember_secret(&token);
         token
+    }
+
+    /// Keeps a secret for those who search for leaks.
+    pub(super) fn remember_secret(&mut self, secret: &str) {
+        if self.secrets.len() == KEPT {
+            self.secrets.pop_front();
+        }
+        self.secrets.push_back(secret.to_owned());
     }
 
     /// A refresh token that lives, marked as used now.

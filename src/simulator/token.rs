@@ -105,6 +105,7 @@ fn exchange(desk: &mut Desk<'_>, form: &Parameters, client: &str) -> Result<Answ
         let verifier = form
             .get("code_verifier")
             .ok_or_else(|| bad("invalid_grant", "Missing code verifier."))?;
+        desk.state.remember_secret(verifier);
         let fits = if *hashed {
             URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == *challenge
         } else {

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use url::Url;
 use crate::bridge::Answer;
 
 /// A process that takes longer to start, or to end once it is told to, hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(40);
 /// Where everybody's ephemeral ports begin. Below it no connection can take a port while the process
 /// that owns it is dead.
 const EPHEMERAL: u16 = 32_768;
@@ -104,6 +104,7 @@ impl Home {
         std::fs::write(&credentials, google.google.credentials_json(&callback)).expect("a file");
         let text = format!(
             "listen = \"{listen}\"\npublic_url = \"{base}\"\ndata_dir = \"{data}\"\n\
+             vault.key_file = \"{key}\"\n\
              google.credentials_file = \"{credentials}\"\n\
              google.consent_url = \"{google}/o/oauth2/v2/auth\"\ngoogle.token_url = \"{google}/token\"\n\
              google.revoke_url = \"{google}/revoke\"\ngoogle.userinfo_url = \"{google}/v1/userinfo\"\n\
@@ -111,6 +112,7 @@ impl Home {
             listen = home.base.trim_start_matches("http://"),
             base = home.base,
             data = home.data_dir().display(),
+            key = home.key_file().display(),
             credentials = credentials.display(),
             google = google.base,
         );
@@ -136,8 +138,14 @@ impl Home {
     /// Runs a verb to its end.
     pub async fn cli(&self, arguments: &[&str]) -> Output {
         let child = self.command(arguments).spawn().expect("the program starts");
+        let id = Pid::from_child(&child);
         let done = tokio::task::spawn_blocking(move || child.wait_with_output());
-        done.await.expect("no panic").expect("an exit status")
+        let Ok(output) = tokio::time::timeout(PATIENCE, done).await else {
+            // So that the waiting thread ends, and with it the test.
+            let _ = kill_process(id, Signal::KILL);
+            panic!("{arguments:?} does not end");
+        };
+        output.expect("no panic").expect("an exit status")
     }
 
     /// What a verb prints, which must succeed.
@@ -307,14 +315,24 @@ fn keep_lines(from: impl Read + Send + 'static, to: watch::Sender<Vec<String>>) 
 /// by itself, and remembers every body it was answered with.
 pub struct Browser {
     client: Client<HttpConnector, Full<Bytes>>,
+    memory: Mutex<Memory>,
+}
+
+/// What a browser keeps.
+#[derive(Default)]
+struct Memory {
     /// By host and port, then name.
-    cookies: Mutex<HashMap<(String, String), String>>,
+    cookies: HashMap<(String, String), String>,
+    /// Every cookie's value there ever was.
+    values: Vec<String>,
+    /// Addresses and what they answered: headers, but for cookies, and body.
+    heard: Vec<(String, String)>,
 }
 
 impl Default for Browser {
     fn default() -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { client, cookies: Mutex::default() }
+        Self { client, memory: Mutex::default() }
     }
 }
 
@@ -382,6 +400,21 @@ impl Browser {
         self.send(request, &body.to_string()).await
     }
 
+    /// Every address that was asked, and what it answered: headers, but for cookies, and body.
+    pub fn heard(&self) -> Vec<(String, String)> {
+        self.memory().heard.clone()
+    }
+
+    /// The value of every cookie there ever was.
+    pub fn cookie_values(&self) -> Vec<String> {
+        let memory = self.memory();
+        memory.values.iter().filter(|value| !value.is_empty()).cloned().collect()
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().expect("no panic")
+    }
+
     async fn sent(&self, request: hyper::http::request::Builder, body: &str) -> Answer {
         self.send(request, body).await.expect("an answer")
     }
@@ -394,8 +427,8 @@ impl Browser {
         let url = request.uri_ref().expect("a URL").to_string();
         let host = Url::parse(&url).expect("a URL").authority().to_owned();
         let cookies: Vec<String> = {
-            let held = self.cookies.lock().expect("no panic");
-            let held = held.iter().filter(|((owner, _), _)| *owner == host);
+            let memory = self.memory();
+            let held = memory.cookies.iter().filter(|((owner, _), _)| *owner == host);
             held.map(|((_, name), value)| format!("{name}={value}")).collect()
         };
         let request = request.header(header::COOKIE, cookies.join("; "));
@@ -403,14 +436,18 @@ impl Browser {
         let response = self.client.request(request).await.map_err(|error| error.to_string())?;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+        let text = String::from_utf8(body.to_vec()).expect("UTF-8");
+        let mut memory = self.memory();
         for cookie in parts.headers.get_all(header::SET_COOKIE) {
             let pair = cookie.to_str().expect("ASCII").split(';').next().unwrap_or_default();
             if let Some((name, value)) = pair.split_once('=') {
-                let mut held = self.cookies.lock().expect("no panic");
-                held.insert((host.clone(), name.to_owned()), value.to_owned());
+                memory.values.push(value.to_owned());
+                memory.cookies.insert((host.clone(), name.to_owned()), value.to_owned());
             }
         }
-        let text = String::from_utf8(body.to_vec()).expect("UTF-8");
+        let headers = parts.headers.iter().filter(|(name, _)| *name != header::SET_COOKIE);
+        let head: String = headers.map(|(name, value)| format!("{name}: {value:?}\n")).collect();
+        memory.heard.push((url, head + &text));
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, text })
     }
 }

@@ -1,0 +1,200 @@
+//! `kill -9` under load, again and again, while Google loses every fifth answer: what was
+//! acknowledged is in the calendar, once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use calbridge::simulator::{Answered, Fault, FaultKind, Quota, Settings};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::bridge::{ANA, Answer, tea, with};
+use crate::process::{Browser, Process, Simulated};
+
+const CLIENTS: usize = 16;
+
+/// What the clients must know, and what they did.
+#[derive(Clone, Copy, Debug, Default)]
+struct Course {
+    /// Whether somebody listens.
+    up: bool,
+    /// Whether no new events are to be sent.
+    over: bool,
+    /// Numbers given out so far.
+    sent: u64,
+    acknowledged: u64,
+    /// Requests that brought no answer, or not all of it.
+    unanswered: u64,
+    /// Answers to requests that were known already.
+    replayed: u64,
+}
+
+/// How to reach the process.
+struct Target {
+    base: String,
+    key: String,
+    browser: Browser,
+    course: watch::Sender<Course>,
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_in_the_calendar_once_however_often_the_process_is_killed() {
+    let google = Simulated::with(roomy(), "127.0.0.1");
+    let mut process = Process::start(&google, "classic.requests = 1000000").await;
+    process.connect(ANA).await;
+    let (course, mut seen) = watch::channel(Course { up: true, ..Course::default() });
+    let target = Arc::new(Target {
+        base: process.home.base.clone(),
+        key: process.new_key().await,
+        browser: Browser::default(),
+        course,
+    });
+    google.google.add_fault(Fault::new(FaultKind::LostAnswer).probability(0.2));
+    let mut clients = JoinSet::new();
+    for _ in 0..CLIENTS {
+        clients.spawn(send_events(Arc::clone(&target)));
+    }
+    for kill in 0..kills() {
+        // Sooner or later in a batch, by no plan that the process could share.
+        let until = seen.borrow().acknowledged + 5 + kill * 7 % 23;
+        let reached = seen.wait_for(|course| course.acknowledged >= until);
+        reached.await.expect("the clients work");
+        target.course.send_modify(|course| course.up = false);
+        process.kill().await;
+        process.restart().await;
+        target.course.send_modify(|course| course.up = true);
+    }
+    target.course.send_modify(|course| course.over = true);
+    let journals = clients.join_all().await;
+    let journal: BTreeMap<u64, String> = journals.into_iter().flatten().collect();
+    let settled = settle(&target, &journal).await;
+    assert_eq!(process.stop().await.code(), Some(0), "it stops in order");
+    compare(&google, &journal, &settled);
+    let course = *seen.borrow();
+    println!(
+        "{} kills, {} events acknowledged, {} requests unanswered, {} answers to repeats",
+        kills(),
+        journal.len(),
+        course.unanswered,
+        course.replayed
+    );
+    assert!(course.unanswered > 0, "no kill met a request");
+    assert!(course.replayed > 0, "no kill came between an event's record and its answer");
+}
+
+/// Sends events until it is over, each until it is acknowledged. Returns their numbers and ids.
+async fn send_events(target: Arc<Target>) -> Vec<(u64, String)> {
+    let mut journal = Vec::new();
+    loop {
+        let mut number = None;
+        target.course.send_if_modified(|course| {
+            number = (!course.over).then_some(course.sent);
+            course.sent += u64::from(!course.over);
+            false
+        });
+        let Some(number) = number else { return journal };
+        let answer = acknowledged(&target, number).await;
+        journal.push((number, answer.json()["id"].as_str().expect("an id").to_owned()));
+        target.course.send_modify(|course| course.acknowledged += 1);
+    }
+}
+
+/// Sends one event, again under the same key after each time that brought no answer.
+async fn acknowledged(target: &Target, number: u64) -> Answer {
+    let preference = ["respond-async", "wait=1", "respond-async", "wait=10"][number as usize % 4];
+    loop {
+        match post(target, number, preference).await {
+            Ok(answer) => {
+                assert!(matches!(answer.status, 200 | 202), "{}: {}", answer.status, answer.text);
+                if answer.header("idempotent-replayed") == "true" {
+                    target.course.send_modify(|course| course.replayed += 1);
+                }
+                return answer;
+            }
+            Err(_) => {
+                target.course.send_modify(|course| course.unanswered += 1);
+                let mut course = target.course.subscribe();
+                course.wait_for(|course| course.up).await.expect("the test goes on");
+            }
+        }
+    }
+}
+
+async fn post(target: &Target, number: u64, preference: &str) -> Result<Answer, String> {
+    let key = format!("kill-{number}");
+    let headers = [("idempotency-key", &*key), ("prefer", preference)];
+    target.browser.create(&target.base, &target.key, &body(number), &headers).await
+}
+
+fn body(number: u64) -> Value {
+    with(tea(), &json!({"summary": title(number)}))
+}
+
+fn title(number: u64) -> String {
+    format!("Event {number}")
+}
+
+/// Repeats every request until its event is in the calendar. Returns Google's id of each.
+async fn settle(target: &Arc<Target>, journal: &BTreeMap<u64, String>) -> BTreeMap<u64, String> {
+    let mut settled = BTreeMap::new();
+    let numbers: Vec<u64> = journal.keys().copied().collect();
+    for some in numbers.chunks(CLIENTS) {
+        let mut repeats = JoinSet::new();
+        for number in some.iter().copied() {
+            let target = Arc::clone(target);
+            repeats.spawn(async move { (number, post(&target, number, "wait=30").await) });
+        }
+        for (number, answer) in repeats.join_all().await {
+            let answer = answer.expect("an answer");
+            assert_eq!(answer.status, 200, "event {number}: {}", answer.text);
+            assert_eq!(answer.header("idempotent-replayed"), "true", "event {number}");
+            let answer = answer.json();
+            assert_eq!(answer["id"], journal[&number], "event {number} is another now");
+            assert!(answer["meetLink"].is_string(), "event {number}: {answer}");
+            settled.insert(number, answer["eventId"].as_str().expect("an id").to_owned());
+        }
+    }
+    settled
+}
+
+/// Holds the clients' journal against Google's calendar and Google's ledger.
+fn compare(google: &Simulated, journal: &BTreeMap<u64, String>, settled: &BTreeMap<u64, String>) {
+    let mut wanted: Vec<(String, String)> =
+        settled.iter().map(|(number, id)| (title(*number), id.clone())).collect();
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let events = google.google.events(ANA);
+    let mut there: Vec<(String, String)> =
+        events.iter().map(|event| (text(&event["summary"]), text(&event["id"]))).collect();
+    wanted.sort();
+    there.sort();
+    assert_eq!(settled.len(), journal.len());
+    assert_eq!(there, wanted, "the calendar and the journal differ");
+
+    let ledger = google.google.ledger();
+    let inserts = ledger.iter().filter(|call| call.method == "calendar.events.insert");
+    let mut made: BTreeMap<&str, usize> = BTreeMap::new();
+    for call in inserts.filter(|call| call.committed) {
+        *made.entry(call.event.as_deref().expect("an id")).or_default() += 1;
+    }
+    let made: Vec<(&str, usize)> = made.into_iter().collect();
+    let mut once: Vec<(&str, usize)> = settled.values().map(|id| (&**id, 1)).collect();
+    once.sort_unstable();
+    assert_eq!(made, once, "Google was made to insert something else, or something twice");
+    let lost = ledger.iter().filter(|call| call.answered == Answered::Cut && call.committed);
+    let lost = lost.count();
+    println!("{} calls to Google, {lost} answers lost after they took effect", ledger.len());
+    assert!(lost * 10 > journal.len(), "fewer answers were lost than the test is about");
+}
+
+/// Quotas are not what this is about.
+fn roomy() -> Settings {
+    let quota = Quota { per_user_per_minute: u32::MAX, per_project_per_minute: u32::MAX };
+    Settings { quota, ..Settings::default() }
+}
+
+/// 20, or 200 if the variable `CALBRIDGE_TEST_LONG` is set.
+#[expect(clippy::disallowed_methods, reason = "asks about the test, not about a setting")]
+fn kills() -> u64 {
+    if std::env::var("CALBRIDGE_TEST_LONG").is_ok() { 200 } else { 20 }
+}
