@@ -67,6 +67,7 @@ async fn no_secret_reaches_a_log_the_store_or_an_answer() {
 
     let mut secrets: BTreeSet<String> = google.google.secrets().into_iter().collect();
     assert!(secrets.len() > 6, "codes, verifiers and tokens of two consents: {}", secrets.len());
+    assert!(process.log().iter().any(|line| line.contains("DEBUG")), "it logs what it does");
     secrets.extend(browser.cookie_values());
     secrets.extend(master_keys(&process.home.key_file()));
     let (_, half) = key.rsplit_once('_').expect("an id and a secret");
@@ -97,19 +98,24 @@ async fn live(google: &Simulated, base: &str, browser: &Browser, key: &str) {
         browser.create(base, key, &body, &headers).await.expect("an answer")
     };
     assert_eq!(make(1, "wait=30").await.status, 200);
-    for kind in [FaultKind::LostAnswer, FaultKind::Truncated, FaultKind::HtmlError] {
+    let faults = [FaultKind::LostAnswer, FaultKind::Truncated, FaultKind::HtmlError];
+    for (number, kind) in (10..).zip(faults) {
         simulator.add_fault(Fault::new(kind).times(1));
-        assert_eq!(make(kind as u32 + 10, "wait=30").await.status, 200, "{}", kind.name());
+        assert_eq!(make(number, "wait=30").await.status, 200, "{}", kind.name());
     }
+    let refreshes = simulator.token_calls("refresh_token");
     simulator.expire_access_tokens();
     assert_eq!(make(2, "wait=30").await.status, 200);
-    assert_eq!(simulator.token_calls("refresh_token"), 1);
+    assert_eq!(simulator.token_calls("refresh_token"), refreshes + 1);
 
     simulator.revoke_grants(ANA);
     let blocked = make(3, "wait=30").await;
     assert_eq!(blocked.status, 202, "{}", blocked.text);
     let page = browser.get(&format!("{base}/google-calendar-setup")).await;
     assert!(page.text.contains("connect"), "{}", page.text);
+    simulator.add_fault(Fault::new(FaultKind::InvalidClient).times(1));
+    let failed = browser.connect(base, ANA).await;
+    assert_ne!(failed.status, 303, "the exchange was refused");
     let back = browser.connect(base, ANA).await;
     assert!(back.header("location").ends_with("notice=connected"), "{}", back.text);
     assert_eq!(make(3, "wait=30").await.status, 200, "a reconnect drains what waited");
