@@ -115,7 +115,9 @@ pub async fn reject(app: &App, connection: &Connection, refused: &AccessToken) {
 /// "Refresh token expiration").
 pub async fn keep_alive(app: &App, stop: &CancellationToken) {
     loop {
-        if let Err(error) = touch(app).await {
+        // A refresh that the stop cuts off is made at the next start.
+        let Some(touched) = stop.run_until_cancelled(touch(app)).await else { return };
+        if let Err(error) = touched {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the Google account's grant could not be refreshed"

@@ -104,6 +104,8 @@ pub struct Bridge {
     /// What works off its jobs.
     pub worker: Worker,
     door: http::Settings,
+    /// How long requests in hand may take after the stop.
+    drain: TimeDelta,
 }
 
 impl Bridge {
@@ -157,7 +159,7 @@ impl Bridge {
             requests: config.classic.requests,
             window: config.classic.window,
         };
-        Ok(Self { app, worker, door })
+        Ok(Self { app, worker, door, drain: limits.drain })
     }
 
     /// Every route.
@@ -243,18 +245,23 @@ impl Daemon {
             );
         }
         let Doors { public, admin } = doors;
-        let stop_working = CancellationToken::new();
+        // Whoever waits for an event is answered at once when the stop comes; what a slow reader has
+        // not fetched by the end of the drain is cut.
+        let stopping = async {
+            stop.cancelled().await;
+            app.stopping.cancel();
+            app.clock.sleep_until(app.clock.now() + bridge.drain).await;
+            tracing::warn!("cutting the connections that did not end in time");
+        };
         let serving = async {
-            let stopping = async {
-                stop.cancelled().await;
-                app.stopping.cancel();
-            };
             let public = listen::serve(public, bridge.router(), stop.clone());
             let private = listen::serve(admin, bridge.admin_router(), stop.clone());
-            tokio::join!(public, private, stopping);
-            stop_working.cancel();
+            tokio::select! {
+                _ = async { tokio::join!(public, private) } => {}
+                () = stopping => {}
+            }
         };
-        let working = worker.clone().run(stop_working.clone());
+        let working = worker.clone().run(stop.clone());
         let pruning = periodic::prune(Arc::clone(&app.store), Arc::clone(&app.clock), stop.clone());
         let touching = tokens::keep_alive(app, &stop);
         let everything = async { tokio::join!(serving, working, pruning, touching) };

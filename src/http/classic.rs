@@ -6,7 +6,6 @@
 )]
 
 use axum::Json;
-use axum::body::Body as Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -203,17 +202,4 @@ impl TryFrom<NewEvent> for Draft {
             notify,
         })
     }
-}
-
-/// Says problems of the classic routes in the seed's words too: `success` and `message`.
-pub async fn dress(response: Response) -> Response {
-    let Some(problem) = response.extensions().get::<Problem>() else { return response };
-    let mut body = serde_json::to_value(problem).unwrap_or_default();
-    if let Some(members) = body.as_object_mut() {
-        members.insert("success".into(), false.into());
-        members.insert("message".into(), problem.detail().into());
-    }
-    let (mut parts, _) = response.into_parts();
-    parts.headers.remove(header::CONTENT_LENGTH);
-    Response::from_parts(parts, Bytes::from(body.to_string()))
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use validator::Validate;
@@ -132,14 +132,8 @@ async fn written(door: &Door, headers: &HeaderMap, event: Event) -> Result<Respo
 }
 
 async fn shown(door: &Door, event: Event, status: StatusCode) -> Result<Response, Problem> {
-    let tag =
-        format!("\"{}-{}-{}\"", event.wanted.revision, event.known.applied, event.known.version);
     let view = events::view(&door.app, event).await?;
-    let mut response = (status, Json(EventBody::from(&view))).into_response();
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        response.headers_mut().insert(header::ETAG, tag);
-    }
-    Ok(response)
+    Ok((status, Json(EventBody::from(&view))).into_response())
 }
 
 /// Ids that cannot be are told as those that are not.

@@ -21,7 +21,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::middleware;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{
@@ -68,6 +68,7 @@ pub fn router(app: App, settings: Settings) -> Router {
     let ids = RandomIds(app.clone());
     let door = Door { app, classic, public_url: settings.public_url };
     Router::new()
+        .route("/", get(|| async { Redirect::to("/google-calendar-setup") }))
         .merge(classic_routes())
         .merge(setup::routes(&door))
         .nest("/api", probes())
@@ -96,6 +97,7 @@ pub fn router(app: App, settings: Settings) -> Router {
             )
             .into_response()
         }))
+        .layer(middleware::from_fn(problem::name_request))
         .layer(header_layer(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header_layer(header::REFERRER_POLICY, "no-referrer"))
         .layer(header_layer(header::CACHE_CONTROL, "no-store"))
@@ -114,7 +116,7 @@ fn classic_routes() -> Router<Door> {
     Router::new()
         .route("/api/calendar-status", get(classic::status))
         .route("/api/create-calendar-event", post(classic::create))
-        .layer(middleware::map_response(classic::dress))
+        .layer(middleware::map_response(problem::in_classic_words))
 }
 
 /// What watches over the process. A Google outage is not ours: none of them fails for it.

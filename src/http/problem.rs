@@ -2,9 +2,13 @@
 //! stable `code`, the fields at fault and the request's id.
 
 use axum::Json;
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tower_http::request_id::RequestId;
 
 use crate::app::error::{Error, StoreError};
 use crate::model::invalid::Invalid;
@@ -24,9 +28,22 @@ struct Details {
     code: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// What the log knows the request by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    /// The seed's own words, on its own routes.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    classic: Option<Classic>,
     /// Seconds until another try makes sense.
     #[serde(skip)]
     retry_after: Option<u64>,
+}
+
+/// What the fifth seed's clients look at.
+#[derive(Clone, Debug, Serialize)]
+struct Classic {
+    success: bool,
+    message: String,
 }
 
 /// One field at fault.
@@ -48,6 +65,8 @@ impl Problem {
             detail: detail.into(),
             code,
             errors: Vec::new(),
+            request_id: None,
+            classic: None,
             retry_after: None,
         }))
     }
@@ -147,8 +166,37 @@ impl IntoResponse for Problem {
                 HeaderValue::from_static("Bearer realm=\"calbridge\""),
             );
         }
-        // The classic routes dress it in their own words.
+        // What knows more of the request adds to it.
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// Says a problem in the seed's words too: `success` and `message`.
+pub async fn in_classic_words(response: Response) -> Response {
+    reworded(response, |problem| {
+        problem.classic = Some(Classic { success: false, message: problem.detail.clone() });
+    })
+}
+
+/// Names the request in whatever problem it met.
+pub async fn name_request(request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().cloned();
+    let response = next.run(request).await;
+    reworded(response, |problem| {
+        problem.request_id = id.and_then(|id| id.header_value().to_str().map(str::to_owned).ok());
+    })
+}
+
+/// `response` with its problem changed, if it tells one; its headers stay.
+fn reworded(response: Response, change: impl FnOnce(&mut Details)) -> Response {
+    let Some(mut problem) = response.extensions().get::<Problem>().cloned() else {
+        return response;
+    };
+    change(&mut problem.0);
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let body = serde_json::to_vec(&problem).expect("plain structs can be written");
+    parts.extensions.insert(problem);
+    Response::from_parts(parts, Body::from(body))
 }

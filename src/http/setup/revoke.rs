@@ -9,8 +9,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
-use super::super::problem::Problem;
-use super::super::{Door, caller, classic};
+use super::super::problem::{self, Problem};
+use super::super::{Door, caller};
 use super::fault::Fault;
 use super::guard::{Signed, Visitor};
 use super::home::Notice;
@@ -38,7 +38,7 @@ pub async fn by_key(State(door): State<Door>, request: Request, next: Next) -> R
     }
     match disconnect(&door, request).await {
         Ok(done) => done.into_response(),
-        Err(problem) => classic::dress(problem.into_response()).await,
+        Err(problem) => problem::in_classic_words(problem.into_response()).await,
     }
 }
 
