@@ -163,11 +163,14 @@ impl Desk {
             answers.push(step(&mut self.ledger));
         }
         let written = self.write();
+        if written.is_ok() {
+            // Before the answers: whoever begins to listen after one hears of nothing older.
+            self.changes.tell(self.ledger.take_told());
+        }
         for answer in answers {
             answer(written.clone());
         }
         written?;
-        self.changes.tell(self.ledger.take_told());
         self.note_head()
     }
 
