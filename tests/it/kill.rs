@@ -108,20 +108,16 @@ async fn acknowledged(target: &Target, number: u64) -> Answer {
         _ => "respond-async",
     };
     loop {
-        match post(target, number, preference).await {
-            Ok(answer) => {
-                assert!(matches!(answer.status, 200 | 202), "{}: {}", answer.status, answer.text);
-                if answer.header("idempotent-replayed") == "true" {
-                    target.course.send_modify(|course| course.replayed += 1);
-                }
-                return answer;
+        if let Ok(answer) = post(target, number, preference).await {
+            assert!(matches!(answer.status, 200 | 202), "{}: {}", answer.status, answer.text);
+            if answer.header("idempotent-replayed") == "true" {
+                target.course.send_modify(|course| course.replayed += 1);
             }
-            Err(_) => {
-                target.course.send_modify(|course| course.unanswered += 1);
-                let mut course = target.course.subscribe();
-                course.wait_for(|course| course.up).await.expect("the test goes on");
-            }
+            return answer;
         }
+        target.course.send_modify(|course| course.unanswered += 1);
+        let mut course = target.course.subscribe();
+        course.wait_for(|course| course.up).await.expect("the test goes on");
     }
 }
 

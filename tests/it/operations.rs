@@ -18,6 +18,9 @@ use crate::process::{Browser, Home, Process, Simulated};
 const BUSY: &str = "classic.requests = 1000000\nclassic.wait_secs = 0";
 const CLIENTS: usize = 16;
 
+/// Does something to a data directory.
+type Damage = fn(&Path);
+
 #[tokio::test]
 async fn an_account_is_connected_and_a_request_that_waits_is_answered_before_the_stop() {
     let google = Simulated::start();
@@ -144,7 +147,7 @@ async fn send_until_it_ends(base: &str, key: &str) -> Vec<String> {
 
 /// A store that was emptied, cut or torn apart is refused, and so is one without its key.
 async fn refuses_damage(home: &Home) {
-    let damages: [(&str, fn(&Path)); 5] = [
+    let damages: [(&str, Damage); 5] = [
         ("emptied", |data| drop(File::create(data.join("store/db")).expect("a file"))),
         ("cut by several MiB", |data| {
             // Through the middle of what was written: the end may be room that sled no longer needs,

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use browser::{Browser, field};
+pub use browser::Browser;
 
 /// A process that takes longer to start, or to end once it is told to, hangs.
 const PATIENCE: Duration = Duration::from_secs(40);

@@ -149,14 +149,16 @@ impl Browser {
             }
         }
         let headers = parts.headers.iter().filter(|(name, _)| *name != header::SET_COOKIE);
-        let head: String = headers.map(|(name, value)| format!("{name}: {value:?}\n")).collect();
-        memory.heard.push((url, head + &text));
+        let mut heard: Vec<String> =
+            headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
+        heard.push(text.clone());
+        memory.heard.push((url, heard.join("\n")));
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, text })
     }
 }
 
 /// The value of a page's hidden field.
-pub fn field(page: &str, name: &str) -> String {
+fn field(page: &str, name: &str) -> String {
     let after = page.split_once(&format!("name=\"{name}\" value=\""));
     let value = after.and_then(|(_, rest)| rest.split_once('"')).map(|(value, _)| value.to_owned());
     value.unwrap_or_else(|| panic!("the page holds no field {name}: {page}"))
