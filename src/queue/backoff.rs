@@ -10,7 +10,7 @@ pub const PATIENCE: TimeDelta = TimeDelta::seconds(64);
 
 /// Never wait longer than this after a failure that nobody can explain: 25 attempts then take about
 /// three days.
-pub const UNEXPLAINED: TimeDelta = TimeDelta::hours(4);
+pub const UNEXPLAINED: TimeDelta = TimeDelta::hours(8);
 
 /// The wait after `tries` runs in a row came to nothing: it doubles from one second up to
 /// `ceiling`, and the second half of it is left to chance, so that many who failed together do not

@@ -10,6 +10,7 @@ mod kill;
 mod operations;
 mod packaging;
 mod process;
+mod queue;
 mod rooms;
 mod secrets;
 mod setup;

@@ -233,6 +233,12 @@ async fn a_consent_counts_once_soon_and_in_the_browser_that_began_it() {
     says(&Browser::new(&bridge).get(&callback).await, 400, unknown);
     says(&browser.get(&callback).await, 400, unknown);
 
+    // A browser with a consent of its own under way is not the one that began this one.
+    let callback = browser.consent(ALLOW).await;
+    let other = Browser::signed_in(&bridge).await;
+    other.begin().await;
+    says(&other.get(&callback).await, 400, unknown);
+
     let callback = browser.consent(ALLOW).await;
     bridge.pass(TimeDelta::minutes(10));
     says(&browser.get(&callback).await, 400, unknown);
