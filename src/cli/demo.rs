@@ -75,9 +75,14 @@ pub async fn run(arguments: &DemoArguments) -> Result<(), Failed> {
     let doors =
         daemon.doors(door).map_err(|error| Failed::new(error.exit_code(), error.to_string()))?;
     let app = daemon.bridge.app.clone();
+    // Before the daemon runs: without a key it would make a setup code, which would void ours.
+    let scopes = vec![Scope::EventsWrite, Scope::Admin];
+    let key = access::create_key(&app, "demo", scopes, "")
+        .await
+        .map_err(|error| Failed::new(1, error.to_string()))?;
     let stop = CancellationToken::new();
     let showing = async {
-        let shown = show(&app, &base, &google_base).await;
+        let shown = show(&app, &base, &google_base, key.secret.expose_secret()).await;
         if shown.is_ok() && !arguments.once {
             println!("\nServing until Ctrl-C.");
             shutdown::requested().await;
@@ -100,7 +105,7 @@ fn settings(place: &Path, base: &str, google: &str) -> Result<Config, Failed> {
         "public_url = \"{base}\"\n\
          data_dir = \"{place}/data\"\n\
          [log]\n\
-         level = \"warn\"\n\
+         level = \"error\"\n\
          [google]\n\
          credentials_file = \"{place}/google-credentials.json\"\n\
          consent_url = \"{google}/o/oauth2/v2/auth\"\n\
@@ -114,7 +119,7 @@ fn settings(place: &Path, base: &str, google: &str) -> Result<Config, Failed> {
     Ok(loaded.config)
 }
 
-async fn show(app: &crate::app::App, base: &str, google: &str) -> Result<(), Failed> {
+async fn show(app: &crate::app::App, base: &str, google: &str, key: &str) -> Result<(), Failed> {
     let told = |error: crate::app::Error| Failed::new(1, error.to_string());
     let mut browser = Browser::new();
     println!(
@@ -140,10 +145,6 @@ async fn show(app: &crate::app::App, base: &str, google: &str) -> Result<(), Fai
         "Connected {ACCOUNT} through the OAuth consent; its refresh token is sealed in the store."
     );
 
-    let key = access::create_key(app, "demo", vec![Scope::EventsWrite, Scope::Admin], "")
-        .await
-        .map_err(told)?;
-    let key = key.secret.expose_secret();
     let made = browser.create(&format!("{base}/api/create-calendar-event"), key).await?;
     let answer: Value = serde_json::from_str(&made.text)
         .map_err(|_| Failed::new(1, format!("the answer is not JSON: {}", made.text)))?;
