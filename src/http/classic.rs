@@ -82,14 +82,25 @@ struct Made {
     warnings: Vec<&'static str>,
 }
 
+/// The fifth seed's answer about the connection.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standing {
+    /// Whether an account can be connected: there is a usable OAuth client.
+    enabled: bool,
+    /// Whether one is connected, and its grant lives.
+    authenticated: bool,
+    setup_url: &'static str,
+}
+
 /// `GET /api/calendar-status`.
-pub async fn status(State(door): State<Door>) -> Result<Json<serde_json::Value>, Problem> {
+pub async fn status(State(door): State<Door>) -> Result<Json<Standing>, Problem> {
     let connection = connections::of_server(&door.app).await?;
-    Ok(Json(serde_json::json!({
-        "enabled": connections::check_client(&door.app).await.is_ok(),
-        "authenticated": connection.is_some_and(|connection| connection.state == Health::Connected),
-        "setupUrl": "/google-calendar-setup",
-    })))
+    Ok(Json(Standing {
+        enabled: connections::check_client(&door.app).await.is_ok(),
+        authenticated: connection.is_some_and(|connection| connection.state == Health::Connected),
+        setup_url: "/google-calendar-setup",
+    }))
 }
 
 /// `POST /api/create-calendar-event`: takes an event in, and waits a while for it to appear.

@@ -1,9 +1,11 @@
 //! Every test of calbridge, in one binary.
 
 mod bridge;
+mod browser;
 mod classic;
 mod config;
 mod delivery;
+mod demo;
 mod disk;
 mod google;
 mod kill;
@@ -13,6 +15,7 @@ mod process;
 mod queue;
 mod rooms;
 mod secrets;
+mod seed;
 mod setup;
 mod shutdown;
 mod simulator;

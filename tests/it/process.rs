@@ -167,7 +167,7 @@ impl Home {
 }
 
 /// A port that nobody listens on, from a range that nobody is given by chance.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const FIRST: u16 = 20_000;
     // Runs beside each other begin apart from each other.
