@@ -14,8 +14,8 @@ module.exports = {
       instances: 1,
       // Longer than calbridge needs to finish what it has in hand.
       kill_timeout: 30000,
-      // 78: the settings are wrong, and starting again will not mend them.
-      stop_exit_codes: [78],
+      // 73: the data cannot be used. 78: the settings are wrong. Starting again mends neither.
+      stop_exit_codes: [73, 78],
       exp_backoff_restart_delay: 1000,
       env: {
         CALBRIDGE_LISTEN: "127.0.0.1:3001",

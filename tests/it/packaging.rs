@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use calbridge::config::Config;
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -113,6 +115,32 @@ fn pm2_gets_a_program_and_time_to_stop() {
     assert_eq!(app["interpreter"], "none");
     assert_eq!((&app["instances"], &app["exec_mode"]), (&1.into(), &"fork".into()));
     assert!(app["kill_timeout"].as_u64().is_some_and(|ms| ms >= 30_000));
+}
+
+#[test]
+fn whoever_stops_it_waits_longer_than_a_stop_takes() {
+    let drain = Config::from_toml("").expect("the defaults").config.stop.drain;
+    let secs = |file: &str, before: &str, after: &str| {
+        let shipped = text(file);
+        let (_, rest) = shipped.split_once(before).unwrap_or_else(|| panic!("{file}: {before}"));
+        let number = rest.split(after).next().unwrap_or_default().trim();
+        number.parse::<u64>().unwrap_or_else(|_| panic!("{file}: {number}"))
+    };
+    let waits = [
+        secs("systemd/calbridge.service", "TimeoutStopSec=", "\n"),
+        secs("docker-compose.yml", "stop_grace_period:", "s\n"),
+        secs("ecosystem.config.js", "kill_timeout:", ",") / 1000,
+    ];
+    for wait in waits {
+        assert!(wait > drain.as_secs(), "{wait} s, but a stop takes {} s", drain.as_secs());
+    }
+}
+
+#[test]
+fn nobody_starts_it_again_in_vain() {
+    // 73: the data cannot be used. 78: the settings are wrong.
+    assert!(text("systemd/calbridge.service").contains("RestartPreventExitStatus=73 78\n"));
+    assert!(text("ecosystem.config.js").contains("stop_exit_codes: [73, 78],"));
 }
 
 #[test]
