@@ -10,7 +10,7 @@ test: needs tools
 	cargo test --release --locked
 	./target/release/calbridge demo --once
 
-test-long: export CALBRIDGE_TEST_LONG = 1
+test-long: export TEST_LONG = 1
 test-long: test audit
 
 # Advisories, licences and bans (deny.toml); needs the network.

@@ -198,8 +198,8 @@ fn roomy() -> Settings {
     Settings { quota, ..Settings::default() }
 }
 
-/// 20, or 200 if the variable `CALBRIDGE_TEST_LONG` is set.
+/// 20, or 200 if the variable `TEST_LONG` is set.
 #[expect(clippy::disallowed_methods, reason = "asks about the test, not about a setting")]
 fn kills() -> u64 {
-    if std::env::var("CALBRIDGE_TEST_LONG").is_ok() { 200 } else { 20 }
+    if std::env::var("TEST_LONG").is_ok() { 200 } else { 20 }
 }
