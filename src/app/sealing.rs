@@ -70,32 +70,28 @@ impl App {
         revision: u32,
         content: &Content,
     ) -> Result<Sealed, Error> {
-        self.seal(
-            "event",
-            owner,
-            event.as_u128(),
-            "content",
-            revision,
-            &write(&ContentForm::from(content)),
-        )
+        let form = write(&ContentForm::from(content));
+        self.seal("event", owner, (event.as_u128(), "content", revision), &form)
     }
 
     /// What the event's owner wants it to say.
     pub fn content(&self, event: &Event) -> Result<Content, Error> {
         let place = (event.id.as_u128(), "content", event.wanted.revision);
-        let form: ContentForm = self.open("event", &event.owner, place, &event.wanted.content)?;
+        let form: ContentForm =
+            read(&self.open("event", &event.owner, place, &event.wanted.content)?)?;
         Content::try_from(form)
     }
 
     /// Seals what Google said of where an event is, as the `version`th thing learned of it.
     pub fn seal_links(&self, event: &Event, version: u32, links: &Links) -> Result<Sealed, Error> {
-        self.seal("event", &event.owner, event.id.as_u128(), "links", version, &write(links))
+        self.seal("event", &event.owner, (event.id.as_u128(), "links", version), &write(links))
     }
 
     /// Where an event is.
     pub fn links(&self, event: &Event) -> Result<Links, Error> {
         let Some(sealed) = &event.known.links else { return Ok(Links::default()) };
-        self.open("event", &event.owner, (event.id.as_u128(), "links", event.known.version), sealed)
+        let place = (event.id.as_u128(), "links", event.known.version);
+        read(&self.open("event", &event.owner, place, sealed)?)
     }
 
     /// Seals who a connection is.
@@ -106,13 +102,13 @@ impl App {
         version: u32,
         profile: &Profile,
     ) -> Result<Sealed, Error> {
-        self.seal("connection", owner, id.as_u128(), "profile", version, &write(profile))
+        self.seal("connection", owner, (id.as_u128(), "profile", version), &write(profile))
     }
 
     /// Who a connection is.
     pub fn profile(&self, connection: &Connection) -> Result<Profile, Error> {
         let place = (connection.id.as_u128(), "profile", connection.version);
-        self.open("connection", &connection.owner, place, &connection.profile)
+        read(&self.open("connection", &connection.owner, place, &connection.profile)?)
     }
 
     /// Seals a refresh token.
@@ -123,14 +119,8 @@ impl App {
         version: u32,
         token: &SecretString,
     ) -> Result<Sealed, Error> {
-        let place = Place {
-            kind: "connection",
-            owner: &owner.to_bytes(),
-            record: &id.as_u128().to_be_bytes(),
-            field: "token",
-            version,
-        };
-        Ok(self.vault.seal(&place, token.expose_secret().as_bytes())?)
+        let plain = token.expose_secret().as_bytes();
+        self.seal("connection", owner, (id.as_u128(), "token", version), plain)
     }
 
     /// A refresh token, sealed when its connection had this version.
@@ -141,15 +131,8 @@ impl App {
         version: u32,
         sealed: &Sealed,
     ) -> Result<SecretString, Error> {
-        let place = Place {
-            kind: "connection",
-            owner: &owner.to_bytes(),
-            record: &id.as_u128().to_be_bytes(),
-            field: "token",
-            version,
-        };
-        let bytes = self.vault.open(&place, sealed)?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| damaged("a token is not text"))?;
+        let plain = self.open("connection", owner, (id.as_u128(), "token", version), sealed)?;
+        let text = std::str::from_utf8(&plain).map_err(|_| damaged("a token is not text"))?;
         Ok(SecretString::from(text))
     }
 
@@ -179,26 +162,22 @@ impl App {
         &self,
         kind: &'static str,
         owner: &Owner,
-        record: u128,
-        field: &'static str,
-        version: u32,
+        (record, field, version): (u128, &'static str, u32),
         plain: &[u8],
     ) -> Result<Sealed, Error> {
-        let place =
-            Place { kind, owner: &owner.to_bytes(), record: &record.to_be_bytes(), field, version };
-        Ok(self.vault.seal(&place, plain)?)
+        let (owner, record) = (&owner.to_bytes(), &record.to_be_bytes());
+        Ok(self.vault.seal(&Place { kind, owner, record, field, version }, plain)?)
     }
 
-    fn open<T: for<'de> Deserialize<'de>>(
+    fn open(
         &self,
         kind: &'static str,
         owner: &Owner,
         (record, field, version): (u128, &'static str, u32),
         sealed: &Sealed,
-    ) -> Result<T, Error> {
-        let place =
-            Place { kind, owner: &owner.to_bytes(), record: &record.to_be_bytes(), field, version };
-        read(&self.vault.open(&place, sealed)?)
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let (owner, record) = (&owner.to_bytes(), &record.to_be_bytes());
+        Ok(self.vault.open(&Place { kind, owner, record, field, version }, sealed)?)
     }
 }
 

@@ -334,6 +334,13 @@ impl Bridge {
         answer.json()
     }
 
+    /// The job, as the bridge shows it.
+    pub async fn job(&self, id: &Value) -> Value {
+        let answer = self.get(&format!("/api/v1/jobs/{}", id.as_str().expect("an id"))).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()
+    }
+
     /// The titles in the account's calendar.
     pub fn titles(&self, account: &str) -> Vec<String> {
         let events = self.google.events(account);

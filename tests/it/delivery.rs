@@ -79,10 +79,7 @@ async fn three_rate_errors_spend_no_attempt() {
     let made = bridge.accept(&tea()).await;
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(ANA), ["Tea"]);
-    let job = bridge
-        .get(&format!("/api/v1/jobs/{}", made["jobId"].as_str().expect("an id")))
-        .await
-        .json();
+    let job = bridge.job(&made["jobId"]).await;
     assert_eq!((&job["state"], &job["attempts"]), (&json!("done"), &json!(0)), "{job}");
 }
 
@@ -107,10 +104,7 @@ async fn an_outage_is_waited_out_however_long() {
     let made = bridge.accept(&tea()).await;
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(ANA), ["Tea"]);
-    let job = bridge
-        .get(&format!("/api/v1/jobs/{}", made["jobId"].as_str().expect("an id")))
-        .await
-        .json();
+    let job = bridge.job(&made["jobId"]).await;
     assert_eq!(job["attempts"], 0, "{job}");
 }
 
@@ -159,10 +153,7 @@ async fn a_dead_grant_blocks_and_a_reconnect_drains() {
     assert_eq!(titles, ["Cake", "Tea"]);
     let event = bridge.event(&first.json()["id"]).await;
     assert_eq!(event["state"], "confirmed");
-    let job = bridge
-        .get(&format!("/api/v1/jobs/{}", event["job_id"].as_str().expect("an id")))
-        .await
-        .json();
+    let job = bridge.job(&event["job_id"]).await;
     assert_eq!(job["attempts"], 0);
 }
 
@@ -194,34 +185,31 @@ async fn a_wrong_client_secret_erases_nothing() {
     assert_eq!(bridge.titles(ANA), ["Tea"], "everything resumes once the secret is right");
 }
 
-#[tokio::test]
-async fn a_hundred_callers_on_an_expired_token_cause_one_refresh() {
-    let bridge = Bridge::connected().await;
-    let app = &bridge.tied.app;
+/// What a hundred callers get who ask for a token at once after the last one ran out.
+async fn a_hundred_ask(bridge: &Bridge) -> Vec<bool> {
     bridge.pass(TimeDelta::hours(2));
+    let app = &bridge.tied.app;
     let connection = app.store.connections(&Owner::Application).await.expect("a store").remove(0);
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..100 {
         let (app, connection) = (app.clone(), connection.clone());
         callers.spawn(async move { tokens::access(&app, &connection).await.is_ok() });
     }
-    assert!(callers.join_all().await.into_iter().all(|got| got));
+    callers.join_all().await
+}
+
+#[tokio::test]
+async fn a_hundred_callers_on_an_expired_token_cause_one_refresh() {
+    let bridge = Bridge::connected().await;
+    assert_eq!(a_hundred_ask(&bridge).await, [true; 100]);
     assert_eq!(bridge.google.token_calls("refresh_token"), 1);
 }
 
 #[tokio::test]
 async fn a_hundred_callers_share_one_failed_refresh() {
     let bridge = Bridge::connected().await;
-    let app = &bridge.tied.app;
-    bridge.pass(TimeDelta::hours(2));
     bridge.fault(Fault::new(FaultKind::TokenEndpointError).times(1));
-    let connection = app.store.connections(&Owner::Application).await.expect("a store").remove(0);
-    let mut callers = tokio::task::JoinSet::new();
-    for _ in 0..100 {
-        let (app, connection) = (app.clone(), connection.clone());
-        callers.spawn(async move { tokens::access(&app, &connection).await.is_err() });
-    }
-    assert!(callers.join_all().await.into_iter().all(|failed| failed));
+    assert_eq!(a_hundred_ask(&bridge).await, [false; 100]);
     assert_eq!(bridge.google.token_calls("refresh_token"), 1);
 }
 
