@@ -84,7 +84,7 @@ impl Reader {
                     &[Notify::None, Notify::External, Notify::All]
                         .map(|notify| (notify.as_str(), notify)),
                 ),
-                wait: self.seconds("classic.wait_secs", 0..=60),
+                wait: self.seconds("classic.wait_secs", 0..=50),
                 requests: self.count("classic.requests", 1_000_000),
                 window: self.seconds("classic.window_secs", 1..=86_400),
             },
