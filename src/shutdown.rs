@@ -2,18 +2,19 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Returns at the first SIGTERM or Ctrl-C after it was asked. From then on neither ends the process
-/// by itself.
-pub async fn requested() {
-    let (Some(mut terminate), Some(mut interrupt)) =
-        (listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
-    else {
-        // Without ears, the signals end the process at once, as they do by default.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// Listens for SIGTERM and Ctrl-C from the call on, and returns at the first of them once it is
+/// awaited. From the call on neither ends the process by itself. Call it inside a runtime.
+pub fn requested() -> impl Future<Output = ()> {
+    let ears = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
+    async move {
+        let (Some(mut terminate), Some(mut interrupt)) = ears else {
+            // Without ears, the signals end the process at once, as they do by default.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
 

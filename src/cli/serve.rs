@@ -21,6 +21,8 @@ pub async fn run(loaded: Loaded) -> Result<(), Failed> {
     let listener = daemon::bind(&config).await.map_err(failed)?;
     let address = listener.local_addr().unwrap_or(config.listen);
     let doors = daemon.doors(listener).map_err(failed)?;
+    // Whoever is told below may say stop at once.
+    let requested = shutdown::requested();
     let settings = &daemon.bridge.app.settings;
     tracing::info!(
         %address,
@@ -31,7 +33,7 @@ pub async fn run(loaded: Loaded) -> Result<(), Failed> {
     tell_systemd(&[NotifyState::Ready]);
     let stop = CancellationToken::new();
     let stopping = async {
-        shutdown::requested().await;
+        requested.await;
         tracing::info!("stopping: requests and jobs in hand are finished first");
         tell_systemd(&[NotifyState::Stopping]);
         stop.cancel();

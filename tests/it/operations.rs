@@ -65,6 +65,9 @@ async fn a_second_process_is_refused_and_told_who_has_the_data() {
     assert_eq!(mode(&data), 0o700);
     assert_eq!(mode(&process.home.key_file()), 0o600);
     assert_eq!(mode(&data.join("admin.sock")), 0o600);
+    let told = process.line_with("setup code for the first administrator").await;
+    let code = std::fs::read_to_string(data.join("setup-code")).expect("the first setup code");
+    assert!(told.contains(code.trim()), "{told}");
     assert_eq!(mode(&data.join("setup-code")), 0o600);
 
     let key = process.new_key().await;
@@ -75,6 +78,8 @@ async fn a_second_process_is_refused_and_told_who_has_the_data() {
     assert!(process.home.told(&["api-keys", "list"]).await.contains(id));
     assert_ne!(process.home.told(&["setup-code"]).await, running);
     process.restart().await;
+    assert_eq!(process.stop().await.code(), Some(0));
+    assert!(!process.log().concat().contains("setup code"), "one is made for the first alone");
 }
 
 #[tokio::test]
