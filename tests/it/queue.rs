@@ -35,7 +35,9 @@ impl Desk {
 
     fn with(lines: &[Line]) -> Self {
         let mut desk = Self::new(8);
-        lines.iter().for_each(|line| desk.dispatcher.look_at(line.clone()));
+        for line in lines {
+            desk.dispatcher.look_at(line.clone());
+        }
         desk
     }
 
