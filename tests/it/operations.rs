@@ -73,8 +73,15 @@ async fn a_second_process_is_refused_and_told_who_has_the_data() {
     let key = process.new_key().await;
     let (id, _) = key.trim_start_matches("cb_").split_once('_').expect("an id and a secret");
     assert!(process.home.told(&["api-keys", "list"]).await.contains(id));
+    process.home.told(&["api-keys", "revoke", id]).await;
+    let base = process.home.base.clone();
+    let asked = Browser::default().ask(Method::GET, &format!("{base}/api/v1/status"), &key).await;
+    assert_eq!(asked.status, 401, "a key taken back opens nothing: {}", asked.text);
     let running = process.home.told(&["setup-code"]).await;
+    process.home.told(&["healthcheck"]).await;
     assert_eq!(process.stop().await.code(), Some(0));
+    let silent = process.home.cli(&["healthcheck"]).await;
+    assert_eq!(silent.status.code(), Some(69), "{silent:?}");
     assert!(process.home.told(&["api-keys", "list"]).await.contains(id));
     assert_ne!(process.home.told(&["setup-code"]).await, running);
     process.restart().await;
