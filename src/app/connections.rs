@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::{App, Error, Profile};
+use super::{App, Error, Profile, tokens};
 use crate::google::oauth::{Account, Grant};
 use crate::model::connection::{AccountTag, Connection, Health};
 use crate::model::id::{ConnectionId, JobId};
@@ -132,7 +132,9 @@ pub async fn finish(app: &App, answer: Answer, cookie: Option<&str>) -> Result<P
     let refresh_token = check_grant(app, &grant)?;
     let account = app.google.account(&grant.access).await?;
     let calendar = app.google.primary(&grant.access).await?;
-    keep(app, account, calendar, grant.scopes, refresh_token).await
+    let kept = keep(app, account, calendar, grant.scopes, refresh_token).await?;
+    tokens::hold(app, kept.id, kept.version, grant.access).await;
+    app.profile(&kept)
 }
 
 async fn take_pending(app: &App, answer: &Answer, cookie: Option<&str>) -> Result<Pending, Error> {
@@ -202,7 +204,7 @@ async fn keep(
     calendar: String,
     scopes: Vec<String>,
     token: SecretString,
-) -> Result<Profile, Error> {
+) -> Result<Connection, Error> {
     let tag = account_tag(app, &account.sub);
     // Google names an account's own calendar by its address.
     let email = account.email.unwrap_or_else(|| calendar.clone());
@@ -246,12 +248,11 @@ async fn keep(
         linked: app.clock.now(),
         owner,
     };
-    if !app.store.put_connection(connection, None).await? {
+    if !app.store.put_connection(connection.clone(), None).await? {
         return Err(Error::Overtaken);
     }
-    app.tokens.forget(id);
     tracing::info!(connection.id = %id, reconnected = before.is_some(), "Google account connected");
-    Ok(profile)
+    Ok(connection)
 }
 
 /// Writes down how a connection fares, unless it changed meanwhile.

@@ -50,6 +50,14 @@ struct Fresh {
     version: u32,
 }
 
+impl Held {
+    /// A token that Google gave just now, for a connection of this version.
+    fn fresh(app: &App, token: AccessToken, version: u32) -> Self {
+        let life = TimeDelta::from_std(token.expires_in).unwrap_or(TimeDelta::zero());
+        Self { token: Some(Fresh { token, until: app.clock.now() + life, version }), failed: None }
+    }
+}
+
 impl Tokens {
     fn seat(&self, connection: ConnectionId) -> Arc<Seat> {
         let mut seats = self.seats.lock().expect("no one panics while taking a seat");
@@ -85,10 +93,7 @@ pub async fn access(app: &App, connection: &Connection) -> Result<AccessToken, E
     seat.refreshes.fetch_add(1, Ordering::AcqRel);
     match refreshed {
         Ok(token) => {
-            let life = TimeDelta::from_std(token.expires_in).unwrap_or(TimeDelta::zero());
-            let until = app.clock.now() + life;
-            held.token = Some(Fresh { token: token.clone(), until, version: connection.version });
-            held.failed = None;
+            *held = Held::fresh(app, token.clone(), connection.version);
             Ok(token)
         }
         Err(Error::Google(failure)) => {
@@ -98,6 +103,12 @@ pub async fn access(app: &App, connection: &Connection) -> Result<AccessToken, E
         }
         Err(other) => Err(other),
     }
+}
+
+/// Keeps the token that came with a consent, so that the first call needs no refresh.
+pub(super) async fn hold(app: &App, connection: ConnectionId, version: u32, token: AccessToken) {
+    let seat = app.tokens.seat(connection);
+    *seat.held.lock().await = Held::fresh(app, token, version);
 }
 
 /// Throws away a token that Google refused with 401, so that the next call refreshes.

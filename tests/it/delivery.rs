@@ -31,6 +31,7 @@ async fn an_event_is_answered_with_its_meet_link() {
     assert!(made["meetLink"].as_str().expect("a link").starts_with("https://meet.google.com/"));
     assert_eq!(made["eventId"], bridge.google.events(ANA)[0]["id"]);
     assert_eq!(bridge.titles(ANA), ["Tea"]);
+    assert_eq!(bridge.google.token_calls("refresh_token"), 0, "the consent brought a fresh token");
 }
 
 #[tokio::test]
