@@ -6,6 +6,7 @@
 test: needs tools
 	cargo fmt --check
 	cargo clippy --release --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps --locked
 	cargo build --release --locked
 	cargo test --release --locked
 	./target/release/calbridge demo --once

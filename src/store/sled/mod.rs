@@ -1,7 +1,7 @@
 //! The store on one machine's disk: sled 0.34.7, with what it lacks put right.
 //!
 //! Evidence and reasons: `docs/decisions/0005-store-rows.md`. Writes go through one thread, see
-//! [`committer`]; reads go straight to the tree.
+//! `committer`; reads go straight to the tree.
 
 mod access;
 mod check;
