@@ -101,6 +101,8 @@ async fn set_clock(Shared(simulator): Shared<Simulator>, asked: Asked) -> Respon
 struct Expire {
     #[serde(default)]
     access_tokens: bool,
+    #[serde(default)]
+    sync_tokens: bool,
     user: Option<String>,
 }
 
@@ -111,6 +113,9 @@ async fn expire(Shared(simulator): Shared<Simulator>, asked: Asked) -> Response 
     };
     if wanted.access_tokens {
         simulator.expire_access_tokens();
+    }
+    if wanted.sync_tokens {
+        simulator.expire_sync_tokens();
     }
     if let Some(user) = &wanted.user {
         simulator.revoke_grants(user);

@@ -113,7 +113,7 @@ impl Event {
             "organizer": {"email": around.calendar.id, "self": true},
             "iCalUID": self.ical_uid,
             "sequence": self.sequence,
-            "eventType": self.fields.get("eventType").and_then(Value::as_str).unwrap_or("default"),
+            "eventType": self.kind(),
         });
         if let Value::Object(rest) = rest {
             shown.extend(rest);
@@ -126,6 +126,16 @@ impl Event {
             }
         }
         Value::Object(shown)
+    }
+
+    /// What an incremental list tells of a deleted event.
+    pub(super) fn shown_as_gone(&self) -> Value {
+        json!({"kind": "calendar#event", "etag": self.etag(), "id": self.id, "status": "cancelled"})
+    }
+
+    /// Its `eventType`.
+    pub(super) fn kind(&self) -> &str {
+        self.fields.get("eventType").and_then(Value::as_str).unwrap_or("default")
     }
 
     fn status(&self) -> &str {

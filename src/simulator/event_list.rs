@@ -1,18 +1,48 @@
-//! `calendar.events.list`: filters and pages. It gives out no sync tokens yet.
+//! `calendar.events.list`: filters, pages and sync tokens.
 
 use axum::http::StatusCode;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
 use super::call::{Desk, Parameters};
 use super::event::{Event, Surroundings};
+use super::list_token::{Key, PageToken, SyncToken, binding};
 
 const PAGE: usize = 250;
 const LARGEST_PAGE: usize = 2500;
+/// How far `updatedMin` reaches back.
+const UPDATED_MIN_DAYS: i64 = 28;
 
+/// Parameters that may differ from page to page: they say how to answer, not what is in the list.
+const NOT_OF_THE_LIST: &[&str] = &[
+    "pageToken",
+    "maxResults",
+    "access_token",
+    "alt",
+    "fields",
+    "key",
+    "prettyPrint",
+    "quotaUser",
+];
+/// Parameters that cannot stand beside a sync token; a list that had one gives no token out,
+/// except for a time range, which Google lets the first list have.
+const NOT_WITH_SYNC: &[&str] = &[
+    "iCalUID",
+    "orderBy",
+    "privateExtendedProperty",
+    "q",
+    "sharedExtendedProperty",
+    "timeMax",
+    "timeMin",
+    "updatedMin",
+];
+/// Parameters that must be the same in a list and in those that go on from its sync token.
+const SAME_WITH_SYNC: &[&str] = &["eventTypes", "showHiddenInvitations", "singleEvents"];
+const EVENT_TYPES: &[&str] =
+    &["birthday", "default", "focusTime", "fromGmail", "outOfOffice", "workingLocation"];
+
+#[derive(Clone, Debug, Default)]
 struct Filter {
     private: Vec<(String, String)>,
     shared: Vec<(String, String)>,
@@ -22,57 +52,54 @@ struct Filter {
     time_max: Option<DateTime<Utc>>,
     updated_min: Option<DateTime<Utc>>,
     deleted: bool,
+    types: Vec<String>,
+    /// Only what is newer than this version: set by a sync token.
+    since: Option<i64>,
 }
-
-/// Where the next page begins: after this key of the order asked for.
-type Key = (i64, u64);
 
 pub(super) fn list(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     let parameters = &desk.asked.parameters;
-    if parameters.get("syncToken").is_some() {
-        let refusal = Refusal::new(
-            StatusCode::GONE,
-            "calendar",
-            "fullSyncRequired",
-            "Sync token is no longer valid.",
-        );
-        return Err(refusal.at("parameter", "syncToken"));
-    }
-    let filter = Filter::read(parameters)?;
+    let calendar = desk.calendar()?;
+    let bound = |names: &dyn Fn(&str) -> bool| {
+        let chosen = parameters.pairs().filter(|(name, value)| names(name) && !value.is_empty());
+        binding(&calendar.owner, &calendar.id, chosen.collect())
+    };
+    let page_bound = bound(&|name| !NOT_OF_THE_LIST.contains(&name));
+    let sync_bound = bound(&|name| SAME_WITH_SYNC.contains(&name));
+    let since = since(parameters, &sync_bound, desk.state.sync_epoch)?;
+    let filter = Filter { since, ..Filter::read(parameters, desk.now)? };
     let size = match parameters.get("maxResults").map(str::parse::<usize>) {
         None => PAGE,
         Some(Ok(size)) if size > 0 => size.min(LARGEST_PAGE),
         Some(_) => return Err(invalid_parameter("maxResults")),
     };
-    let single = parameters.get("singleEvents") == Some("true");
-    let key: fn(&Event) -> Key = match parameters.get("orderBy") {
-        None => |event| (0, event.number),
-        Some("updated") => |event| (event.version, event.number),
-        Some("startTime") if single => |event| (event.starts.timestamp(), event.number),
-        Some("startTime") => {
-            let message = "The requested ordering is not available for the particular query.";
-            return Err(Refusal::bad("badRequest", message));
-        }
-        Some(_) => return Err(invalid_parameter("orderBy")),
+    let key = order(parameters, filter.since.is_some())?;
+    let from = match parameters.get("pageToken") {
+        None => None,
+        Some(token) => Some(
+            PageToken::read(token, &page_bound).ok_or_else(|| invalid_parameter("pageToken"))?,
+        ),
     };
-    let after = parameters
-        .get("pageToken")
-        .map(|token| read_token(token).ok_or_else(|| invalid_parameter("pageToken")));
-    let after = after.transpose()?;
-    let calendar = desk.calendar()?;
+    // The sync token tells of all that changed since the first page was made: what was written
+    // while the pages were read comes then, perhaps for the second time, and is never missed.
+    let seen = from.map_or_else(|| desk.state.newest_version(), |page| page.seen);
     let mut found: Vec<(Key, &Event)> = calendar
         .events
         .values()
         .filter(|event| filter.takes(event))
         .map(|event| (key(event), event))
-        .filter(|(key, _)| after.is_none_or(|after| *key > after))
+        .filter(|(key, _)| from.is_none_or(|page| *key > page.after))
         .collect();
     found.sort_by_key(|(key, _)| *key);
     let more = found.len() > size;
     found.truncate(size);
     let base = desk.asked.base(desk.state);
     let around = Surroundings { base: &base, calendar };
-    let items: Vec<Value> = found.iter().map(|(_, event)| event.shown(&around)).collect();
+    let shown = |event: &Event| match filter.since {
+        Some(_) if event.cancelled => event.shown_as_gone(),
+        _ => event.shown(&around),
+    };
+    let items: Vec<Value> = found.iter().map(|(_, event)| shown(event)).collect();
     let updated = DateTime::from_timestamp_micros(calendar.version).unwrap_or(desk.now);
     let mut page = json!({
         "kind": "calendar#events",
@@ -86,19 +113,55 @@ pub(super) fn list(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
         "items": items,
     });
     if let Some((key, _)) = found.last().filter(|_| more) {
-        page["nextPageToken"] = page_token(*key).into();
+        page["nextPageToken"] = PageToken { seen, after: *key }.write(&page_bound).into();
+    } else if gives_sync_token(parameters) {
+        let token = SyncToken { seen, epoch: desk.state.sync_epoch };
+        page["nextSyncToken"] = token.write(&sync_bound).into();
     }
     Ok(Answer::json(StatusCode::OK, &page))
 }
 
-fn page_token(key: Key) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}:{}", key.0, key.1))
+/// The version from which the request's sync token goes on, if it has one.
+fn since(parameters: &Parameters, bound: &str, epoch: u64) -> Result<Option<i64>, Refusal> {
+    let Some(token) = parameters.get("syncToken") else { return Ok(None) };
+    let hides_deleted = parameters.get("showDeleted") == Some("false");
+    if hides_deleted || NOT_WITH_SYNC.iter().any(|name| parameters.get(name).is_some()) {
+        let message = "Sync token cannot be used with the other query restrictions.";
+        return Err(Refusal::bad("badRequest", message).at("parameter", "syncToken"));
+    }
+    let Some(token) = SyncToken::read(token, bound) else {
+        let message = "Invalid sync token value.";
+        return Err(Refusal::bad("invalid", message).at("parameter", "syncToken"));
+    };
+    if token.epoch == epoch {
+        return Ok(Some(token.seen));
+    }
+    let message = "Sync token is no longer valid, a full sync is required.";
+    let refusal = Refusal::new(StatusCode::GONE, "calendar", "fullSyncRequired", message);
+    Err(refusal.at("parameter", "syncToken"))
 }
 
-fn read_token(token: &str) -> Option<Key> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    let (first, second) = text.split_once(':')?;
-    Some((first.parse().ok()?, second.parse().ok()?))
+fn gives_sync_token(parameters: &Parameters) -> bool {
+    NOT_WITH_SYNC
+        .iter()
+        .filter(|name| !["timeMin", "timeMax"].contains(name))
+        .all(|name| parameters.get(name).is_none())
+}
+
+fn order(parameters: &Parameters, syncs: bool) -> Result<fn(&Event) -> Key, Refusal> {
+    let single = parameters.get("singleEvents") == Some("true");
+    match parameters.get("orderBy") {
+        // By version, an event that changes between two pages comes again instead of being missed.
+        None if syncs => Ok(|event| (event.version, event.number)),
+        None => Ok(|event| (0, event.number)),
+        Some("updated") => Ok(|event| (event.version, event.number)),
+        Some("startTime") if single => Ok(|event| (event.starts.timestamp(), event.number)),
+        Some("startTime") => {
+            let message = "The requested ordering is not available for the particular query.";
+            Err(Refusal::bad("badRequest", message))
+        }
+        Some(_) => Err(invalid_parameter("orderBy")),
+    }
 }
 
 fn invalid_parameter(name: &'static str) -> Refusal {
@@ -107,7 +170,7 @@ fn invalid_parameter(name: &'static str) -> Refusal {
 }
 
 impl Filter {
-    fn read(parameters: &Parameters) -> Result<Self, Refusal> {
+    fn read(parameters: &Parameters, now: DateTime<Utc>) -> Result<Self, Refusal> {
         let time = |name: &'static str| match parameters.get(name) {
             None => Ok(None),
             Some(text) => match DateTime::parse_from_rfc3339(text) {
@@ -122,7 +185,7 @@ impl Filter {
             });
             read.collect::<Result<Vec<_>, _>>()
         };
-        Ok(Self {
+        let filter = Self {
             private: pairs("privateExtendedProperty")?,
             shared: pairs("sharedExtendedProperty")?,
             words: parameters.get("q").map(str::to_lowercase),
@@ -131,7 +194,26 @@ impl Filter {
             time_max: time("timeMax")?,
             updated_min: time("updatedMin")?,
             deleted: parameters.get("showDeleted") == Some("true"),
-        })
+            types: parameters.all("eventTypes").map(str::to_owned).collect(),
+            since: None,
+        };
+        if filter.types.iter().any(|kind| !EVENT_TYPES.contains(&kind.as_str())) {
+            return Err(invalid_parameter("eventTypes"));
+        }
+        if filter.time_min.zip(filter.time_max).is_some_and(|(least, most)| most <= least) {
+            let message = "The specified time range is empty.";
+            let status = StatusCode::BAD_REQUEST;
+            let refusal = Refusal::new(status, "calendar", "timeRangeEmpty", message);
+            return Err(refusal.at("parameter", "timeMax"));
+        }
+        let oldest = now - TimeDelta::days(UPDATED_MIN_DAYS);
+        if filter.updated_min.is_some_and(|least| least < oldest) {
+            let message = "The requested minimum modification time lies too far in the past.";
+            let refusal =
+                Refusal::new(StatusCode::GONE, "calendar", "updatedMinTooLongAgo", message);
+            return Err(refusal.at("parameter", "updatedMin"));
+        }
+        Ok(filter)
     }
 
     fn takes(&self, event: &Event) -> bool {
@@ -141,21 +223,28 @@ impl Filter {
                 .iter()
                 .all(|(key, value)| properties.is_some_and(|all| all[kind][key] == value.as_str()))
         };
-        let says = |word: &str| {
-            let texts = ["summary", "description", "location"]
-                .iter()
-                .filter_map(|name| event.fields.get(*name));
-            texts.filter_map(Value::as_str).any(|text| text.to_lowercase().contains(word))
-        };
-        let changed = self.updated_min.is_none_or(|least| event.updated >= least);
-        // A change since `updatedMin` shows deletions too, whatever `showDeleted` says.
-        (!event.cancelled || self.deleted || self.updated_min.is_some())
-            && changed
+        // What changed since a moment is told with its deletions, whatever `showDeleted` says.
+        let deleted = self.deleted || self.updated_min.is_some() || self.since.is_some();
+        (!event.cancelled || deleted)
+            && self.since.is_none_or(|seen| event.version > seen)
+            && self.updated_min.is_none_or(|least| event.updated >= least)
             && self.time_min.is_none_or(|least| event.ends > least)
             && self.time_max.is_none_or(|most| event.starts < most)
             && self.ical_uid.as_ref().is_none_or(|uid| *uid == event.ical_uid)
-            && self.words.as_deref().is_none_or(says)
+            && (self.types.is_empty() || self.types.iter().any(|kind| kind == event.kind()))
+            && self.words.as_deref().is_none_or(|words| says(event, words))
             && has("private", &self.private)
             && has("shared", &self.shared)
     }
+}
+
+/// Whether each of `words` stands somewhere in the event's texts or guests.
+fn says(event: &Event, words: &str) -> bool {
+    let texts = ["summary", "description", "location"].iter();
+    let texts = texts.filter_map(|name| event.fields.get(*name)?.as_str());
+    let guests = event.fields.get("attendees").and_then(Value::as_array);
+    let guests = guests.into_iter().flatten();
+    let guests = guests.flat_map(|guest| [guest["email"].as_str(), guest["displayName"].as_str()]);
+    let all = texts.chain(guests.flatten()).collect::<Vec<_>>().join("\n").to_lowercase();
+    words.split_whitespace().all(|word| all.contains(word))
 }

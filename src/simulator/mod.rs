@@ -18,6 +18,7 @@ mod events;
 mod fault;
 mod generator;
 mod ledger;
+mod list_token;
 mod pages;
 mod quota;
 mod scopes;
@@ -203,11 +204,19 @@ impl Simulator {
         }
     }
 
+    /// Every sync token given out so far is expired: lists that go on from one need a full sync.
+    pub fn expire_sync_tokens(&self) {
+        self.state().sync_epoch += 1;
+    }
+
     /// Begins again as on the first day: no events, grants, faults or ledger. Settings stay.
     pub fn reset(&self) {
         let now = self.now();
         let mut state = self.state();
+        // Sync tokens from before must not pass for fresh ones.
+        let sync_epoch = state.sync_epoch + 1;
         *state = State::new(state.settings.clone(), state.base.clone(), now);
+        state.sync_epoch = sync_epoch;
     }
 
     fn manual_clock(&self) -> Option<&ManualClock> {

@@ -84,6 +84,8 @@ pub(super) struct State {
     pub(super) meets_pending: BTreeSet<(String, String)>,
     /// Every code, token and verifier so far, the newest of very many.
     pub(super) secrets: VecDeque<String>,
+    /// How often every sync token was made to expire.
+    pub(super) sync_epoch: u64,
     numbers: u64,
     version: i64,
 }
@@ -116,6 +118,7 @@ impl State {
             windows: Windows::default(),
             meets_pending: BTreeSet::new(),
             secrets: VecDeque::new(),
+            sync_epoch: 0,
             numbers: 0,
             version: 0,
         }
@@ -139,6 +142,11 @@ impl State {
     /// stands still.
     pub(super) fn next_version(&mut self, now: DateTime<Utc>) -> i64 {
         self.version = now.timestamp_micros().max(self.version + 1);
+        self.version
+    }
+
+    /// The version of the latest change anywhere.
+    pub(super) fn newest_version(&self) -> i64 {
         self.version
     }
 
