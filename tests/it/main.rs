@@ -4,6 +4,7 @@ mod bridge;
 mod browser;
 mod classic;
 mod config;
+mod conformance;
 mod delivery;
 mod demo;
 mod disk;
