@@ -15,6 +15,7 @@ mod packaging;
 mod process;
 mod queue;
 mod rooms;
+mod rust_client;
 mod secrets;
 mod seed;
 mod setup;

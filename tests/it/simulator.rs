@@ -24,18 +24,19 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 const REDIRECT: &str = "http://127.0.0.1:3001/oauth2callback";
-const EVENTS_SCOPE: &str = "https://www.googleapis.com/auth/calendar.events";
-const LIST_SCOPE: &str = "https://www.googleapis.com/auth/calendar.calendarlist.readonly";
-const VERIFIER: &str = "a-verifier-that-is-long-enough-to-be-one-0123456789";
+pub(crate) const EVENTS_SCOPE: &str = "https://www.googleapis.com/auth/calendar.events";
+pub(crate) const LIST_SCOPE: &str =
+    "https://www.googleapis.com/auth/calendar.calendarlist.readonly";
+pub(crate) const VERIFIER: &str = "a-verifier-that-is-long-enough-to-be-one-0123456789";
 const INSERT: &str = "calendar.events.insert";
 const PRIMARY: &str = "/calendar/v3/calendars/primary/events";
-const EVENT_ID: &str = "0123456789abcdefv";
+pub(crate) const EVENT_ID: &str = "0123456789abcdefv";
 
 /// A simulator on a free port, with a clock that stands still.
-struct World {
-    simulator: Simulator,
+pub(crate) struct World {
+    pub(crate) simulator: Simulator,
     clock: Arc<ManualClock>,
-    base: String,
+    pub(crate) base: String,
     client: Client<HttpConnector, Full<Bytes>>,
     client_id: String,
     client_secret: String,
@@ -43,27 +44,27 @@ struct World {
     tasks: JoinSet<()>,
 }
 
-struct Reply {
-    status: u16,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
     headers: HeaderMap,
     text: String,
 }
 
 impl Reply {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).expect("a JSON body")
     }
 
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
-    fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         self.json()["error"]["errors"][0]["reason"].as_str().unwrap_or_default().to_owned()
     }
 }
 
-fn noon() -> DateTime<Utc> {
+pub(crate) fn noon() -> DateTime<Utc> {
     "2026-03-27T12:00:00Z".parse().unwrap()
 }
 
@@ -91,11 +92,11 @@ fn form(fields: &[(&str, &str)]) -> String {
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Settings::default()).await
     }
 
-    async fn with(settings: Settings) -> Self {
+    pub(crate) async fn with(settings: Settings) -> Self {
         let clock = Arc::new(ManualClock::at(noon()));
         let client = settings.clients[0].clone();
         let simulator = Simulator::with_manual_clock(settings, clock.clone());
@@ -116,7 +117,7 @@ impl World {
         }
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -135,16 +136,16 @@ impl World {
         Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, text })
     }
 
-    async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send(Method::GET, path, &[], String::new()).await.unwrap()
     }
 
-    async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let headers = [("content-type", "application/x-www-form-urlencoded")];
         self.send(Method::POST, path, &headers, form(fields)).await.unwrap()
     }
 
-    async fn try_api(
+    pub(crate) async fn try_api(
         &self,
         token: &str,
         method: Method,
@@ -162,11 +163,11 @@ impl World {
         .await
     }
 
-    async fn api(&self, token: &str, method: Method, path: &str, body: Value) -> Reply {
+    pub(crate) async fn api(&self, token: &str, method: Method, path: &str, body: Value) -> Reply {
         self.try_api(token, method, path, body).await.unwrap()
     }
 
-    fn consent_path(&self, extra: &[(&str, &str)]) -> String {
+    pub(crate) fn consent_path(&self, extra: &[(&str, &str)]) -> String {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
         let mut fields = vec![
             ("client_id", self.client_id.as_str()),
@@ -186,19 +187,19 @@ impl World {
     }
 
     /// Where the browser is sent after `decision`.
-    async fn decide(&self, path: &str, decision: &[(&str, &str)]) -> url::Url {
+    pub(crate) async fn decide(&self, path: &str, decision: &[(&str, &str)]) -> url::Url {
         let reply = self.post_form(path, decision).await;
         assert_eq!(reply.status, 302, "{}", reply.text);
         reply.header("location").parse().unwrap()
     }
 
-    async fn code(&self, extra: &[(&str, &str)]) -> String {
+    pub(crate) async fn code(&self, extra: &[(&str, &str)]) -> String {
         let path = self.consent_path(extra);
         let back = self.decide(&path, &[("decision", "allow"), ("user", "ana@example.com")]).await;
         parameter(&back, "code").expect("a code")
     }
 
-    async fn exchange(&self, code: &str, verifier: &str) -> Reply {
+    pub(crate) async fn exchange(&self, code: &str, verifier: &str) -> Reply {
         let fields = [
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -210,7 +211,7 @@ impl World {
         self.post_form("/token", &fields).await
     }
 
-    async fn refresh(&self, refresh_token: &str) -> Reply {
+    pub(crate) async fn refresh(&self, refresh_token: &str) -> Reply {
         let fields = [
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token),
@@ -221,7 +222,7 @@ impl World {
     }
 
     /// An access and a refresh token of ana's.
-    async fn connect(&self) -> (String, String) {
+    pub(crate) async fn connect(&self) -> (String, String) {
         let code = self.code(&[("access_type", "offline"), ("prompt", "consent")]).await;
         let tokens = self.exchange(&code, VERIFIER).await.json();
         let text = |name: &str| tokens[name].as_str().expect(name).to_owned();
@@ -229,7 +230,7 @@ impl World {
     }
 
     /// Stops the simulator, which must end by itself.
-    async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.stop.cancel();
         while let Some(ended) = self.tasks.join_next().await {
             ended.unwrap();
@@ -984,65 +985,4 @@ fn a_seed_file_is_read_and_its_faults_named() {
         let told = Settings::from_toml(text).unwrap_err().to_string();
         assert!(told.contains(key), "{key} is not named in: {told}");
     }
-}
-
-#[tokio::test]
-async fn the_generated_rust_client_understands_every_answer() {
-    use google_calendar3::api::{
-        ConferenceData, ConferenceSolutionKey, CreateConferenceRequest, Event, EventDateTime,
-    };
-
-    let world = World::new().await;
-    let wanted = format!("{EVENTS_SCOPE} {LIST_SCOPE}");
-    let code = world.code(&[("scope", &wanted)]).await;
-    let tokens = world.exchange(&code, VERIFIER).await.json();
-    let access = tokens["access_token"].as_str().unwrap().to_owned();
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let mut hub = google_calendar3::CalendarHub::new(client, access);
-    hub.base_url(format!("{}/calendar/v3/", world.base));
-    let point = |hours| EventDateTime {
-        date_time: Some(noon() + TimeDelta::hours(hours)),
-        time_zone: Some("Europe/Lisbon".to_owned()),
-        ..EventDateTime::default()
-    };
-    let request = CreateConferenceRequest {
-        request_id: Some("one".to_owned()),
-        conference_solution_key: Some(ConferenceSolutionKey {
-            type_: Some("hangoutsMeet".to_owned()),
-        }),
-        ..CreateConferenceRequest::default()
-    };
-    let event = Event {
-        id: Some(EVENT_ID.to_owned()),
-        summary: Some("Tea".to_owned()),
-        start: Some(point(1)),
-        end: Some(point(2)),
-        conference_data: Some(ConferenceData {
-            create_request: Some(request),
-            ..ConferenceData::default()
-        }),
-        ..Event::default()
-    };
-    let insert = async || {
-        let call = hub.events().insert(event.clone(), "primary").conference_data_version(1);
-        call.add_scope(EVENTS_SCOPE).doit().await.map(|(_, made)| made)
-    };
-    let made = insert().await.unwrap();
-    assert_eq!(made.start.unwrap().date_time, Some(noon() + TimeDelta::hours(1)));
-    assert!(made.hangout_link.unwrap().starts_with("https://meet.google.com/"));
-    let Err(google_calendar3::Error::BadRequest(told)) = insert().await else {
-        panic!("the id is taken")
-    };
-    assert_eq!(told["error"]["errors"][0]["reason"], "duplicate");
-
-    let (_, page) = hub.events().list("primary").add_scope(EVENTS_SCOPE).doit().await.unwrap();
-    assert_eq!(page.items.unwrap()[0].id.as_deref(), Some(EVENT_ID));
-    let (_, entry) = hub.calendar_list().get("primary").add_scope(LIST_SCOPE).doit().await.unwrap();
-    let properties = entry.conference_properties.unwrap();
-    assert_eq!(properties.allowed_conference_solution_types.unwrap(), ["hangoutsMeet"]);
-    hub.events().delete("primary", EVENT_ID).add_scope(EVENTS_SCOPE).doit().await.unwrap();
-    let (_, tombstone) =
-        hub.events().get("primary", EVENT_ID).add_scope(EVENTS_SCOPE).doit().await.unwrap();
-    assert_eq!(tombstone.status.as_deref(), Some("cancelled"));
-    world.end().await;
 }
