@@ -16,7 +16,7 @@ pub(super) struct Event {
     pub(super) number: u64,
     pub(super) created: DateTime<Utc>,
     pub(super) updated: DateTime<Utc>,
-    /// Grows with every change; the `ETag` is made of it.
+    /// Grows with every change, and is no other event's; the `ETag` is made of it.
     pub(super) version: i64,
     pub(super) sequence: i64,
     pub(super) creator: String,
@@ -47,7 +47,6 @@ impl Event {
         calendar: &str,
         summary: &str,
         number: u64,
-        version: i64,
         now: DateTime<Utc>,
     ) -> Self {
         let hour = TimeDelta::hours(1);
@@ -60,7 +59,7 @@ impl Event {
             number,
             created: now,
             updated: now,
-            version,
+            version: 0,
             sequence: 0,
             creator: calendar.to_owned(),
             ical_uid: format!("{id}@google.com"),
@@ -77,13 +76,13 @@ impl Event {
         format!("\"{}\"", self.version * 2)
     }
 
-    /// The pending Meet link is there.
-    pub(super) fn meet_is_ready(&mut self, when: DateTime<Utc>, version: i64) {
+    /// The event with its pending Meet link there.
+    pub(super) fn with_meet(mut self, when: DateTime<Utc>) -> Self {
         if let Some(conference) = &mut self.conference {
             conference.progress = Progress::Ready;
         }
         self.updated = when;
-        self.version = version;
+        self
     }
 
     /// The event resource, with false and empty members left out.

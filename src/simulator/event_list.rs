@@ -8,6 +8,7 @@ use super::answer::{Answer, Refusal};
 use super::call::{Desk, Parameters};
 use super::event::{Event, Surroundings};
 use super::list_token::{Key, PageToken, SyncToken, binding};
+use super::state::Calendar;
 
 const PAGE: usize = 250;
 const LARGEST_PAGE: usize = 2500;
@@ -57,53 +58,56 @@ struct Filter {
     since: Option<i64>,
 }
 
+/// What a list was asked for.
+struct Wanted {
+    filter: Filter,
+    order: Order,
+    size: usize,
+    /// Where the page begins, if it is not the first.
+    from: Option<PageToken>,
+    /// The newest version there was when the first page was made. The sync token tells of all that
+    /// changed since: what was written while the pages were read comes then, perhaps for the second
+    /// time, and is never missed.
+    seen: i64,
+    page_bound: String,
+    sync_bound: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Created,
+    /// By last change: an event that changes between two pages comes again instead of being missed.
+    Changed,
+    Starts,
+}
+
+impl Order {
+    fn key(self, event: &Event) -> Key {
+        match self {
+            Self::Created => (0, event.number),
+            Self::Changed => (event.version, event.number),
+            Self::Starts => (event.starts.timestamp(), event.number),
+        }
+    }
+}
+
 pub(super) fn list(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
-    let parameters = &desk.asked.parameters;
     let calendar = desk.calendar()?;
-    let bound = |names: &dyn Fn(&str) -> bool| {
-        let chosen = parameters.pairs().filter(|(name, value)| names(name) && !value.is_empty());
-        binding(&calendar.owner, &calendar.id, chosen.collect())
-    };
-    let page_bound = bound(&|name| !NOT_OF_THE_LIST.contains(&name));
-    let sync_bound = bound(&|name| SAME_WITH_SYNC.contains(&name));
-    let since = since(parameters, &sync_bound, desk.state.sync_epoch)?;
-    let filter = Filter { since, ..Filter::read(parameters, desk.now)? };
-    let size = match parameters.get("maxResults").map(str::parse::<usize>) {
-        None => PAGE,
-        Some(Ok(size)) if size > 0 => size.min(LARGEST_PAGE),
-        Some(_) => return Err(invalid_parameter("maxResults")),
-    };
-    let key = order(parameters, filter.since.is_some())?;
-    let from = match parameters.get("pageToken") {
-        None => None,
-        Some(token) => Some(
-            PageToken::read(token, &page_bound).ok_or_else(|| invalid_parameter("pageToken"))?,
-        ),
-    };
-    // The sync token tells of all that changed since the first page was made: what was written
-    // while the pages were read comes then, perhaps for the second time, and is never missed.
-    let seen = from.map_or_else(|| desk.state.newest_version(), |page| page.seen);
-    let mut found: Vec<(Key, &Event)> = calendar
-        .events
-        .values()
-        .filter(|event| filter.takes(event))
-        .map(|event| (key(event), event))
-        .filter(|(key, _)| from.is_none_or(|page| *key > page.after))
-        .collect();
-    found.sort_by_key(|(key, _)| *key);
-    let more = found.len() > size;
-    found.truncate(size);
+    let wanted = wanted(desk, calendar)?;
+    let mut found = found(calendar, &wanted);
+    let more = found.len() > wanted.size;
+    found.truncate(wanted.size);
     let base = desk.asked.base(desk.state);
     let around = Surroundings { base: &base, calendar };
-    let shown = |event: &Event| match filter.since {
+    let shown = |event: &Event| match wanted.filter.since {
         Some(_) if event.cancelled => event.shown_as_gone(),
         _ => event.shown(&around),
     };
-    let items: Vec<Value> = found.iter().map(|(_, event)| shown(event)).collect();
-    let updated = DateTime::from_timestamp_micros(calendar.version).unwrap_or(desk.now);
+    let items: Vec<Value> = found.iter().map(|event| shown(event)).collect();
+    let updated = DateTime::from_timestamp_micros(calendar.events_version).unwrap_or(desk.now);
     let mut page = json!({
         "kind": "calendar#events",
-        "etag": format!("\"{}\"", calendar.version * 2),
+        "etag": format!("\"{}\"", calendar.events_version * 2),
         "summary": calendar.summary,
         "description": "",
         "updated": updated.to_rfc3339_opts(SecondsFormat::Millis, true),
@@ -112,13 +116,79 @@ pub(super) fn list(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
         "defaultReminders": [{"method": "popup", "minutes": 30}],
         "items": items,
     });
-    if let Some((key, _)) = found.last().filter(|_| more) {
-        page["nextPageToken"] = PageToken { seen, after: *key }.write(&page_bound).into();
-    } else if gives_sync_token(parameters) {
-        let token = SyncToken { seen, epoch: desk.state.sync_epoch };
-        page["nextSyncToken"] = token.write(&sync_bound).into();
+    if let Some(last) = found.last().filter(|_| more) {
+        let token = PageToken { seen: wanted.seen, after: wanted.order.key(last) };
+        page["nextPageToken"] = token.write(&wanted.page_bound).into();
+    } else if gives_sync_token(&desk.asked.parameters) {
+        let token = SyncToken { seen: wanted.seen, epoch: desk.state.sync_epoch };
+        page["nextSyncToken"] = token.write(&wanted.sync_bound).into();
     }
     Ok(Answer::json(StatusCode::OK, &page))
+}
+
+fn wanted(desk: &Desk<'_>, calendar: &Calendar) -> Result<Wanted, Refusal> {
+    let parameters = &desk.asked.parameters;
+    let bound = |names: &dyn Fn(&str) -> bool| {
+        let chosen = parameters.pairs().filter(|(name, value)| names(name) && !value.is_empty());
+        binding(desk.user(), &calendar.id, chosen.collect())
+    };
+    let page_bound = bound(&|name| !NOT_OF_THE_LIST.contains(&name));
+    let sync_bound = bound(&|name| SAME_WITH_SYNC.contains(&name));
+    let since = since(parameters, &sync_bound, desk.state.sync_epoch)?;
+    let filter = Filter { since, ..Filter::read(parameters, desk.now)? };
+    let from = match parameters.get("pageToken") {
+        None => None,
+        Some(token) => Some(
+            PageToken::read(token, &page_bound).ok_or_else(|| invalid_parameter("pageToken"))?,
+        ),
+    };
+    Ok(Wanted {
+        order: order(parameters, since.is_some())?,
+        filter,
+        size: page_size(parameters, PAGE, LARGEST_PAGE)?,
+        from,
+        seen: from.map_or_else(|| desk.state.newest_version(), |page| page.seen),
+        page_bound,
+        sync_bound,
+    })
+}
+
+/// `maxResults`: what is beyond the largest page is cut, as Google does.
+pub(super) fn page_size(
+    parameters: &Parameters,
+    plain: usize,
+    largest: usize,
+) -> Result<usize, Refusal> {
+    match parameters.get("maxResults").map(str::parse::<usize>) {
+        None => Ok(plain),
+        Some(Ok(size)) if size > 0 => Ok(size.min(largest)),
+        Some(_) => Err(invalid_parameter("maxResults")),
+    }
+}
+
+/// The events of the page, in order, and one more if there is one.
+fn found<'a>(calendar: &'a Calendar, wanted: &Wanted) -> Vec<&'a Event> {
+    let takes = |event: &&Event| wanted.filter.takes(event);
+    let one_more = wanted.size + 1;
+    let after = wanted.from.map(|page| page.after);
+    match wanted.order {
+        Order::Created => {
+            let number = after.map_or(0, |(_, number)| number);
+            calendar.events.created_after(number).filter(takes).take(one_more).collect()
+        }
+        Order::Changed => {
+            let version =
+                after.map_or(0, |(version, _)| version).max(wanted.filter.since.unwrap_or(0));
+            calendar.events.changed_after(version).filter(takes).take(one_more).collect()
+        }
+        Order::Starts => {
+            let mut found: Vec<&Event> = calendar.events.all().filter(takes).collect();
+            found.retain(|event| after.is_none_or(|after| wanted.order.key(event) > after));
+            found.sort_by_key(|event| wanted.order.key(event));
+            found.truncate(one_more);
+            found
+        }
+    }
 }
 
 /// The version from which the request's sync token goes on, if it has one.
@@ -148,14 +218,13 @@ fn gives_sync_token(parameters: &Parameters) -> bool {
         .all(|name| parameters.get(name).is_none())
 }
 
-fn order(parameters: &Parameters, syncs: bool) -> Result<fn(&Event) -> Key, Refusal> {
+fn order(parameters: &Parameters, syncs: bool) -> Result<Order, Refusal> {
     let single = parameters.get("singleEvents") == Some("true");
     match parameters.get("orderBy") {
-        // By version, an event that changes between two pages comes again instead of being missed.
-        None if syncs => Ok(|event| (event.version, event.number)),
-        None => Ok(|event| (0, event.number)),
-        Some("updated") => Ok(|event| (event.version, event.number)),
-        Some("startTime") if single => Ok(|event| (event.starts.timestamp(), event.number)),
+        None if syncs => Ok(Order::Changed),
+        None => Ok(Order::Created),
+        Some("updated") => Ok(Order::Changed),
+        Some("startTime") if single => Ok(Order::Starts),
         Some("startTime") => {
             let message = "The requested ordering is not available for the particular query.";
             Err(Refusal::bad("badRequest", message))
@@ -164,7 +233,7 @@ fn order(parameters: &Parameters, syncs: bool) -> Result<fn(&Event) -> Key, Refu
     }
 }
 
-fn invalid_parameter(name: &'static str) -> Refusal {
+pub(super) fn invalid_parameter(name: &'static str) -> Refusal {
     Refusal::bad("invalidParameter", &format!("Invalid value for parameter '{name}'."))
         .at("parameter", name)
 }
@@ -226,7 +295,6 @@ impl Filter {
         // What changed since a moment is told with its deletions, whatever `showDeleted` says.
         let deleted = self.deleted || self.updated_min.is_some() || self.since.is_some();
         (!event.cancelled || deleted)
-            && self.since.is_none_or(|seen| event.version > seen)
             && self.updated_min.is_none_or(|least| event.updated >= least)
             && self.time_min.is_none_or(|least| event.ends > least)
             && self.time_max.is_none_or(|most| event.starts < most)

@@ -92,6 +92,11 @@ async fn delete(
 }
 
 impl Desk<'_> {
+    /// In whose name the call is made; nobody's before the token was looked at.
+    pub(super) fn user(&self) -> &str {
+        self.call.user.as_deref().unwrap_or_default()
+    }
+
     /// The calendar asked for, if it is the caller's own: others' are not found.
     pub(super) fn calendar(&self) -> Result<&Calendar, Refusal> {
         let calendar = self.call.calendar.as_ref().and_then(|id| self.state.calendars.get(id));
@@ -132,22 +137,12 @@ impl Desk<'_> {
         }
     }
 
-    /// Puts `event` in place of what was there, at the next version.
-    fn store(&mut self, mut event: Event) -> Result<Event, Refusal> {
-        let id = self.calendar()?.id.clone();
-        event.version = self.state.next_version(self.now);
-        if event.conference.as_ref().is_some_and(|conference| conference.ready_at().is_some()) {
-            self.state.meets_pending.insert((id.clone(), event.id.clone()));
-        }
-        let calendar = self.state.calendars.get_mut(&id).ok_or_else(Refusal::not_found)?;
-        event.before = calendar.events.remove(&event.id).map(|mut before| {
-            before.before = None;
-            Box::new(before)
-        });
-        calendar.version = event.version;
-        calendar.events.insert(event.id.clone(), event.clone());
+    /// Puts `event` in place of what was there, and tells how it stands now.
+    fn store(&mut self, event: Event) -> Result<Event, Refusal> {
+        let (calendar, id) = (self.calendar()?.id.clone(), event.id.clone());
+        self.state.put_event(&calendar, event, self.now);
         self.committed = true;
-        Ok(event)
+        self.calendar()?.events.get(&id).cloned().ok_or_else(Refusal::not_found)
     }
 
     /// The conference after a body that wishes `wish`.
@@ -225,7 +220,7 @@ fn do_insert(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     let Checked { mut fields, starts, ends } = checked(merged(&Map::new(), &body), zone)?;
     let wish = desk.conference_wish(&body)?;
     if let Some(id) = &id
-        && desk.calendar()?.events.contains_key(id)
+        && desk.calendar()?.events.get(id).is_some()
     {
         let message = "The requested identifier already exists.";
         return Err(Refusal::new(StatusCode::CONFLICT, "global", "duplicate", message));

@@ -14,6 +14,7 @@ mod control;
 mod event;
 mod event_body;
 mod event_list;
+mod event_store;
 mod events;
 mod fault;
 mod generator;
@@ -167,27 +168,17 @@ impl Simulator {
     pub fn put_foreign_event(&self, user: &str, id: &str, summary: &str) {
         let now = self.now();
         let mut state = self.state();
-        let event = Event::foreign(id, user, summary, state.number(), state.next_version(now), now);
-        if let Some(calendar) = state.calendars.get_mut(user) {
-            calendar.version = event.version;
-            calendar.events.insert(id.to_owned(), event);
-        }
+        let event = Event::foreign(id, user, summary, state.number(), now);
+        state.put_event(user, event, now);
     }
 
     /// Deletes an event as a person would in Google's own page. Tells whether it was there.
     pub fn remove_event(&self, user: &str, id: &str) -> bool {
         let now = self.now();
         let mut state = self.state();
-        let version = state.next_version(now);
-        let Some(calendar) = state.calendars.get_mut(user) else { return false };
-        let event = calendar.events.get_mut(id).filter(|event| !event.cancelled);
-        let Some(event) = event else { return false };
-        calendar.version = version;
-        event.before = None;
-        event.before = Some(Box::new(event.clone()));
-        event.cancelled = true;
-        event.updated = now;
-        event.version = version;
+        let event = state.calendars.get(user).and_then(|calendar| calendar.events.get(id));
+        let Some(event) = event.filter(|event| !event.cancelled).cloned() else { return false };
+        state.put_event(user, Event { cancelled: true, updated: now, ..event }, now);
         true
     }
 

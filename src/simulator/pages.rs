@@ -127,7 +127,7 @@ fn front_page(state: &State, calendars: Vec<CalendarView>, now: DateTime<Utc>) -
 }
 
 fn view(calendar: &Calendar, now: DateTime<Utc>) -> CalendarView {
-    let mut live: Vec<&Event> = calendar.events.values().filter(|event| !event.cancelled).collect();
+    let mut live: Vec<&Event> = calendar.events.live().collect();
     live.sort_by_key(|event| (event.ends < now, event.starts, event.number));
     let over = live.len().saturating_sub(EVENTS_SHOWN);
     let events =

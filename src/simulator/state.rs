@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::event::{Event, Surroundings};
+use super::event_store::EventStore;
 use super::fault::{Faults, Stage, Strike, Target};
 use super::generator::Generator;
 use super::ledger::{Ledger, Mail};
@@ -60,8 +61,11 @@ pub(super) struct Calendar {
     pub(super) owner: String,
     pub(super) summary: String,
     pub(super) time_zone: chrono_tz::Tz,
+    /// Of the calendar's own members; its `ETag` is made of it.
     pub(super) version: i64,
-    pub(super) events: BTreeMap<String, Event>,
+    /// Of the latest change to its events.
+    pub(super) events_version: i64,
+    pub(super) events: EventStore,
 }
 
 #[derive(Debug)]
@@ -99,7 +103,8 @@ impl State {
                 summary: user.email.clone(),
                 time_zone: user.time_zone.parse().unwrap_or(chrono_tz::UTC),
                 version: now.timestamp_micros(),
-                events: BTreeMap::new(),
+                events_version: now.timestamp_micros(),
+                events: EventStore::default(),
             };
             (user.email.clone(), calendar)
         });
@@ -258,25 +263,34 @@ impl State {
         }
     }
 
+    /// Puts `event` in place of the one that had its id, at the next version. Every change of an
+    /// event goes through here.
+    pub(super) fn put_event(&mut self, calendar: &str, mut event: Event, now: DateTime<Utc>) {
+        event.version = self.next_version(now);
+        let Some(found) = self.calendars.get_mut(calendar) else { return };
+        let place = (calendar.to_owned(), event.id.clone());
+        if event.conference.as_ref().is_some_and(|conference| conference.ready_at().is_some()) {
+            self.meets_pending.insert(place);
+        } else {
+            self.meets_pending.remove(&place);
+        }
+        found.events_version = event.version;
+        found.events.put(event);
+    }
+
     /// Makes the Meet links ready whose time has come.
     pub(super) fn settle_meets(&mut self, now: DateTime<Utc>) {
-        for place in self.meets_pending.clone() {
-            let event = self
-                .calendars
-                .get_mut(&place.0)
-                .and_then(|calendar| calendar.events.get_mut(&place.1));
-            let ready_at = event.as_ref().and_then(|event| event.conference.as_ref()?.ready_at());
-            match (event, ready_at) {
-                (Some(event), Some(ready_at)) if ready_at <= now => {
-                    self.version = ready_at.timestamp_micros().max(self.version + 1);
-                    event.meet_is_ready(ready_at, self.version);
-                    self.meets_pending.remove(&place);
-                }
-                (Some(_), Some(_)) => {}
-                _ => {
-                    self.meets_pending.remove(&place);
-                }
+        let mut ready = Vec::new();
+        for (calendar, id) in &self.meets_pending {
+            let event = self.calendars.get(calendar).and_then(|found| found.events.get(id));
+            let when = event.and_then(|event| event.conference.as_ref()?.ready_at());
+            if let Some((event, when)) = event.zip(when.filter(|when| *when <= now)) {
+                ready.push((when, calendar.clone(), event.clone()));
             }
+        }
+        ready.sort_by_key(|(when, _, event)| (*when, event.number));
+        for (when, calendar, event) in ready {
+            self.put_event(&calendar, event.with_meet(when), when);
         }
     }
 
@@ -289,8 +303,7 @@ impl State {
     /// The live events of a calendar as Google shows them, in the order in which they begin.
     pub(super) fn live_events(&self, calendar: &str, base: &str) -> Vec<Value> {
         let Some(calendar) = self.calendars.get(calendar) else { return Vec::new() };
-        let mut live: Vec<&Event> =
-            calendar.events.values().filter(|event| !event.cancelled).collect();
+        let mut live: Vec<&Event> = calendar.events.live().collect();
         live.sort_by_key(|event| (event.starts, event.number));
         let surroundings = Surroundings { base, calendar };
         live.into_iter().map(|event| event.shown(&surroundings)).collect()
