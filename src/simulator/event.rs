@@ -3,10 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
+use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
+use super::calendar::{Calendar, Role};
 use super::conference::{Conference, Progress};
-use super::state::Calendar;
 
 /// An event, or what is left of a deleted one.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ pub(super) struct Event {
     pub(super) version: i64,
     pub(super) sequence: i64,
     pub(super) creator: String,
+    /// The calendar whose copy counts, by its id. On every other calendar this is a guest's copy.
+    pub(super) organizer: String,
+    /// Changes here go nowhere else: set by import, or by the caller who made it.
+    pub(super) private_copy: bool,
     pub(super) ical_uid: String,
     /// Deleted: its id stays taken.
     pub(super) cancelled: bool,
@@ -38,6 +43,19 @@ pub(super) struct Event {
 pub(super) struct Surroundings<'a> {
     pub(super) base: &'a str,
     pub(super) calendar: &'a Calendar,
+    /// Who looks at it.
+    pub(super) user: &'a str,
+    /// The zone times are shown in; the calendar's own if none.
+    pub(super) zone: Option<Tz>,
+    /// If there are more guests than this, only the one who looks is shown.
+    pub(super) most_guests: Option<usize>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// As the calendar's owner sees it.
+    pub(super) fn of_owner(base: &'a str, calendar: &'a Calendar) -> Self {
+        Self { base, calendar, user: &calendar.owner, zone: None, most_guests: None }
+    }
 }
 
 impl Event {
@@ -62,6 +80,8 @@ impl Event {
             version: 0,
             sequence: 0,
             creator: calendar.to_owned(),
+            organizer: calendar.to_owned(),
+            private_copy: false,
             ical_uid: format!("{id}@google.com"),
             cancelled: false,
             starts,
@@ -85,39 +105,42 @@ impl Event {
         self
     }
 
-    /// The event resource, with false and empty members left out.
+    /// The event resource, with false and empty members left out. Who may read the calendar but
+    /// not write to it sees of a private event only when it is.
     pub(super) fn shown(&self, around: &Surroundings<'_>) -> Value {
-        let owner = around.calendar.owner.as_str();
+        let private = ["private", "confidential"]
+            .iter()
+            .any(|kind| self.fields.get("visibility") == Some(&json!(kind)));
+        if private && around.calendar.role(around.user) < Role::Writer {
+            return self.shown_without_details(around);
+        }
+        let mine = around.calendar.id.as_str();
         let mut shown = self.fields.clone();
         shown.retain(|name, value| !is_blank(value) || TRUE_BY_DEFAULT.contains(&name.as_str()));
-        if let Some(Value::Array(attendees)) = shown.get_mut("attendees") {
-            for attendee in attendees.iter_mut().filter(|attendee| attendee["email"] == owner) {
-                attendee["organizer"] = true.into();
-                attendee["self"] = true.into();
-            }
-        }
+        self.show_guests(&mut shown, around);
         let mut creator = json!({"email": self.creator});
-        if self.creator == owner {
+        if self.creator == mine {
             creator["self"] = true.into();
         }
-        let rest = json!({
-            "kind": "calendar#event",
-            "etag": self.etag(),
-            "id": self.id,
-            "status": if self.cancelled { "cancelled" } else { self.status() },
-            "htmlLink": format!("{}/calendar/event?eid={}", around.base, event_link_id(&self.id, &around.calendar.id)),
-            "created": format!("{}.000Z", self.created.format("%Y-%m-%dT%H:%M:%S")),
-            "updated": self.updated.to_rfc3339_opts(SecondsFormat::Millis, true),
-            "creator": creator,
-            "organizer": {"email": around.calendar.id, "self": true},
-            "iCalUID": self.ical_uid,
-            "sequence": self.sequence,
-            "eventType": self.kind(),
-        });
-        if let Value::Object(rest) = rest {
-            shown.extend(rest);
+        let mut organizer = json!({"email": self.organizer});
+        if self.organizer == mine {
+            organizer["self"] = true.into();
+            if !around.calendar.primary {
+                organizer["displayName"] = around.calendar.summary.clone().into();
+            }
         }
+        shown.extend(self.bare(around));
+        let rest = [
+            ("created", format!("{}.000Z", self.created.format("%Y-%m-%dT%H:%M:%S")).into()),
+            ("creator", creator),
+            ("organizer", organizer),
+            ("sequence", self.sequence.into()),
+        ];
+        shown.extend(rest.map(|(name, value)| (name.to_owned(), value)));
         shown.entry("reminders").or_insert_with(|| json!({"useDefault": true}));
+        if self.private_copy {
+            shown.insert("privateCopy".to_owned(), true.into());
+        }
         if let Some(conference) = &self.conference {
             shown.insert("conferenceData".to_owned(), conference.shown());
             if let Some(link) = conference.link() {
@@ -125,6 +148,65 @@ impl Event {
             }
         }
         Value::Object(shown)
+    }
+
+    /// What everybody may see who may read the calendar.
+    fn bare(&self, around: &Surroundings<'_>) -> Map<String, Value> {
+        let link = event_link_id(&self.id, &around.calendar.id);
+        let members = [
+            ("kind", "calendar#event".into()),
+            ("etag", self.etag().into()),
+            ("id", self.id.clone().into()),
+            ("status", if self.cancelled { "cancelled" } else { self.status() }.into()),
+            ("htmlLink", format!("{}/calendar/event?eid={link}", around.base).into()),
+            ("updated", self.updated.to_rfc3339_opts(SecondsFormat::Millis, true).into()),
+            ("start", self.point("start", around)),
+            ("end", self.point("end", around)),
+            ("iCalUID", self.ical_uid.clone().into()),
+            ("eventType", self.kind().into()),
+        ];
+        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    fn shown_without_details(&self, around: &Surroundings<'_>) -> Value {
+        let mut shown = self.bare(around);
+        shown.insert("visibility".to_owned(), "private".into());
+        Value::Object(shown)
+    }
+
+    /// `start` or `end`, in the zone it is to be shown in.
+    fn point(&self, name: &str, around: &Surroundings<'_>) -> Value {
+        let mut point = self.fields.get(name).cloned().unwrap_or_default();
+        let zone = around.zone.unwrap_or(around.calendar.time_zone);
+        let moment = point["dateTime"].as_str().map(DateTime::parse_from_rfc3339);
+        if let Some(Ok(moment)) = moment {
+            let shown = moment.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true);
+            point["dateTime"] = shown.into();
+        }
+        point
+    }
+
+    /// Marks the organizer and the calendar's own guest, and leaves out the guests who are not to be seen.
+    fn show_guests(&self, shown: &mut Map<String, Value>, around: &Surroundings<'_>) {
+        let mine = around.calendar.id.as_str();
+        let Some(Value::Array(guests)) = shown.get_mut("attendees") else { return };
+        let all = guests.len();
+        let hidden = self.organizer != mine
+            && self.fields.get("guestsCanSeeOtherGuests") == Some(&Value::Bool(false));
+        if hidden || around.most_guests.is_some_and(|most| all > most) {
+            guests.retain(|guest| guest["email"] == mine);
+        }
+        for guest in guests.iter_mut() {
+            if guest["email"] == self.organizer.as_str() {
+                guest["organizer"] = true.into();
+            }
+            if guest["email"] == mine {
+                guest["self"] = true.into();
+            }
+        }
+        if guests.len() < all {
+            shown.insert("attendeesOmitted".to_owned(), true.into());
+        }
     }
 
     /// What an incremental list tells of a deleted event.
@@ -141,12 +223,20 @@ impl Event {
         self.fields.get("status").and_then(Value::as_str).unwrap_or("confirmed")
     }
 
+    /// The guests, as the API writes them.
+    pub(super) fn attendees(&self) -> &[Value] {
+        self.fields.get("attendees").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
     /// The addresses of the guests.
     pub(super) fn guests(&self) -> Vec<String> {
-        let attendees = self.fields.get("attendees").and_then(Value::as_array);
-        let emails =
-            attendees.into_iter().flatten().filter_map(|attendee| attendee["email"].as_str());
+        let emails = self.attendees().iter().filter_map(|attendee| attendee["email"].as_str());
         emails.map(str::to_owned).collect()
+    }
+
+    /// Whether this member is there and true.
+    pub(super) fn says(&self, name: &str) -> bool {
+        self.fields.get(name) == Some(&Value::Bool(true))
     }
 }
 

@@ -275,11 +275,7 @@ fn reminders(fields: &mut Map<String, Value>) -> Result<(), Refusal> {
         let reason = "cannotUseDefaultRemindersAndSpecifyOverride";
         return Err(Refusal::new(axum::http::StatusCode::BAD_REQUEST, "calendar", reason, message));
     }
-    let fits = |one: &Value| {
-        (one["method"] == "email" || one["method"] == "popup")
-            && one["minutes"].as_u64().is_some_and(|minutes| minutes <= 40_320)
-    };
-    if overrides.len() > 5 || !overrides.iter().all(fits) {
+    if !are_reminders(&reminders["overrides"]) {
         return Err(Refusal::bad("invalid", "Invalid value for: overrides"));
     }
     *reminders = json!({"useDefault": use_default});
@@ -287,6 +283,16 @@ fn reminders(fields: &mut Map<String, Value>) -> Result<(), Refusal> {
         reminders["overrides"] = overrides.into();
     }
     Ok(())
+}
+
+/// At most five reminders of a known kind, each at most four weeks ahead; none is a list of none.
+pub(super) fn are_reminders(value: &Value) -> bool {
+    let fits = |one: &Value| {
+        (one["method"] == "email" || one["method"] == "popup")
+            && one["minutes"].as_u64().is_some_and(|minutes| minutes <= 40_320)
+    };
+    let list = value.as_array();
+    value.is_null() || list.is_some_and(|list| list.len() <= 5 && list.iter().all(fits))
 }
 
 /// Keys that are too long are dropped and values cut, silently, as Google does.

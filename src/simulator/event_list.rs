@@ -5,41 +5,39 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Refusal};
+use super::calendar::{Calendar, Role};
 use super::call::{Desk, Parameters};
-use super::event::{Event, Surroundings};
-use super::list_token::{Key, PageToken, SyncToken, binding};
-use super::state::Calendar;
+use super::event::Event;
+use super::listing::{Key, Listing, Manner, invalid_parameter};
 
-const PAGE: usize = 250;
-const LARGEST_PAGE: usize = 2500;
 /// How far `updatedMin` reaches back.
 const UPDATED_MIN_DAYS: i64 = 28;
 
-/// Parameters that may differ from page to page: they say how to answer, not what is in the list.
-const NOT_OF_THE_LIST: &[&str] = &[
-    "pageToken",
-    "maxResults",
-    "access_token",
-    "alt",
-    "fields",
-    "key",
-    "prettyPrint",
-    "quotaUser",
-];
-/// Parameters that cannot stand beside a sync token; a list that had one gives no token out,
-/// except for a time range, which Google lets the first list have.
-const NOT_WITH_SYNC: &[&str] = &[
-    "iCalUID",
-    "orderBy",
-    "privateExtendedProperty",
-    "q",
-    "sharedExtendedProperty",
-    "timeMax",
-    "timeMin",
-    "updatedMin",
-];
-/// Parameters that must be the same in a list and in those that go on from its sync token.
-const SAME_WITH_SYNC: &[&str] = &["eventTypes", "showHiddenInvitations", "singleEvents"];
+/// A first list with a time range gives out a sync token too; the range says nothing of what follows.
+const MANNER: Manner = Manner {
+    page: 250,
+    largest_page: 2500,
+    not_with_sync: &[
+        "iCalUID",
+        "orderBy",
+        "privateExtendedProperty",
+        "q",
+        "sharedExtendedProperty",
+        "timeMax",
+        "timeMin",
+        "updatedMin",
+    ],
+    without_sync: &[
+        "iCalUID",
+        "orderBy",
+        "privateExtendedProperty",
+        "q",
+        "sharedExtendedProperty",
+        "updatedMin",
+    ],
+    same_with_sync: &["eventTypes", "showHiddenInvitations", "singleEvents"],
+    not_false_with_sync: &["showDeleted"],
+};
 const EVENT_TYPES: &[&str] =
     &["birthday", "default", "focusTime", "fromGmail", "outOfOffice", "workingLocation"];
 
@@ -56,21 +54,6 @@ struct Filter {
     types: Vec<String>,
     /// Only what is newer than this version: set by a sync token.
     since: Option<i64>,
-}
-
-/// What a list was asked for.
-struct Wanted {
-    filter: Filter,
-    order: Order,
-    size: usize,
-    /// Where the page begins, if it is not the first.
-    from: Option<PageToken>,
-    /// The newest version there was when the first page was made. The sync token tells of all that
-    /// changed since: what was written while the pages were read comes then, perhaps for the second
-    /// time, and is never missed.
-    seen: i64,
-    page_bound: String,
-    sync_bound: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,14 +75,18 @@ impl Order {
 }
 
 pub(super) fn list(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
-    let calendar = desk.calendar()?;
-    let wanted = wanted(desk, calendar)?;
-    let mut found = found(calendar, &wanted);
-    let more = found.len() > wanted.size;
-    found.truncate(wanted.size);
+    let calendar = desk.calendar_as(Role::Reader)?;
+    let name = format!("events {}", calendar.id);
+    let listing = Listing::read(desk, &name, calendar.rules_version, &MANNER)?;
+    let parameters = &desk.asked.parameters;
+    let filter = Filter { since: listing.since, ..Filter::read(parameters, desk.now)? };
+    let order = order(parameters, listing.since.is_some())?;
+    let mut found = found(calendar, &listing, &filter, order);
+    let more = found.len() > listing.size;
+    found.truncate(listing.size);
     let base = desk.asked.base(desk.state);
-    let around = Surroundings { base: &base, calendar };
-    let shown = |event: &Event| match wanted.filter.since {
+    let around = desk.surroundings(&base, calendar)?;
+    let shown = |event: &Event| match filter.since {
         Some(_) if event.cancelled => event.shown_as_gone(),
         _ => event.shown(&around),
     };
@@ -109,113 +96,55 @@ pub(super) fn list(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
         "kind": "calendar#events",
         "etag": format!("\"{}\"", calendar.events_version * 2),
         "summary": calendar.summary,
-        "description": "",
+        "description": calendar.description,
         "updated": updated.to_rfc3339_opts(SecondsFormat::Millis, true),
         "timeZone": calendar.time_zone.name(),
-        "accessRole": "owner",
-        "defaultReminders": [{"method": "popup", "minutes": 30}],
+        "accessRole": calendar.role(desk.user()).name(),
+        "defaultReminders": desk.default_reminders(),
         "items": items,
     });
-    if let Some(last) = found.last().filter(|_| more) {
-        let token = PageToken { seen: wanted.seen, after: wanted.order.key(last) };
-        page["nextPageToken"] = token.write(&wanted.page_bound).into();
-    } else if gives_sync_token(&desk.asked.parameters) {
-        let token = SyncToken { seen: wanted.seen, epoch: desk.state.sync_epoch };
-        page["nextSyncToken"] = token.write(&wanted.sync_bound).into();
-    }
+    listing.close(&mut page, found.last().filter(|_| more).map(|last| order.key(last)), desk.now);
     Ok(Answer::json(StatusCode::OK, &page))
 }
 
-fn wanted(desk: &Desk<'_>, calendar: &Calendar) -> Result<Wanted, Refusal> {
-    let parameters = &desk.asked.parameters;
-    let bound = |names: &dyn Fn(&str) -> bool| {
-        let chosen = parameters.pairs().filter(|(name, value)| names(name) && !value.is_empty());
-        binding(desk.user(), &calendar.id, chosen.collect())
-    };
-    let page_bound = bound(&|name| !NOT_OF_THE_LIST.contains(&name));
-    let sync_bound = bound(&|name| SAME_WITH_SYNC.contains(&name));
-    let since = since(parameters, &sync_bound, desk.state.sync_epoch)?;
-    let filter = Filter { since, ..Filter::read(parameters, desk.now)? };
-    let from = match parameters.get("pageToken") {
-        None => None,
-        Some(token) => Some(
-            PageToken::read(token, &page_bound).ok_or_else(|| invalid_parameter("pageToken"))?,
-        ),
-    };
-    Ok(Wanted {
-        order: order(parameters, since.is_some())?,
-        filter,
-        size: page_size(parameters, PAGE, LARGEST_PAGE)?,
-        from,
-        seen: from.map_or_else(|| desk.state.newest_version(), |page| page.seen),
-        page_bound,
-        sync_bound,
-    })
-}
-
-/// `maxResults`: what is beyond the largest page is cut, as Google does.
-pub(super) fn page_size(
-    parameters: &Parameters,
-    plain: usize,
-    largest: usize,
-) -> Result<usize, Refusal> {
-    match parameters.get("maxResults").map(str::parse::<usize>) {
-        None => Ok(plain),
-        Some(Ok(size)) if size > 0 => Ok(size.min(largest)),
-        Some(_) => Err(invalid_parameter("maxResults")),
+impl Desk<'_> {
+    /// The reminders the caller wants of the calendar's events, unless they say otherwise.
+    fn default_reminders(&self) -> Value {
+        let entries = self.call.calendar.as_ref().zip(self.state.lists.get(self.user()));
+        let entry = entries.and_then(|(id, entries)| entries.get(id));
+        entry
+            .and_then(|entry| entry.fields.get("defaultReminders").cloned())
+            .unwrap_or_else(|| json!([]))
     }
 }
 
 /// The events of the page, in order, and one more if there is one.
-fn found<'a>(calendar: &'a Calendar, wanted: &Wanted) -> Vec<&'a Event> {
-    let takes = |event: &&Event| wanted.filter.takes(event);
-    let one_more = wanted.size + 1;
-    let after = wanted.from.map(|page| page.after);
-    match wanted.order {
+fn found<'a>(
+    calendar: &'a Calendar,
+    listing: &Listing,
+    filter: &Filter,
+    order: Order,
+) -> Vec<&'a Event> {
+    let takes = |event: &&Event| filter.takes(event);
+    let one_more = listing.size + 1;
+    match order {
         Order::Created => {
-            let number = after.map_or(0, |(_, number)| number);
+            let number = listing.after.map_or(0, |(_, number)| number);
             calendar.events.created_after(number).filter(takes).take(one_more).collect()
         }
         Order::Changed => {
-            let version =
-                after.map_or(0, |(version, _)| version).max(wanted.filter.since.unwrap_or(0));
+            let version = listing.after.map_or(0, |(version, _)| version);
+            let version = version.max(listing.since.unwrap_or(0));
             calendar.events.changed_after(version).filter(takes).take(one_more).collect()
         }
         Order::Starts => {
             let mut found: Vec<&Event> = calendar.events.all().filter(takes).collect();
-            found.retain(|event| after.is_none_or(|after| wanted.order.key(event) > after));
-            found.sort_by_key(|event| wanted.order.key(event));
+            found.retain(|event| listing.after.is_none_or(|after| order.key(event) > after));
+            found.sort_by_key(|event| order.key(event));
             found.truncate(one_more);
             found
         }
     }
-}
-
-/// The version from which the request's sync token goes on, if it has one.
-fn since(parameters: &Parameters, bound: &str, epoch: u64) -> Result<Option<i64>, Refusal> {
-    let Some(token) = parameters.get("syncToken") else { return Ok(None) };
-    let hides_deleted = parameters.get("showDeleted") == Some("false");
-    if hides_deleted || NOT_WITH_SYNC.iter().any(|name| parameters.get(name).is_some()) {
-        let message = "Sync token cannot be used with the other query restrictions.";
-        return Err(Refusal::bad("badRequest", message).at("parameter", "syncToken"));
-    }
-    let Some(token) = SyncToken::read(token, bound) else {
-        let message = "Invalid sync token value.";
-        return Err(Refusal::bad("invalid", message).at("parameter", "syncToken"));
-    };
-    if token.epoch == epoch {
-        return Ok(Some(token.seen));
-    }
-    let message = "Sync token is no longer valid, a full sync is required.";
-    let refusal = Refusal::new(StatusCode::GONE, "calendar", "fullSyncRequired", message);
-    Err(refusal.at("parameter", "syncToken"))
-}
-
-fn gives_sync_token(parameters: &Parameters) -> bool {
-    NOT_WITH_SYNC
-        .iter()
-        .filter(|name| !["timeMin", "timeMax"].contains(name))
-        .all(|name| parameters.get(name).is_none())
 }
 
 fn order(parameters: &Parameters, syncs: bool) -> Result<Order, Refusal> {
@@ -231,11 +160,6 @@ fn order(parameters: &Parameters, syncs: bool) -> Result<Order, Refusal> {
         }
         Some(_) => Err(invalid_parameter("orderBy")),
     }
-}
-
-pub(super) fn invalid_parameter(name: &'static str) -> Refusal {
-    Refusal::bad("invalidParameter", &format!("Invalid value for parameter '{name}'."))
-        .at("parameter", name)
 }
 
 impl Filter {

@@ -10,28 +10,28 @@ use super::event::Event;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct EventStore {
-    by_id: BTreeMap<String, Event>,
-    by_number: BTreeMap<u64, String>,
-    by_version: BTreeMap<i64, String>,
+    events: BTreeMap<String, Event>,
+    creation: BTreeMap<u64, String>,
+    changes: BTreeMap<i64, String>,
 }
 
 impl EventStore {
     /// The event, deleted or not.
     pub(super) fn get(&self, id: &str) -> Option<&Event> {
-        self.by_id.get(id)
+        self.events.get(id)
     }
 
     /// Puts `event` in place of the one that had its id, which it remembers for stale reads.
     pub(super) fn put(&mut self, mut event: Event) {
-        event.before = self.by_id.remove(&event.id).map(|mut before| {
-            self.by_number.remove(&before.number);
-            self.by_version.remove(&before.version);
+        event.before = self.events.remove(&event.id).map(|mut before| {
+            self.creation.remove(&before.number);
+            self.changes.remove(&before.version);
             before.before = None;
             Box::new(before)
         });
-        self.by_number.insert(event.number, event.id.clone());
-        self.by_version.insert(event.version, event.id.clone());
-        self.by_id.insert(event.id.clone(), event);
+        self.creation.insert(event.number, event.id.clone());
+        self.changes.insert(event.version, event.id.clone());
+        self.events.insert(event.id.clone(), event);
     }
 
     /// Every event, deleted ones too, by order of creation.
@@ -42,13 +42,13 @@ impl EventStore {
     /// The events whose number is greater, by order of creation.
     pub(super) fn created_after(&self, number: u64) -> impl Iterator<Item = &Event> {
         let range = (Bound::Excluded(number), Bound::Unbounded);
-        self.by_number.range(range).filter_map(|(_, id)| self.by_id.get(id))
+        self.creation.range(range).filter_map(|(_, id)| self.events.get(id))
     }
 
     /// The events that were changed after `version`, by order of their last change.
     pub(super) fn changed_after(&self, version: i64) -> impl Iterator<Item = &Event> {
         let range = (Bound::Excluded(version), Bound::Unbounded);
-        self.by_version.range(range).filter_map(|(_, id)| self.by_id.get(id))
+        self.changes.range(range).filter_map(|(_, id)| self.events.get(id))
     }
 
     /// The events that are not deleted, by order of creation.

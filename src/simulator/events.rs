@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Router;
 use axum::extract::{Path, State as Shared};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, patch, post, put};
 use chrono::TimeDelta;
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::Simulator;
 use super::answer::{Answer, Refusal};
+use super::calendar::{Calendar, Role};
 use super::call::{Asked, Call, Desk, Routes};
 use super::conference::{Conference, Progress, Wish};
 use super::event::{Event, Surroundings};
@@ -19,9 +20,10 @@ use super::event_body::{Checked, checked, merged};
 use super::event_list;
 use super::fault::{FaultKind, Stage};
 use super::generator::{BASE32HEX, LETTERS};
+use super::guests::OF_THE_ORGANIZER;
 use super::ledger::Mail;
+use super::listing::invalid_parameter;
 use super::scopes::{READ_EVENTS, WRITE_EVENTS};
-use super::state::Calendar;
 
 pub(super) fn routes() -> Routes {
     let collection = post(insert).get(list);
@@ -97,50 +99,44 @@ impl Desk<'_> {
         self.call.user.as_deref().unwrap_or_default()
     }
 
-    /// The calendar asked for, if it is the caller's own: others' are not found.
-    pub(super) fn calendar(&self) -> Result<&Calendar, Refusal> {
-        let calendar = self.call.calendar.as_ref().and_then(|id| self.state.calendars.get(id));
-        calendar
-            .filter(|calendar| self.call.user.as_ref() == Some(&calendar.owner))
-            .ok_or_else(Refusal::not_found)
-    }
-
     fn event(&self) -> Result<&Event, Refusal> {
         let id = self.call.event.as_deref().unwrap_or_default();
         self.calendar()?.events.get(id).ok_or_else(Refusal::not_found)
     }
 
-    fn shown(&self, status: StatusCode, event: &Event) -> Result<Answer, Refusal> {
+    /// How the caller wants events of `calendar` to be shown.
+    pub(super) fn surroundings<'a>(
+        &'a self,
+        base: &'a str,
+        calendar: &'a Calendar,
+    ) -> Result<Surroundings<'a>, Refusal> {
+        let parameters = &self.asked.parameters;
+        let zone = match parameters.get("timeZone") {
+            None => None,
+            Some(name) => Some(name.parse().map_err(|_| invalid_parameter("timeZone"))?),
+        };
+        let most_guests = match parameters.get("maxAttendees").map(str::parse::<usize>) {
+            None => None,
+            Some(Ok(most)) if most > 0 => Some(most),
+            Some(_) => return Err(invalid_parameter("maxAttendees")),
+        };
+        Ok(Surroundings { base, calendar, user: self.user(), zone, most_guests })
+    }
+
+    fn shown(&self, event: &Event) -> Result<Answer, Refusal> {
         let base = self.asked.base(self.state);
-        let body = event.shown(&Surroundings { base: &base, calendar: self.calendar()? });
-        Ok(Answer::json(status, &body).with(header::ETAG, event.etag()))
+        let body = event.shown(&self.surroundings(&base, self.calendar()?)?);
+        Ok(self.told(&event.etag(), &body))
     }
 
     fn parameter_is(&self, name: &str, value: &str) -> bool {
         self.asked.parameters.get(name) == Some(value)
     }
 
-    /// `If-Match` names the version the caller saw, or none is asked for.
-    fn expect_version(&self, event: &Event) -> Result<(), Refusal> {
-        match self.asked.header(&header::IF_MATCH) {
-            None | Some("*") => Ok(()),
-            Some(wanted) if wanted == event.etag() => Ok(()),
-            Some(_) => {
-                let refusal = Refusal::new(
-                    StatusCode::PRECONDITION_FAILED,
-                    "global",
-                    "conditionNotMet",
-                    "Precondition Failed",
-                );
-                Err(refusal.at("header", "If-Match"))
-            }
-        }
-    }
-
     /// Puts `event` in place of what was there, and tells how it stands now.
     fn store(&mut self, event: Event) -> Result<Event, Refusal> {
         let (calendar, id) = (self.calendar()?.id.clone(), event.id.clone());
-        self.state.put_event(&calendar, event, self.now);
+        self.state.change_event(&calendar, event, self.now);
         self.committed = true;
         self.calendar()?.events.get(&id).cloned().ok_or_else(Refusal::not_found)
     }
@@ -179,6 +175,26 @@ impl Desk<'_> {
         }
     }
 
+    /// Writes down the mails about a change: the organizer's go to the guests, a guest's answer goes to
+    /// the organizer.
+    fn mail_change(&mut self, stored: &Event, event: &Event) {
+        if self.call.calendar.as_ref() != Some(&event.organizer) {
+            if stored.attendees() != event.attendees() || stored.cancelled != event.cancelled {
+                self.mail(event, [event.organizer.clone()], "response");
+            }
+            return;
+        }
+        let (had, has) = (stored.guests(), event.guests());
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            had.iter().cloned().partition(|guest| has.contains(guest) && !event.cancelled);
+        self.mail(event, gone, "cancellation");
+        if !event.cancelled {
+            self.mail(event, kept, "update");
+            let new = has.into_iter().filter(|guest| !had.contains(guest));
+            self.mail(event, new, "invitation");
+        }
+    }
+
     /// Writes down the mails to the guests, as far as `sendUpdates` asks for them.
     fn mail(
         &mut self,
@@ -210,7 +226,7 @@ impl Desk<'_> {
 }
 
 fn do_insert(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
-    let zone = desk.calendar()?.time_zone;
+    let zone = desk.calendar_as(Role::Writer)?.time_zone;
     let body = desk.json()?;
     let id = match body.get("id") {
         None | Some(Value::Null) => None,
@@ -244,6 +260,8 @@ fn do_insert(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
         version: 0,
         sequence: body.get("sequence").and_then(Value::as_i64).unwrap_or(0),
         creator: user,
+        organizer: desk.calendar()?.id.clone(),
+        private_copy: body.get("privateCopy") == Some(&Value::Bool(true)),
         cancelled,
         starts,
         ends,
@@ -253,7 +271,7 @@ fn do_insert(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     };
     let event = desk.store(event)?;
     desk.mail(&event, event.guests(), "invitation");
-    desk.shown(StatusCode::OK, &event)
+    desk.shown(&event)
 }
 
 fn is_event_id(id: &str) -> bool {
@@ -261,16 +279,14 @@ fn is_event_id(id: &str) -> bool {
 }
 
 fn do_get(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
+    desk.calendar_as(Role::Reader)?;
     let mut event = desk.event()?.clone();
     if let Some(strike) = desk.state.strike(Stage::Read, &desk.call.target(), desk.now)
         && is_fresh(&event, desk, strike.takes)
     {
         event = *event.before.ok_or_else(Refusal::not_found)?;
     }
-    if desk.asked.header(&header::IF_NONE_MATCH) == Some(event.etag().as_str()) {
-        return Ok(Answer::empty(StatusCode::NOT_MODIFIED).with(header::ETAG, event.etag()));
-    }
-    desk.shown(StatusCode::OK, &event)
+    desk.shown(&event)
 }
 
 fn is_fresh(event: &Event, desk: &Desk<'_>, span: TimeDelta) -> bool {
@@ -292,10 +308,10 @@ fn change(
     basis: fn(&Event) -> Map<String, Value>,
     whole: bool,
 ) -> Result<Answer, Refusal> {
-    let zone = desk.calendar()?.time_zone;
+    let zone = desk.calendar_as(Role::Writer)?.time_zone;
     let body = desk.json()?;
     let stored = desk.event()?.clone();
-    desk.expect_version(&stored)?;
+    desk.expect(&stored.etag())?;
     if body
         .get("sequence")
         .and_then(Value::as_i64)
@@ -326,13 +342,20 @@ fn change(
     };
     let conference = desk.conference(wish, stored.conference.clone());
     let differs = |name: &str| fields.get(name) != stored.fields.get(name);
+    if stored.organizer != desk.calendar()?.id
+        && OF_THE_ORGANIZER.iter().any(|name| body.contains_key(*name) && differs(name))
+    {
+        let message = "Shared properties can only be changed by the organizer of the event.";
+        let (status, reason) = (StatusCode::FORBIDDEN, "forbiddenForNonOrganizer");
+        return Err(Refusal::new(status, "calendar", reason, message));
+    }
     let moved = differs("start") || differs("end") || differs("recurrence");
     let names: BTreeSet<&String> = fields.keys().chain(stored.fields.keys()).collect();
     let touched: Vec<&String> = names.into_iter().filter(|name| differs(name)).collect();
     let same =
         touched.is_empty() && conference == stored.conference && cancelled == stored.cancelled;
     if same {
-        return desk.shown(StatusCode::OK, &stored);
+        return desk.shown(&stored);
     }
     // Reminders are the caller's own affair: they do not count as a change of the event.
     let private = !touched.is_empty() && touched.iter().all(|name| *name == "reminders");
@@ -347,14 +370,12 @@ fn change(
         ..stored.clone()
     };
     let event = desk.store(event)?;
-    let (had, has) = (stored.guests(), event.guests());
-    desk.mail(&event, has.iter().filter(|guest| !had.contains(guest)).cloned(), "invitation");
-    desk.mail(&event, has.iter().filter(|guest| had.contains(guest)).cloned(), "update");
-    desk.mail(&event, had.iter().filter(|guest| !has.contains(guest)).cloned(), "cancellation");
-    desk.shown(StatusCode::OK, &event)
+    desk.mail_change(&stored, &event);
+    desk.shown(&event)
 }
 
 fn do_delete(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
+    desk.calendar_as(Role::Writer)?;
     let stored = desk.event()?.clone();
     if stored.cancelled {
         return Err(Refusal::new(
@@ -364,8 +385,8 @@ fn do_delete(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
             "Resource has been deleted",
         ));
     }
-    desk.expect_version(&stored)?;
-    let event = desk.store(Event { cancelled: true, updated: desk.now, ..stored })?;
-    desk.mail(&event, event.guests(), "cancellation");
+    desk.expect(&stored.etag())?;
+    let event = desk.store(Event { cancelled: true, updated: desk.now, ..stored.clone() })?;
+    desk.mail_change(&stored, &event);
     Ok(Answer::empty(StatusCode::NO_CONTENT))
 }

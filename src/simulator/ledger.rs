@@ -58,7 +58,7 @@ pub struct Mail {
     pub time: DateTime<Utc>,
     /// To whom.
     pub to: String,
-    /// `invitation`, `update` or `cancellation`.
+    /// `invitation`, `update`, `cancellation` or, to the organizer, `response`.
     pub kind: &'static str,
     /// From whose calendar.
     pub calendar: String,

@@ -5,7 +5,10 @@
 //! goes by the clock it was given, and a script can make it fail. `docs/simulator.md` lists what it
 //! does, and where it differs from Google.
 
+mod acl;
 mod answer;
+mod calendar;
+mod calendar_list;
 mod calendars;
 mod call;
 mod conference;
@@ -18,8 +21,9 @@ mod event_store;
 mod events;
 mod fault;
 mod generator;
+mod guests;
 mod ledger;
-mod list_token;
+mod listing;
 mod pages;
 mod quota;
 mod scopes;
@@ -178,7 +182,7 @@ impl Simulator {
         let mut state = self.state();
         let event = state.calendars.get(user).and_then(|calendar| calendar.events.get(id));
         let Some(event) = event.filter(|event| !event.cancelled).cloned() else { return false };
-        state.put_event(user, Event { cancelled: true, updated: now, ..event }, now);
+        state.change_event(user, Event { cancelled: true, updated: now, ..event }, now);
         true
     }
 

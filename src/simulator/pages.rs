@@ -11,10 +11,11 @@ use serde_json::Value;
 
 use super::Simulator;
 use super::answer::Answer;
+use super::calendar::Calendar;
 use super::call::{self, Asked, Routes};
 use super::event::{Event, read_link_id};
 use super::ledger::{Answered, Entry};
-use super::state::{Calendar, State};
+use super::state::State;
 
 /// Calls shown below the calendars.
 const CALLS_SHOWN: usize = 50;

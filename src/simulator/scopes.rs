@@ -17,6 +17,15 @@ pub(super) const WRITE_EVENTS: &[&str] =
     &["calendar", "calendar.events", "calendar.events.owned", "calendar.app.created"];
 pub(super) const READ_CALENDAR_LIST: &[&str] =
     &["calendar", "calendar.readonly", "calendar.calendarlist", "calendar.calendarlist.readonly"];
+pub(super) const ADD_TO_CALENDAR_LIST: &[&str] = &["calendar", "calendar.calendarlist"];
+pub(super) const WRITE_CALENDAR_LIST: &[&str] =
+    &["calendar", "calendar.calendarlist", "calendar.app.created"];
+pub(super) const READ_RULES: &[&str] =
+    &["calendar", "calendar.acls", "calendar.acls.readonly", "calendar.readonly"];
+pub(super) const WRITE_RULES: &[&str] = &["calendar", "calendar.acls"];
+pub(super) const CLEAR_CALENDARS: &[&str] = &["calendar", "calendar.calendars"];
+pub(super) const WRITE_CALENDARS: &[&str] =
+    &["calendar", "calendar.calendars", "calendar.app.created"];
 pub(super) const READ_CALENDARS: &[&str] = &[
     "calendar",
     "calendar.readonly",

@@ -18,7 +18,9 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::answer::{Answer, CutConnection};
-use super::{Simulator, calendars, call, consent, control, events, pages, token};
+use super::{
+    Simulator, acl, calendar_list, calendars, call, consent, control, events, pages, token,
+};
 
 const LARGEST_BODY: usize = 1024 * 1024;
 /// Connections served at a time; more wait to be accepted.
@@ -77,6 +79,8 @@ impl Simulator {
             .merge(consent::routes())
             .merge(token::routes())
             .merge(events::routes())
+            .merge(acl::routes())
+            .merge(calendar_list::routes())
             .merge(calendars::routes())
             .merge(control::routes())
             .merge(pages::routes())

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
+use super::calendar::{Calendar, ListEntry};
 use super::event::{Event, Surroundings};
-use super::event_store::EventStore;
 use super::fault::{Faults, Stage, Strike, Target};
 use super::generator::Generator;
 use super::ledger::{Ledger, Mail};
@@ -55,19 +55,6 @@ pub(super) struct RefreshToken {
     used: DateTime<Utc>,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Calendar {
-    pub(super) id: String,
-    pub(super) owner: String,
-    pub(super) summary: String,
-    pub(super) time_zone: chrono_tz::Tz,
-    /// Of the calendar's own members; its `ETag` is made of it.
-    pub(super) version: i64,
-    /// Of the latest change to its events.
-    pub(super) events_version: i64,
-    pub(super) events: EventStore,
-}
-
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) settings: Settings,
@@ -83,6 +70,8 @@ pub(super) struct State {
     pub(super) access: BTreeMap<String, AccessToken>,
     pub(super) refresh: BTreeMap<String, RefreshToken>,
     pub(super) calendars: BTreeMap<String, Calendar>,
+    /// Which calendars each user has on show.
+    pub(super) lists: BTreeMap<String, BTreeMap<String, ListEntry>>,
     pub(super) windows: Windows,
     /// Events whose Meet link is on its way: calendar and id.
     pub(super) meets_pending: BTreeSet<(String, String)>,
@@ -96,20 +85,9 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(settings: Settings, base: Option<String>, now: DateTime<Utc>) -> Self {
-        let calendars = settings.users.iter().map(|user| {
-            let calendar = Calendar {
-                id: user.email.clone(),
-                owner: user.email.clone(),
-                summary: user.email.clone(),
-                time_zone: user.time_zone.parse().unwrap_or(chrono_tz::UTC),
-                version: now.timestamp_micros(),
-                events_version: now.timestamp_micros(),
-                events: EventStore::default(),
-            };
-            (user.email.clone(), calendar)
-        });
-        Self {
-            calendars: calendars.collect(),
+        let mut state = Self {
+            calendars: BTreeMap::new(),
+            lists: BTreeMap::new(),
             generator: Generator::new(settings.seed),
             settings,
             base,
@@ -126,6 +104,33 @@ impl State {
             sync_epoch: 0,
             numbers: 0,
             version: 0,
+        };
+        // Accounts are older than the simulator: the first change is a version after theirs.
+        let then = now - TimeDelta::minutes(1);
+        for user in state.settings.users.clone() {
+            let zone = user.time_zone.parse().unwrap_or(chrono_tz::UTC);
+            state.open_primary_calendar(&user.email, zone, then);
+        }
+        state
+    }
+
+    /// Gives an account its own calendar, which bears the account's address.
+    fn open_primary_calendar(&mut self, owner: &str, zone: chrono_tz::Tz, now: DateTime<Utc>) {
+        let (number, version) = (self.number(), self.next_version(now));
+        let calendar = Calendar::new(owner, owner, zone, version);
+        self.calendars.insert(owner.to_owned(), calendar);
+        let entry = ListEntry::new(number, version, true);
+        self.lists.entry(owner.to_owned()).or_default().insert(owner.to_owned(), entry);
+    }
+
+    /// Ends a secondary calendar with all its events.
+    pub(super) fn remove_calendar(&mut self, id: &str, now: DateTime<Utc>) {
+        self.calendars.remove(id);
+        self.meets_pending.retain(|(calendar, _)| calendar != id);
+        let version = self.next_version(now);
+        for entry in self.lists.values_mut().filter_map(|entries| entries.get_mut(id)) {
+            entry.removed = true;
+            entry.version = version;
         }
     }
 
@@ -305,7 +310,7 @@ impl State {
         let Some(calendar) = self.calendars.get(calendar) else { return Vec::new() };
         let mut live: Vec<&Event> = calendar.events.live().collect();
         live.sort_by_key(|event| (event.starts, event.number));
-        let surroundings = Surroundings { base, calendar };
+        let surroundings = Surroundings::of_owner(base, calendar);
         live.into_iter().map(|event| event.shown(&surroundings)).collect()
     }
 }
