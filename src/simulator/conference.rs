@@ -1,9 +1,12 @@
 //! Meet links: asked for by `createRequest`, made at once, later, or not at all.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
+use super::call::Desk;
+use super::fault::{FaultKind, Stage};
+use super::generator::LETTERS;
 
 /// A conference of an event.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,5 +94,41 @@ impl Conference {
             data["conferenceId"] = self.code.clone().into();
         }
         data
+    }
+}
+
+impl Desk<'_> {
+    /// The conference after a body that wishes `wish`.
+    pub(super) fn conference(&mut self, wish: Wish, had: Option<Conference>) -> Option<Conference> {
+        match wish {
+            Wish::Keep => had,
+            Wish::Remove => None,
+            Wish::Create { request_id }
+                if had.as_ref().is_some_and(|had| had.request_id == request_id) =>
+            {
+                had
+            }
+            Wish::Create { request_id } => {
+                let mut part = |length| self.state.generator.letters(LETTERS, length);
+                let code = format!("{}-{}-{}", part(3), part(4), part(3));
+                let target = self.call.target();
+                let progress = match self.state.strike(Stage::Meet, &target, self.now) {
+                    None => Progress::Ready,
+                    Some(strike) if strike.kind == FaultKind::MeetPending => {
+                        Progress::Pending { ready_at: self.now + strike.takes }
+                    }
+                    Some(_) => Progress::Failed,
+                };
+                Some(Conference { request_id, code, progress })
+            }
+        }
+    }
+
+    pub(super) fn conference_wish(&self, body: &Map<String, Value>) -> Result<Wish, Refusal> {
+        if self.parameter_is("conferenceDataVersion", "1") {
+            Wish::read(body.get("conferenceData"))
+        } else {
+            Ok(Wish::Keep)
+        }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
 use super::event::TRUE_BY_DEFAULT;
+use super::event_kinds;
 
 const TEXTS: &[&str] = &[
     "summary",
@@ -21,8 +22,17 @@ const TEXTS: &[&str] = &[
 ];
 const SWITCHES: &[&str] =
     &["anyoneCanAddSelf", "guestsCanInviteOthers", "guestsCanModify", "guestsCanSeeOtherGuests"];
-const STRUCTURES: &[&str] =
-    &["start", "end", "attendees", "recurrence", "reminders", "extendedProperties", "source"];
+const STRUCTURES: &[&str] = &[
+    "start",
+    "end",
+    "attachments",
+    "attendees",
+    "recurrence",
+    "reminders",
+    "extendedProperties",
+    "source",
+];
+const ATTACHMENTS: usize = 25;
 
 const PROPERTY_KEY: usize = 44;
 const PROPERTY_VALUE: usize = 1024;
@@ -41,7 +51,9 @@ pub(super) struct Checked {
 pub(super) fn merged(stored: &Map<String, Value>, body: &Map<String, Value>) -> Map<String, Value> {
     let mut fields = stored.clone();
     for (name, value) in body {
-        if [TEXTS, SWITCHES, STRUCTURES].iter().any(|known| known.contains(&name.as_str())) {
+        let known =
+            [TEXTS, SWITCHES, STRUCTURES].iter().any(|known| known.contains(&name.as_str()));
+        if known || event_kinds::members().any(|member| member == name) {
             merge(&mut fields, name, value);
         }
     }
@@ -79,7 +91,6 @@ pub(super) fn checked(mut fields: Map<String, Value>, zone: Tz) -> Result<Checke
     one_of(&fields, "status", &["confirmed", "tentative", "cancelled"])?;
     one_of(&fields, "transparency", &["opaque", "transparent"])?;
     one_of(&fields, "visibility", &["default", "public", "private", "confidential"])?;
-    one_of(&fields, "eventType", &["default"])?;
     one_of(&fields, "colorId", &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"])?;
     fields.retain(|name, value| match name.as_str() {
         "transparency" => value != "opaque",
@@ -89,6 +100,8 @@ pub(super) fn checked(mut fields: Map<String, Value>, zone: Tz) -> Result<Checke
     let recurring = recurrence(&fields)?;
     let (starts, ends) = span(&mut fields, zone, recurring)?;
     attendees(&mut fields)?;
+    attachments(&mut fields)?;
+    source(&mut fields)?;
     reminders(&mut fields)?;
     extended_properties(&mut fields)?;
     Ok(Checked { fields, starts, ends })
@@ -260,6 +273,34 @@ fn attendees(fields: &mut Map<String, Value>) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+fn attachments(fields: &mut Map<String, Value>) -> Result<(), Refusal> {
+    let invalid = || Refusal::bad("invalid", "Invalid value for: attachments");
+    let Some(attachments) = fields.get_mut("attachments") else { return Ok(()) };
+    let list = attachments.as_array_mut().ok_or_else(invalid)?;
+    if list.len() > ATTACHMENTS {
+        let message = "The number of attachments exceeds the limit.";
+        return Err(Refusal::bad("invalid", message));
+    }
+    for attachment in list {
+        if attachment["fileUrl"].as_str().is_none_or(str::is_empty) {
+            return Err(Refusal::bad("required", "Missing attachment file url."));
+        }
+        let members = attachment.as_object_mut().ok_or_else(invalid)?;
+        let known = ["fileUrl", "iconLink", "mimeType", "title"];
+        members.retain(|name, value| known.contains(&name.as_str()) && value.is_string());
+    }
+    Ok(())
+}
+
+fn source(fields: &mut Map<String, Value>) -> Result<(), Refusal> {
+    let Some(source) = fields.get_mut("source") else { return Ok(()) };
+    let invalid = || Refusal::bad("invalid", "Invalid value for: source");
+    let members = source.as_object_mut().ok_or_else(invalid)?;
+    members.retain(|name, value| ["title", "url"].contains(&name.as_str()) && value.is_string());
+    let url = members.get("url").and_then(Value::as_str).unwrap_or_default();
+    if url.starts_with("http://") || url.starts_with("https://") { Ok(()) } else { Err(invalid()) }
 }
 
 fn reminders(fields: &mut Map<String, Value>) -> Result<(), Refusal> {

@@ -8,6 +8,7 @@ use super::answer::{Answer, Refusal};
 use super::calendar::{Calendar, Role};
 use super::call::{Desk, Parameters};
 use super::event::Event;
+use super::event_kinds;
 use super::listing::{Key, Listing, Manner, invalid_parameter};
 
 /// How far `updatedMin` reaches back.
@@ -38,9 +39,6 @@ const MANNER: Manner = Manner {
     same_with_sync: &["eventTypes", "showHiddenInvitations", "singleEvents"],
     not_false_with_sync: &["showDeleted"],
 };
-const EVENT_TYPES: &[&str] =
-    &["birthday", "default", "focusTime", "fromGmail", "outOfOffice", "workingLocation"];
-
 #[derive(Clone, Debug, Default)]
 struct Filter {
     private: Vec<(String, String)>,
@@ -190,7 +188,7 @@ impl Filter {
             types: parameters.all("eventTypes").map(str::to_owned).collect(),
             since: None,
         };
-        if filter.types.iter().any(|kind| !EVENT_TYPES.contains(&kind.as_str())) {
+        if filter.types.iter().any(|kind| !event_kinds::KINDS.contains(&kind.as_str())) {
             return Err(invalid_parameter("eventTypes"));
         }
         if filter.time_min.zip(filter.time_max).is_some_and(|(least, most)| most <= least) {

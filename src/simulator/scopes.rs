@@ -15,6 +15,7 @@ pub(super) const READ_EVENTS: &[&str] = &[
 ];
 pub(super) const WRITE_EVENTS: &[&str] =
     &["calendar", "calendar.events", "calendar.events.owned", "calendar.app.created"];
+pub(super) const MOVE_EVENTS: &[&str] = &["calendar", "calendar.events", "calendar.events.owned"];
 pub(super) const READ_CALENDAR_LIST: &[&str] =
     &["calendar", "calendar.readonly", "calendar.calendarlist", "calendar.calendarlist.readonly"];
 pub(super) const ADD_TO_CALENDAR_LIST: &[&str] = &["calendar", "calendar.calendarlist"];

@@ -11,7 +11,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -55,12 +56,7 @@ impl Simulator {
                     continue;
                 }
             };
-            let (routes, stop) = (routes.clone(), stop.clone());
-            let service = service_fn(move |request| answer(routes.clone(), stop.clone(), request));
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), service);
-            let watched = graceful.watch(connection);
+            let watched = graceful.watch(connection(routes.clone(), stop.clone(), stream));
             drop(connections.spawn(async move {
                 // An error is a client that left, or a fault that cut the connection.
                 let _ = watched.await;
@@ -72,6 +68,17 @@ impl Simulator {
         if tokio::time::timeout(LAST_ANSWERS, graceful.shutdown()).await.is_ok() {
             connections.wait().await;
         }
+    }
+
+    /// Serves one connection over `stream`, which need not be a socket: one end of
+    /// [`tokio::io::duplex`] will do. Ends with the connection.
+    pub async fn serve_stream(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        stop: CancellationToken,
+    ) {
+        // An error is a client that left, or a fault that cut the connection.
+        let _ = connection(self.routes(), stop, stream).await;
     }
 
     fn routes(self) -> Router {
@@ -89,6 +96,15 @@ impl Simulator {
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .with_state(self)
     }
+}
+
+fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    routes: Router,
+    stop: CancellationToken,
+    stream: S,
+) -> impl GracefulConnection<Error = hyper::Error> {
+    let service = service_fn(move |request| answer(routes.clone(), stop.clone(), request));
+    http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service)
 }
 
 async fn unknown() -> Answer {
