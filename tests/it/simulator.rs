@@ -4,6 +4,10 @@
     reason = "a test that finds nothing where something must be has failed"
 )]
 
+mod calendars;
+mod guests;
+mod model;
+
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -227,6 +231,16 @@ impl World {
         let tokens = self.exchange(&code, VERIFIER).await.json();
         let text = |name: &str| tokens[name].as_str().expect(name).to_owned();
         (text("access_token"), text("refresh_token"))
+    }
+
+    /// An access token of this user's, for everything about calendars.
+    pub(crate) async fn token_of(&self, user: &str) -> String {
+        let scope = "openid https://www.googleapis.com/auth/calendar";
+        let path = self.consent_path(&[("scope", scope)]);
+        let back = self.decide(&path, &[("decision", "allow"), ("user", user)]).await;
+        let code = parameter(&back, "code").expect("a code");
+        let tokens = self.exchange(&code, VERIFIER).await.json();
+        tokens["access_token"].as_str().expect("a token").to_owned()
     }
 
     /// Stops the simulator, which must end by itself.
