@@ -15,7 +15,7 @@ use super::event::{Event, Surroundings};
 use super::fault::Stage;
 use super::listing::invalid_parameter;
 use super::scopes::{MOVE_EVENTS, READ_EVENTS, WRITE_EVENTS};
-use super::{event_changes, event_list, event_transfers};
+use super::{event_changes, event_list, event_transfers, quick_add};
 
 pub(super) fn routes() -> Routes {
     let collection = post(insert).get(list);
@@ -23,6 +23,7 @@ pub(super) fn routes() -> Routes {
     Router::new()
         .route("/calendar/v3/calendars/{calendar}/events", collection)
         .route("/calendar/v3/calendars/{calendar}/events/import", post(import))
+        .route("/calendar/v3/calendars/{calendar}/events/quickAdd", post(quick_add))
         .route("/calendar/v3/calendars/{calendar}/events/{event}", item)
         .route("/calendar/v3/calendars/{calendar}/events/{event}/move", post(relocate))
 }
@@ -94,6 +95,15 @@ async fn import(
 ) -> Response {
     let call = call("calendar.events.import", calendar, None);
     simulator.calendar_call(asked, call, WRITE_EVENTS, event_transfers::import).await
+}
+
+async fn quick_add(
+    Shared(simulator): Shared<Simulator>,
+    Path(calendar): Path<String>,
+    asked: Asked,
+) -> Response {
+    let call = call("calendar.events.quickAdd", calendar, None);
+    simulator.calendar_call(asked, call, WRITE_EVENTS, quick_add::quick_add).await
 }
 
 async fn relocate(

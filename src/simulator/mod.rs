@@ -29,6 +29,7 @@ mod ledger;
 mod listing;
 mod mails;
 mod pages;
+mod quick_add;
 mod quota;
 mod scopes;
 mod serve;

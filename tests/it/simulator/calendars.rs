@@ -20,8 +20,8 @@ async fn with_calendar() -> (World, String, String, String) {
 }
 
 async fn share(world: &World, owner: &str, id: &str, role: &str) {
-    let rule = json!({"role": role, "scope": {"type": "user", "value": "ben@example.com"}});
-    let told = world.api(owner, Method::POST, &format!("{CALENDARS}/{id}/acl"), rule).await;
+    let body = json!({"role": role, "scope": {"type": "user", "value": "ben@example.com"}});
+    let told = world.api(owner, Method::POST, &format!("{CALENDARS}/{id}/acl"), body).await;
     assert_eq!(told.status, 200, "{}", told.text);
 }
 
@@ -113,6 +113,40 @@ async fn the_list_of_calendars_is_paged_and_synced() {
     assert_eq!((&gone["items"][0]["id"], &gone["items"][0]["deleted"]), (&json!(id), &json!(true)));
     let hides = format!("{sync}&showDeleted=false");
     assert_eq!(world.api(&ana, Method::GET, &hides, Value::Null).await.status, 400);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_line_of_english_becomes_an_event() {
+    let (world, _, ana, _) = with_calendar().await;
+    // The world's clock stands on a Friday, 27 March 2026, noon.
+    for (text, title, start, end) in [
+        (
+            "Appointment at Somewhere on June 3rd 10am-10:25am",
+            "Appointment at Somewhere",
+            "2026-06-03T10:00:00+01:00",
+            "2026-06-03T10:25:00+01:00",
+        ),
+        ("Tea tomorrow at 14:00", "Tea", "2026-03-28T14:00:00Z", "2026-03-28T15:00:00Z"),
+        (
+            "Mon from 10 pm to 1 am: night shift",
+            "night shift",
+            "2026-03-30T22:00:00+01:00",
+            "2026-03-31T01:00:00+01:00",
+        ),
+        ("Buy 3 apples", "Buy 3 apples", "2026-03-27T13:00:00Z", "2026-03-27T14:00:00Z"),
+        ("2 March 2027 Fair", "Fair", "2027-03-02", "2027-03-03"),
+    ] {
+        let query = super::form(&[("text", text)]);
+        let path = format!("{CALENDARS}/primary/events/quickAdd?{query}");
+        let made = world.api(&ana, Method::POST, &path, Value::Null).await.json();
+        let point = |name: &str| {
+            let point = &made[name];
+            point["dateTime"].as_str().or(point["date"].as_str()).unwrap_or_default().to_owned()
+        };
+        let told = (made["summary"].as_str().unwrap_or_default(), point("start"), point("end"));
+        assert_eq!(told, (title, start.to_owned(), end.to_owned()), "{text}");
+    }
     world.end().await;
 }
 

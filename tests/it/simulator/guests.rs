@@ -13,7 +13,7 @@ async fn two_people() -> (World, String, String) {
     (world, ana, ben)
 }
 
-fn with_ben(members: Value) -> Value {
+fn with_ben(members: &Value) -> Value {
     let mut body = tea_with(json!({"id": EVENT_ID, "attendees": [{"email": "ben@example.com"}]}));
     body.as_object_mut().expect("an object").extend(members.as_object().expect("one").clone());
     body
@@ -30,7 +30,7 @@ async fn a_guest_sees_a_copy_with_own_reminders_and_no_foreign_private_propertie
         "extendedProperties": {"private": {"mine": "1"}, "shared": {"ours": "2"}},
         "reminders": {"useDefault": false}, "colorId": "3",
     });
-    world.api(&ana, Method::POST, PRIMARY, with_ben(members)).await;
+    world.api(&ana, Method::POST, PRIMARY, with_ben(&members)).await;
     let copy = world.api(&ben, Method::GET, &item(), Value::Null).await.json();
     assert_eq!(copy["organizer"], json!({"email": "ana@example.com"}));
     assert_eq!(copy["creator"], json!({"email": "ana@example.com"}));
@@ -54,7 +54,7 @@ async fn a_guest_sees_a_copy_with_own_reminders_and_no_foreign_private_propertie
 #[tokio::test]
 async fn an_answer_reaches_the_organizer_and_other_edits_stay_with_the_guest() {
     let (world, ana, ben) = two_people().await;
-    world.api(&ana, Method::POST, PRIMARY, with_ben(json!({}))).await;
+    world.api(&ana, Method::POST, PRIMARY, with_ben(&json!({}))).await;
     let answer = json!({
         "summary": "Ben's tea",
         "attendees": [{"email": "ben@example.com", "responseStatus": "accepted"}],
@@ -73,7 +73,7 @@ async fn an_answer_reaches_the_organizer_and_other_edits_stay_with_the_guest() {
 #[tokio::test]
 async fn what_only_the_organizer_may_change_is_refused_to_a_guest() {
     let (world, ana, ben) = two_people().await;
-    world.api(&ana, Method::POST, PRIMARY, with_ben(json!({}))).await;
+    world.api(&ana, Method::POST, PRIMARY, with_ben(&json!({}))).await;
     let told = world.api(&ben, Method::PATCH, &item(), json!({"guestsCanModify": true})).await;
     assert_eq!((told.status, told.reason().as_str()), (403, "forbiddenForNonOrganizer"));
     world.end().await;
@@ -82,7 +82,7 @@ async fn what_only_the_organizer_may_change_is_refused_to_a_guest() {
 #[tokio::test]
 async fn a_guest_who_may_modify_changes_the_event_for_all() {
     let (world, ana, ben) = two_people().await;
-    world.api(&ana, Method::POST, PRIMARY, with_ben(json!({"guestsCanModify": true}))).await;
+    world.api(&ana, Method::POST, PRIMARY, with_ben(&json!({"guestsCanModify": true}))).await;
     world.api(&ben, Method::PATCH, &item(), json!({"summary": "Coffee"})).await;
     let original = world.api(&ana, Method::GET, &item(), Value::Null).await.json();
     assert_eq!(original["summary"], "Coffee");
@@ -93,7 +93,7 @@ async fn a_guest_who_may_modify_changes_the_event_for_all() {
 #[tokio::test]
 async fn a_deletion_declines_for_a_guest_and_cancels_for_all_of_them() {
     let (world, ana, ben) = two_people().await;
-    world.api(&ana, Method::POST, PRIMARY, with_ben(json!({}))).await;
+    world.api(&ana, Method::POST, PRIMARY, with_ben(&json!({}))).await;
     world.api(&ben, Method::DELETE, &item(), Value::Null).await;
     let original = world.api(&ana, Method::GET, &item(), Value::Null).await.json();
     assert_eq!(original["attendees"][0]["responseStatus"], "declined");
@@ -109,7 +109,7 @@ async fn a_deletion_declines_for_a_guest_and_cancels_for_all_of_them() {
 async fn guests_are_hidden_from_each_other_and_long_lists_cut_to_the_one_who_looks() {
     let (world, ana, ben) = two_people().await;
     let guests = json!([{"email": "ben@example.com"}, {"email": "one@example.net"}]);
-    let body = with_ben(json!({"attendees": guests, "guestsCanSeeOtherGuests": false}));
+    let body = with_ben(&json!({"attendees": guests, "guestsCanSeeOtherGuests": false}));
     world.api(&ana, Method::POST, PRIMARY, body).await;
     let copy = world.api(&ben, Method::GET, &item(), Value::Null).await.json();
     assert_eq!(copy["attendees"].as_array().map(Vec::len), Some(1));

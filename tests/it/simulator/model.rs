@@ -95,7 +95,7 @@ struct Mirror {
     items: BTreeMap<String, (Shown, String)>,
 }
 
-/// Throws that follow from the seed (SplitMix64).
+/// Throws that follow from the seed (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {
@@ -240,10 +240,9 @@ impl Play {
             return before;
         }
         match (self.things[&id].series.is_some(), self.dice.throw(4)) {
-            (true, 0) => self.rename(&id).await,
             (true, 1) => self.cancel_instance(&id).await,
             (true, _) => self.edit_instance(&id).await,
-            (false, 0) => self.rename(&id).await,
+            (_, 0) => self.rename(&id).await,
             (false, 1) => self.answer(&id).await,
             (false, 2) => self.invite_anew(&id).await,
             (false, _) => self.postpone(&id).await,
