@@ -233,7 +233,12 @@ pub(super) fn api_disabled() -> Answer {
 
 /// An error of the token or revocation endpoint.
 pub(super) fn oauth_error(status: StatusCode, error: &str, description: &str) -> Answer {
-    Answer::json(status, &json!({"error": error, "error_description": description}))
+    oauth_refusal(status, &json!({"error": error, "error_description": description}))
+}
+
+/// An error of theirs that has more to say.
+pub(super) fn oauth_refusal(status: StatusCode, body: &Value) -> Answer {
+    Answer::json(status, body)
         .with(header::CACHE_CONTROL, "no-cache, no-store, max-age=0, must-revalidate")
         .with(header::PRAGMA, "no-cache")
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Simulator;
 use super::answer::{self, Answer, Refusal};
 use super::fault::{FaultKind, Stage, Strike, Target};
+use super::grants::AccessToken;
 use super::ledger::{Answered, Entry};
 use super::scopes;
 use super::state::State;
@@ -40,6 +41,14 @@ impl Parameters {
             .iter()
             .find(|(key, value)| key == name && !value.is_empty())
             .map(|(_, value)| value.as_str())
+    }
+
+    /// A name that comes with a value more than once.
+    pub(super) fn repeated(&self) -> Option<&str> {
+        let named = self.pairs().filter(|(_, value)| !value.is_empty());
+        let mut named: Vec<&str> = named.map(|(name, _)| name).collect();
+        named.sort_unstable();
+        named.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
     }
 
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -73,7 +82,7 @@ impl Asked {
         Parameters::read(&self.body)
     }
 
-    fn bearer(&self) -> Option<&str> {
+    pub(super) fn bearer(&self) -> Option<&str> {
         let value = self.header(&header::AUTHORIZATION)?;
         let token = value
             .get(..7)
@@ -118,6 +127,8 @@ pub(super) struct Desk<'a> {
     pub(super) call: &'a mut Call,
     pub(super) asked: &'a Asked,
     pub(super) now: DateTime<Utc>,
+    /// The token a Calendar call came with.
+    pub(super) token: Option<AccessToken>,
     /// Set by work that changed something.
     pub(super) committed: bool,
 }
@@ -141,8 +152,14 @@ impl Simulator {
         if let Some(refused) = refusal.and_then(|strike| refuse(&mut state, &call, strike)) {
             return finish(&mut state, call, now, refused, false);
         }
-        let mut desk =
-            Desk { state: &mut state, call: &mut call, asked: &asked, now, committed: false };
+        let mut desk = Desk {
+            state: &mut state,
+            call: &mut call,
+            asked: &asked,
+            now,
+            token: None,
+            committed: false,
+        };
         let answer = work(&mut desk);
         let committed = desk.committed;
         let target = call.target();
@@ -190,7 +207,7 @@ impl Simulator {
     ) -> Response {
         {
             let state = self.state();
-            let token = asked.bearer().and_then(|token| state.access.get(token));
+            let token = asked.bearer().and_then(|token| state.grants.access.get(token));
             call.user = token.map(|token| token.user.clone());
             if let (Some(user), Some("primary")) = (&call.user, call.calendar.as_deref()) {
                 call.calendar = Some(user.clone());
@@ -199,12 +216,13 @@ impl Simulator {
         self.run(asked, call, |desk| {
             let Some(bearer) = desk.asked.bearer() else { return answer::token_missing() };
             // Looked up again: a fault may have revoked or narrowed it since.
-            let token = desk.state.access.get(bearer).filter(|token| token.expires > desk.now);
+            let token = desk.state.grants.live_access(bearer, desk.now);
             let Some(token) = token.cloned() else { return answer::token_dead() };
+            desk.token = Some(token.clone());
             let quota = desk.state.settings.quota;
             let cost = if desk.call.method == "calendar.events.patch" { 3 } else { 1 };
             if let Err(refusal) =
-                desk.state.windows.charge(quota, &token.client, &token.user, cost, desk.now)
+                desk.state.windows.charge(quota, &token.client, token.charged(), cost, desk.now)
             {
                 return refusal.into();
             }
@@ -216,13 +234,13 @@ impl Simulator {
         .await
     }
 
-    /// `GET /v1/userinfo`'s token: any live one will do.
+    /// The token of a call that takes any live one.
     pub(super) fn token_of(
         state: &State,
         asked: &Asked,
         now: DateTime<Utc>,
-    ) -> Option<super::state::AccessToken> {
-        state.access.get(asked.bearer()?).filter(|token| token.expires > now).cloned()
+    ) -> Option<AccessToken> {
+        state.grants.live_access(asked.bearer()?, now).cloned()
     }
 }
 
@@ -253,13 +271,13 @@ fn refuse(state: &mut State, call: &Call, strike: Strike) -> Option<Outcome> {
     let refused = match strike.kind {
         FaultKind::GrantRevoked => {
             if let Some(user) = &call.user {
-                state.revoke(user, None);
+                state.grants.revoke(user, None);
             }
             return None;
         }
         FaultKind::ScopesNarrowed => {
             if let Some(user) = &call.user {
-                state.narrow(user);
+                state.grants.narrow(user);
             }
             return None;
         }
@@ -279,6 +297,10 @@ fn refuse(state: &mut State, call: &Call, strike: Strike) -> Option<Outcome> {
         }
         FaultKind::HtmlError => Answer::html(StatusCode::BAD_GATEWAY, BAD_GATEWAY.to_owned()),
         FaultKind::InvalidClient => super::token::invalid_client(),
+        FaultKind::DeletedClient => super::token::deleted_client(),
+        FaultKind::AccountDeleted => super::token::account_deleted(),
+        FaultKind::AdminPolicy => super::token::admin_policy(),
+        FaultKind::InvalidRapt => super::token::invalid_rapt(),
         FaultKind::ApiDisabled => answer::api_disabled(),
         FaultKind::CalendarForbidden => {
             Refusal::new(StatusCode::FORBIDDEN, "global", "forbidden", "Forbidden").into()

@@ -4,28 +4,30 @@
 //! `decision` (`allow` or `deny`), `user` (an account's e-mail; without it the `login_hint`, else the
 //! first account), `choose=1` if the `scope` fields (repeated) are the scopes that were ticked. Without
 //! `choose`, every scope asked for is granted. Scopes that only tell who the user is are always granted.
-
-use std::collections::BTreeSet;
+//! `period_days` ends the grant after so many days; without, it lasts.
 
 use askama::Template;
 use axum::Router;
 use axum::extract::State as Shared;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use chrono::TimeDelta;
-use url::Url;
 
 use super::Simulator;
 use super::answer::Answer;
+use super::authorization::{Request, html, refused};
 use super::call::{Asked, Call, Desk, Parameters, Routes};
-use super::scopes;
-use super::state::{Code, State};
+use super::settings::User;
+use super::state::State;
+use super::{generator, scopes};
 
-const CODE_MINUTES: i64 = 10;
+/// The longest time a user can give, in days.
+const LONGEST_PERIOD: i64 = 3650;
 
 pub(super) fn routes() -> Routes {
-    Router::new().route("/o/oauth2/v2/auth", get(show).post(decide))
+    Router::new()
+        .route("/o/oauth2/v2/auth", get(show).post(decide))
+        .route("/o/oauth2/auth", get(show).post(decide))
 }
 
 #[derive(Template)]
@@ -41,32 +43,6 @@ struct Account<'a> {
     email: &'a str,
     name: &'a str,
     chosen: bool,
-}
-
-#[derive(Template)]
-#[template(path = "simulator/consent_error.html")]
-struct ErrorPage<'a> {
-    status: u16,
-    error: &'a str,
-    explanation: &'a str,
-}
-
-/// An authorization request that may be shown to a person.
-#[derive(Clone, Debug)]
-struct Request {
-    client: String,
-    redirect_uri: Url,
-    /// As it was given: the exchange must repeat it to the letter.
-    redirect_text: String,
-    scopes: BTreeSet<String>,
-    state: Option<String>,
-    challenge: Option<(String, bool)>,
-    offline: bool,
-    /// The words of `prompt`.
-    prompts: Vec<String>,
-    /// The new grant takes in what was granted before.
-    incremental: bool,
-    hint: Option<String>,
 }
 
 async fn show(Shared(simulator): Shared<Simulator>, asked: Asked) -> Response {
@@ -85,20 +61,18 @@ fn call() -> Call {
 }
 
 fn page(desk: &mut Desk<'_>) -> Result<Answer, Answer> {
-    let request = Request::read(&desk.asked.parameters, desk.state)?;
+    let request = Request::read(desk.asked, desk.state)?;
     if request.prompts("none") {
-        return Ok(silent(desk, &request));
+        return silent(desk, &request);
     }
-    let hinted = request
-        .hint
-        .as_deref()
-        .and_then(|hint| desk.state.user(hint))
-        .map(|user| user.email.as_str());
-    let first = desk.state.settings.users.first().map(|user| user.email.as_str());
-    let accounts = desk.state.settings.users.iter().map(|user| Account {
+    let accounts = request.accounts(desk.state);
+    let hinted = hinted(desk.state, &request).map(|user| user.email.as_str());
+    let hinted = hinted.filter(|email| accounts.iter().any(|user| user.email == *email));
+    let chosen = hinted.or(accounts.first().map(|user| user.email.as_str()));
+    let accounts = accounts.iter().map(|user| Account {
         email: &user.email,
         name: &user.name,
-        chosen: hinted.or(first) == Some(user.email.as_str()),
+        chosen: chosen == Some(user.email.as_str()),
     });
     let (identity, others): (Vec<&String>, Vec<&String>) =
         request.scopes.iter().partition(|scope| scopes::is_identity(scope));
@@ -111,28 +85,42 @@ fn page(desk: &mut Desk<'_>) -> Result<Answer, Answer> {
     Ok(html(StatusCode::OK, &page))
 }
 
-/// `prompt=none`: an account that granted all of it before is not asked again.
-fn silent(desk: &mut Desk<'_>, request: &Request) -> Answer {
-    let user = request
-        .hint
-        .as_deref()
-        .and_then(|hint| desk.state.user(hint))
-        .map(|user| user.email.clone());
-    let Some(user) = user else { return request.back(&[("error", "login_required")]) };
-    let granted = desk.state.refresh.values().any(|token| {
-        token.client == request.client
-            && token.user == user
-            && request.scopes.is_subset(&token.scopes)
-    });
-    if granted {
-        request.grant(desk, &user, request.scopes.clone())
-    } else {
-        request.back(&[("error", "interaction_required")])
+/// The account `login_hint` names, by address or by `sub`.
+fn hinted<'a>(state: &'a State, request: &Request) -> Option<&'a User> {
+    let hint = request.hint.as_deref()?;
+    let seed = state.settings.seed;
+    let by_subject = |user: &&User| generator::subject(seed, &user.email) == hint;
+    state.user(hint).or_else(|| state.settings.users.iter().find(by_subject))
+}
+
+/// `prompt=none`: an account that granted all of it before is not asked again. One account alone
+/// counts as signed in; of several, `login_hint` must name one.
+fn silent(desk: &mut Desk<'_>, request: &Request) -> Result<Answer, Answer> {
+    let accounts = request.accounts(desk.state);
+    let user = match (&request.hint, accounts.as_slice()) {
+        (None, [only]) => Some(*only),
+        (None, [_, _, ..]) => return Ok(interaction_required(request)),
+        _ => hinted(desk.state, request)
+            .filter(|hinted| accounts.iter().any(|user| user.email == hinted.email)),
+    };
+    let Some(user) = user.cloned() else {
+        return Ok(request.back(&[("error", "login_required")]));
+    };
+    request.admits(desk.state, &user)?;
+    let grants = &desk.state.grants;
+    if !request.scopes.is_subset(&grants.allowed(&request.client, &user.email, desk.now)) {
+        return Ok(interaction_required(request));
     }
+    let ends = grants.ends(&request.client, &user.email);
+    Ok(request.grant(desk, &user, request.scopes.clone(), ends, "none"))
+}
+
+fn interaction_required(request: &Request) -> Answer {
+    request.back(&[("error", "interaction_required"), ("error_subtype", "access_denied")])
 }
 
 fn decision(desk: &mut Desk<'_>, form: &Parameters) -> Result<Answer, Answer> {
-    let request = Request::read(&desk.asked.parameters, desk.state)?;
+    let request = Request::read(desk.asked, desk.state)?;
     match form.get("decision") {
         Some("deny") => return Ok(request.back(&[("error", "access_denied")])),
         Some("allow") => {}
@@ -143,14 +131,15 @@ fn decision(desk: &mut Desk<'_>, form: &Parameters) -> Result<Answer, Answer> {
             ));
         }
     }
-    let named = form.get("user").or(request.hint.as_deref());
-    let account = match named {
+    let account = match form.get("user") {
         Some(email) => desk.state.user(email),
-        None => desk.state.settings.users.first(),
+        None if request.hint.is_some() => hinted(desk.state, &request),
+        None => request.accounts(desk.state).into_iter().next(),
     };
-    let user = account.map(|user| user.email.clone());
+    let user = account.filter(|user| !desk.state.grants.is_deleted(&user.email)).cloned();
     let user =
         user.ok_or_else(|| refused("invalid_request", "The simulator has no such account."))?;
+    request.admits(desk.state, &user)?;
     let mut granted = request.scopes.clone();
     if form.get("choose").is_some() {
         granted.retain(|scope| {
@@ -160,115 +149,14 @@ fn decision(desk: &mut Desk<'_>, form: &Parameters) -> Result<Answer, Answer> {
     if granted.is_empty() {
         return Ok(request.back(&[("error", "access_denied")]));
     }
-    Ok(request.grant(desk, &user, granted))
+    let ends = request.ends(desk, &granted, period(form)?);
+    Ok(request.grant(desk, &user, granted, ends, "consent"))
 }
 
-impl Request {
-    /// Reads a request; what is wrong with client, address or form is told to the person, and never
-    /// sent to the address.
-    fn read(parameters: &Parameters, state: &State) -> Result<Self, Answer> {
-        let missing = |name: &str| {
-            refused("invalid_request", &format!("Required parameter is missing: {name}"))
-        };
-        let client = parameters.get("client_id").ok_or_else(|| missing("client_id"))?;
-        let Some(known) = state.client(client) else {
-            return Err(refused("invalid_client", "The OAuth client was not found."));
-        };
-        let redirect_text =
-            parameters.get("redirect_uri").ok_or_else(|| missing("redirect_uri"))?;
-        let registered = known.redirect_uris.iter().any(|uri| uri == redirect_text);
-        let redirect_uri = Url::parse(redirect_text).ok().filter(|_| registered).ok_or_else(|| {
-            let text = format!("The redirect URI in the request, {redirect_text}, does not match the ones authorized for the OAuth client.");
-            refused("redirect_uri_mismatch", &text)
-        })?;
-        if parameters.get("response_type").ok_or_else(|| missing("response_type"))? != "code" {
-            return Err(refused(
-                "unsupported_response_type",
-                "Only response_type=code is answered here.",
-            ));
-        }
-        let scopes = scopes::read(parameters.get("scope").ok_or_else(|| missing("scope"))?)
-            .map_err(|scope| {
-                refused("invalid_scope", &format!("Some requested scopes were invalid: {scope}"))
-            })?;
-        let hashed = match parameters.get("code_challenge_method") {
-            None | Some("plain") => false,
-            Some("S256") => true,
-            Some(_) => {
-                return Err(refused("invalid_request", "Transform algorithm not supported."));
-            }
-        };
-        let prompts = parameters.get("prompt").unwrap_or_default().split(' ').map(str::to_owned);
-        Ok(Self {
-            client: client.to_owned(),
-            redirect_uri,
-            redirect_text: redirect_text.to_owned(),
-            scopes,
-            state: parameters.get("state").map(str::to_owned),
-            challenge: parameters
-                .get("code_challenge")
-                .map(|challenge| (challenge.to_owned(), hashed)),
-            offline: parameters.get("access_type") == Some("offline"),
-            prompts: prompts.collect(),
-            incremental: parameters.get("include_granted_scopes") == Some("true"),
-            hint: parameters.get("login_hint").map(str::to_owned),
-        })
-    }
-
-    fn prompts(&self, word: &str) -> bool {
-        self.prompts.iter().any(|prompt| prompt == word)
-    }
-
-    fn grant(&self, desk: &mut Desk<'_>, user: &str, mut granted: BTreeSet<String>) -> Answer {
-        let now = desk.now;
-        if self.incremental {
-            let before = desk.state.refresh.values();
-            let before = before.filter(|token| token.client == self.client && token.user == user);
-            granted.extend(before.flat_map(|token| token.scopes.iter().cloned()));
-        }
-        desk.state.codes.retain(|_, code| code.expires > now);
-        let text = format!("4/0A{}", desk.state.generator.token(70));
-        let scope = scopes::join(&granted);
-        let code = Code {
-            client: self.client.clone(),
-            user: user.to_owned(),
-            redirect_uri: self.redirect_text.clone(),
-            scopes: granted,
-            challenge: self.challenge.clone(),
-            offline: self.offline,
-            consent: self.prompts("consent"),
-            expires: now + TimeDelta::minutes(CODE_MINUTES),
-            used: false,
-        };
-        desk.state.codes.insert(text.clone(), code);
-        desk.state.remember_secret(&text);
-        desk.call.user = Some(user.to_owned());
-        desk.committed = true;
-        self.back(&[("code", &text), ("scope", &scope)])
-    }
-
-    /// Sends the browser back, with the state as it came.
-    fn back(&self, answer: &[(&str, &str)]) -> Answer {
-        let mut target = self.redirect_uri.clone();
-        {
-            let mut query = target.query_pairs_mut();
-            if let Some(state) = &self.state {
-                query.append_pair("state", state);
-            }
-            query.extend_pairs(answer);
-        }
-        Answer::empty(StatusCode::FOUND)
-            .with(header::LOCATION, target.to_string())
-            .with(header::CACHE_CONTROL, "no-store")
-    }
-}
-
-fn html(status: StatusCode, page: &impl Template) -> Answer {
-    let body = page.render().expect("a page of plain texts can be rendered");
-    Answer::html(status, body).with(header::CACHE_CONTROL, "no-store")
-}
-
-fn refused(error: &str, explanation: &str) -> Answer {
-    let status = if error == "invalid_client" { 401 } else { 400 };
-    html(StatusCode::BAD_REQUEST, &ErrorPage { status, error, explanation })
+/// The days the user gave, if not for good.
+fn period(form: &Parameters) -> Result<Option<i64>, Answer> {
+    let Some(days) = form.get("period_days") else { return Ok(None) };
+    let days = days.parse().ok().filter(|days| (1..=LONGEST_PERIOD).contains(days));
+    let told = "The field \"period_days\" must be 1 to 3650.";
+    days.map(Some).ok_or_else(|| refused("invalid_request", told))
 }

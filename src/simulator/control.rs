@@ -20,6 +20,8 @@ pub(super) fn routes() -> Routes {
         .route("/simulator/ledger", get(ledger))
         .route("/simulator/clock", post(set_clock).get(clock))
         .route("/simulator/expire", post(expire))
+        .route("/simulator/accounts", post(end_account))
+        .route("/simulator/rotate-keys", post(rotate_keys))
         .route("/simulator/reset", post(reset))
 }
 
@@ -120,6 +122,38 @@ async fn expire(Shared(simulator): Shared<Simulator>, asked: Asked) -> Response 
     if let Some(user) = &wanted.user {
         simulator.revoke_grants(user);
     }
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// What becomes of an account.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountChange {
+    user: String,
+    change: AccountEvent,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AccountEvent {
+    Deleted,
+    PasswordChanged,
+}
+
+async fn end_account(Shared(simulator): Shared<Simulator>, asked: Asked) -> Response {
+    let wanted: AccountChange = match serde_json::from_slice(&asked.body) {
+        Ok(wanted) => wanted,
+        Err(error) => return bad(&error.to_string()),
+    };
+    match wanted.change {
+        AccountEvent::Deleted => simulator.delete_account(&wanted.user),
+        AccountEvent::PasswordChanged => simulator.change_password(&wanted.user),
+    }
+    StatusCode::NO_CONTENT.into_response()
+}
+
+async fn rotate_keys(Shared(simulator): Shared<Simulator>) -> Response {
+    simulator.rotate_keys();
     StatusCode::NO_CONTENT.into_response()
 }
 

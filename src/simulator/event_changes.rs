@@ -16,6 +16,7 @@ use super::guests::OF_THE_ORGANIZER;
 pub(super) fn insert(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     desk.calendar_as(Role::Writer)?;
     let body = desk.json()?;
+    desk.check_service_account(&body)?;
     let id = match body.get("id") {
         None | Some(Value::Null) => None,
         Some(Value::String(id)) if is_event_id(id) => Some(id.clone()),
@@ -139,6 +140,7 @@ fn change(
 ) -> Result<Answer, Refusal> {
     desk.calendar_as(Role::Writer)?;
     let body = desk.json()?;
+    desk.check_service_account(&body)?;
     let stored = desk.event()?.clone();
     desk.expect(&stored.etag())?;
     expect_sequence(&body, &stored)?;

@@ -41,6 +41,15 @@ pub enum FaultKind {
     ScopesNarrowed,
     /// The token endpoint answers 401 `invalid_client`.
     InvalidClient,
+    /// The token endpoint answers 401 `deleted_client`.
+    DeletedClient,
+    /// The token endpoint answers 400 `invalid_grant`: the account has been deleted.
+    AccountDeleted,
+    /// The token endpoint answers 400 `admin_policy_enforced`.
+    AdminPolicy,
+    /// The token endpoint answers 400 `invalid_grant`, subtype `invalid_rapt`: the Workspace wants
+    /// the user to sign in again.
+    InvalidRapt,
     /// 403 `accessNotConfigured`: the API is switched off in the project.
     ApiDisabled,
     /// 403 `forbidden`.
@@ -80,6 +89,10 @@ impl FaultKind {
             Self::TokenEndpointError => "token_endpoint_error",
             Self::ScopesNarrowed => "scopes_narrowed",
             Self::InvalidClient => "invalid_client",
+            Self::DeletedClient => "deleted_client",
+            Self::AccountDeleted => "account_deleted",
+            Self::AdminPolicy => "admin_policy",
+            Self::InvalidRapt => "invalid_rapt",
             Self::ApiDisabled => "api_disabled",
             Self::CalendarForbidden => "calendar_forbidden",
             Self::StaleRead => "stale_read",
@@ -100,9 +113,13 @@ impl FaultKind {
     /// The calls a fault strikes if it does not say: those of Calendar, or of the token endpoint.
     fn strikes(self, method: &str) -> bool {
         match self {
-            Self::TokenEndpointError | Self::ScopesNarrowed | Self::InvalidClient => {
-                method == "token"
-            }
+            Self::TokenEndpointError
+            | Self::ScopesNarrowed
+            | Self::InvalidClient
+            | Self::DeletedClient
+            | Self::AccountDeleted
+            | Self::AdminPolicy
+            | Self::InvalidRapt => method == "token",
             Self::GrantRevoked => method == "token" || method.starts_with("calendar."),
             _ => method.starts_with("calendar."),
         }

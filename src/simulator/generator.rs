@@ -52,6 +52,11 @@ pub(super) fn subject(seed: u64, email: &str) -> String {
     std::iter::once('1').chain(digits).collect()
 }
 
+/// The id of the key that signs ID tokens after so many rotations: 40 digits of hex, as Google's are.
+pub(super) fn key_id(seed: u64, rotations: u64) -> String {
+    data_encoding::HEXLOWER.encode(&hash(seed, "key", rotations, 0)[..20])
+}
+
 fn hash(seed: u64, label: &str, first: u64, second: u64) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(seed.to_be_bytes());

@@ -7,10 +7,12 @@
 
 mod acl;
 mod answer;
+mod authorization;
 mod calendar;
 mod calendar_list;
 mod calendars;
 mod call;
+mod clients;
 mod conference;
 mod consent;
 mod control;
@@ -24,15 +26,19 @@ mod event_transfers;
 mod events;
 mod fault;
 mod generator;
+mod grants;
 mod guests;
+mod id_token;
 mod ledger;
 mod listing;
 mod mails;
+mod openid;
 mod pages;
 mod quick_add;
 mod quota;
 mod scopes;
 mod serve;
+mod service_account;
 mod settings;
 mod state;
 mod token;
@@ -44,6 +50,7 @@ use serde_json::{Value, json};
 
 use crate::clock::{Clock, ManualClock};
 
+pub use clients::{ClientKind, ClientState, Publishing, ServiceAccount};
 pub use fault::{Fault, FaultKind};
 pub use ledger::{Answered, Entry, Mail};
 pub use settings::{Client, ClockMode, Quota, SeedFault, Settings, User};
@@ -193,15 +200,28 @@ impl Simulator {
 
     /// The user takes every grant back, as in Google's account settings.
     pub fn revoke_grants(&self, user: &str) {
-        self.state().revoke(user, None);
+        self.state().grants.revoke(user, None);
     }
 
     /// Every access token is expired from now on; refresh tokens live.
     pub fn expire_access_tokens(&self) {
         let now = self.now();
-        for token in self.state().access.values_mut() {
-            token.expires = token.expires.min(now);
-        }
+        self.state().grants.expire_access(now);
+    }
+
+    /// The account is no more: its access tokens are dead, its refresh tokens are told why.
+    pub fn delete_account(&self, user: &str) {
+        self.state().grants.delete_account(user);
+    }
+
+    /// The user has a new password: refresh tokens that reach mail are dead, others live.
+    pub fn change_password(&self, user: &str) {
+        self.state().grants.password_changed(user);
+    }
+
+    /// ID tokens are signed with another key from now on; the one before stays published.
+    pub fn rotate_keys(&self) {
+        self.state().signer.rotate();
     }
 
     /// Every sync token given out so far is expired: lists that go on from one need a full sync.

@@ -3,6 +3,29 @@
 use std::collections::BTreeSet;
 
 const PREFIX: &str = "https://www.googleapis.com/auth/";
+/// The one scope of Google's own with another form.
+const MAIL: &str = "https://mail.google.com/";
+
+/// What stands behind `calendar.` in a scope of the Calendar API, by its discovery document.
+const CALENDAR: &[&str] = &[
+    "acls",
+    "acls.readonly",
+    "app.created",
+    "calendarlist",
+    "calendarlist.readonly",
+    "calendars",
+    "calendars.readonly",
+    "events",
+    "events.freebusy",
+    "events.owned",
+    "events.owned.readonly",
+    "events.public.readonly",
+    "events.readonly",
+    "freebusy",
+    "readonly",
+    "settings",
+    "settings.readonly",
+];
 
 pub(super) const READ_EVENTS: &[&str] = &[
     "calendar",
@@ -48,10 +71,19 @@ pub(super) fn read(list: &str) -> Result<BTreeSet<String>, String> {
         .map(|scope| match scope {
             "openid" => Ok(scope.to_owned()),
             "email" | "profile" => Ok(full(&format!("userinfo.{scope}"))),
-            _ if scope.len() > PREFIX.len() && scope.starts_with(PREFIX) => Ok(scope.to_owned()),
+            _ if is_known(scope) => Ok(scope.to_owned()),
             _ => Err(scope.to_owned()),
         })
         .collect()
+}
+
+/// Scopes of other APIs are taken at their word; those of Calendar are the ones there are.
+fn is_known(scope: &str) -> bool {
+    let Some(short) = scope.strip_prefix(PREFIX) else { return scope == MAIL };
+    match short.strip_prefix("calendar.") {
+        Some(rest) => CALENDAR.contains(&rest),
+        None => !short.is_empty(),
+    }
 }
 
 /// Whether the scope only tells who the user is; those cannot be unticked.
@@ -65,6 +97,11 @@ pub(super) fn is_calendar(scope: &str) -> bool {
     scope
         .strip_prefix(PREFIX)
         .is_some_and(|short| short == "calendar" || short.starts_with("calendar."))
+}
+
+/// Whether the scope reaches the user's mail: a new password ends what holds one.
+pub(super) fn is_mail(scope: &str) -> bool {
+    scope == MAIL || scope.strip_prefix(PREFIX).is_some_and(|short| short.starts_with("gmail."))
 }
 
 /// Whether `granted` holds one of the scopes a method takes.
@@ -92,6 +129,14 @@ pub(super) fn explained(scope: &str) -> String {
         _ if scope == "openid" => "Associate you with your personal info on Google".to_owned(),
         _ => scope.to_owned(),
     }
+}
+
+/// A set of scopes as it stands in the address a consent comes back to: identity under both names,
+/// as captures show it.
+pub(super) fn join_for_redirect(scopes: &BTreeSet<String>) -> String {
+    let short = ["email", "profile"].into_iter();
+    let short = short.filter(|name| scopes.contains(&full(&format!("userinfo.{name}"))));
+    short.chain(scopes.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
 }
 
 /// A set of scopes as one text.

@@ -20,7 +20,7 @@ use tower::ServiceExt;
 
 use super::answer::{Answer, CutConnection};
 use super::{
-    Simulator, acl, calendar_list, calendars, call, consent, control, events, pages, token,
+    Simulator, acl, calendar_list, calendars, call, consent, control, events, openid, pages, token,
 };
 
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -85,6 +85,7 @@ impl Simulator {
         Router::new()
             .merge(consent::routes())
             .merge(token::routes())
+            .merge(openid::routes())
             .merge(events::routes())
             .merge(acl::routes())
             .merge(calendar_list::routes())

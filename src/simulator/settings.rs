@@ -6,6 +6,8 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use super::clients::{ClientKind, ClientState, Publishing, ServiceAccount};
+
 /// What a simulator is started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -13,6 +15,8 @@ pub struct Settings {
     pub users: Vec<User>,
     /// The OAuth clients that may ask for consent.
     pub clients: Vec<Client>,
+    /// The programs that sign for their own tokens; each has a primary calendar of the same name.
+    pub service_accounts: Vec<ServiceAccount>,
     /// How many calls a minute are answered.
     pub quota: Quota,
     /// What every drawn id and token follows from.
@@ -22,7 +26,7 @@ pub struct Settings {
 }
 
 /// An account.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct User {
     /// The address, which is also the id of the primary calendar.
@@ -33,10 +37,13 @@ pub struct User {
     /// The IANA zone of the primary calendar.
     #[serde(default = "utc")]
     pub time_zone: String,
+    /// The domain of the Workspace it belongs to, if it does: the `hd` of its ID tokens.
+    #[serde(alias = "hd")]
+    pub workspace: Option<String>,
 }
 
-/// An OAuth client of the "web" kind.
-#[derive(Clone, Deserialize)]
+/// An OAuth client.
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
     /// The client id.
@@ -45,6 +52,19 @@ pub struct Client {
     pub secret: String,
     /// Where a consent may come back to: exact matches only.
     pub redirect_uris: Vec<String>,
+    /// What it is registered as.
+    #[serde(default)]
+    pub kind: ClientKind,
+    /// What became of it.
+    #[serde(default)]
+    pub state: ClientState,
+    /// Whether its consent screen is published.
+    #[serde(default)]
+    pub publishing: Publishing,
+    /// Who may consent while it is not; without, everybody.
+    pub test_users: Option<Vec<String>>,
+    /// The domain of the Workspace it belongs to.
+    pub workspace: Option<String>,
 }
 
 impl fmt::Debug for Client {
@@ -53,6 +73,8 @@ impl fmt::Debug for Client {
         shown
             .field("id", &self.id)
             .field("redirect_uris", &self.redirect_uris)
+            .field("kind", &self.kind)
+            .field("state", &self.state)
             .finish_non_exhaustive()
     }
 }
@@ -73,6 +95,9 @@ impl Default for Quota {
     }
 }
 
+/// Test users of a consent screen that is not published, at most: Google's number.
+const TEST_USERS: usize = 100;
+
 /// Which clock a simulator goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockMode {
@@ -90,6 +115,7 @@ impl Default for Settings {
             email: email.to_owned(),
             name: name.to_owned(),
             time_zone: zone.to_owned(),
+            workspace: None,
         };
         Self {
             users: vec![
@@ -103,7 +129,9 @@ impl Default for Settings {
                     "http://127.0.0.1:3001/oauth2callback".to_owned(),
                     "http://localhost:3001/oauth2callback".to_owned(),
                 ],
+                ..Client::default()
             }],
+            service_accounts: Vec::new(),
             quota: Quota::default(),
             seed: 1,
             clock: ClockMode::Given,
@@ -127,6 +155,7 @@ struct SeedFile {
     seed: Option<u64>,
     user: Option<Vec<User>>,
     client: Option<Vec<Client>>,
+    service_account: Option<Vec<ServiceAccount>>,
     #[serde(default)]
     quota: Quota,
     #[serde(default)]
@@ -156,12 +185,23 @@ impl Settings {
         let settings = Self {
             users: file.user.unwrap_or(plain.users),
             clients: file.client.unwrap_or(plain.clients),
+            service_accounts: file.service_account.unwrap_or_default(),
             quota: file.quota,
             seed: file.seed.unwrap_or(plain.seed),
             clock: clock_mode(&file.clock)?,
         };
         settings.check()?;
         Ok(settings)
+    }
+
+    /// Who owns a primary calendar: the users, and the service accounts as if they were users.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = User> {
+        let programs = self.service_accounts.iter().map(|account| User {
+            email: account.email.clone(),
+            time_zone: utc(),
+            ..User::default()
+        });
+        self.users.iter().cloned().chain(programs)
     }
 
     fn check(&self) -> Result<(), SeedFault> {
@@ -181,6 +221,25 @@ impl Settings {
                 );
             }
         }
+        self.check_clients(&mut seen)?;
+        self.check_service_accounts(&mut seen)?;
+        if self.users.is_empty() {
+            return fault("user".to_owned(), "needs at least one");
+        }
+        if self.clients.is_empty() {
+            return fault("client".to_owned(), "needs at least one");
+        }
+        if self.quota.per_user_per_minute == 0 {
+            return fault("quota.per_user_per_minute".to_owned(), "must be at least 1");
+        }
+        if self.quota.per_project_per_minute == 0 {
+            return fault("quota.per_project_per_minute".to_owned(), "must be at least 1");
+        }
+        Ok(())
+    }
+
+    fn check_clients<'a>(&'a self, seen: &mut BTreeSet<&'a String>) -> Result<(), SeedFault> {
+        let fault = |key: String, rule: &str| Err(SeedFault { key, rule: rule.to_owned() });
         for (place, client) in self.clients.iter().enumerate() {
             if client.id.is_empty() || !seen.insert(&client.id) {
                 return fault(format!("client[{place}].id"), "must be there, and once");
@@ -194,18 +253,34 @@ impl Settings {
                     "must be absolute addresses",
                 );
             }
+            let test_users = client.test_users.as_ref().map_or(0, Vec::len);
+            if test_users > TEST_USERS {
+                return fault(format!("client[{place}].test_users"), "must be at most 100");
+            }
         }
-        if self.users.is_empty() {
-            return fault("user".to_owned(), "needs at least one");
-        }
-        if self.clients.is_empty() {
-            return fault("client".to_owned(), "needs at least one");
-        }
-        if self.quota.per_user_per_minute == 0 {
-            return fault("quota.per_user_per_minute".to_owned(), "must be at least 1");
-        }
-        if self.quota.per_project_per_minute == 0 {
-            return fault("quota.per_project_per_minute".to_owned(), "must be at least 1");
+        Ok(())
+    }
+
+    fn check_service_accounts<'a>(
+        &'a self,
+        seen: &mut BTreeSet<&'a String>,
+    ) -> Result<(), SeedFault> {
+        for (place, account) in self.service_accounts.iter().enumerate() {
+            let fault = |key: &str, rule: String| {
+                Err(SeedFault { key: format!("service_account[{place}].{key}"), rule })
+            };
+            if !account.email.contains('@') || account.email.contains(char::is_whitespace) {
+                return fault("email", "is no e-mail address".to_owned());
+            }
+            if !seen.insert(&account.email) {
+                return fault("email", "is there twice".to_owned());
+            }
+            if let Err(rule) = account.keys() {
+                return fault("public_key_pem", rule.to_owned());
+            }
+            if let Err(scope) = account.allowed() {
+                return fault("scopes", format!("names no scope of Google's: {scope}"));
+            }
         }
         Ok(())
     }

@@ -9,51 +9,14 @@ use super::calendar::{Calendar, ListEntry};
 use super::event::{Event, Surroundings};
 use super::fault::{Faults, Stage, Strike, Target};
 use super::generator::Generator;
+use super::grants::Grants;
+use super::id_token::Signer;
 use super::ledger::{Ledger, Mail};
 use super::quota::Windows;
-use super::scopes;
 use super::settings::{Client, Settings, User};
 
-/// How long an access token lives. Google says 3599 in practice.
-pub(super) const ACCESS_TOKEN_SECS: i64 = 3599;
-/// A refresh token nobody used for this long is dead.
-const IDLE_DAYS: i64 = 183;
-/// Live refresh tokens of one user for one client; one more kills the oldest.
-const REFRESH_TOKENS: usize = 100;
 /// Mails and dead tokens kept.
-const KEPT: usize = 100_000;
-
-/// An authorization code, waiting to be exchanged.
-#[derive(Clone, Debug)]
-pub(super) struct Code {
-    pub(super) client: String,
-    pub(super) user: String,
-    pub(super) redirect_uri: String,
-    pub(super) scopes: BTreeSet<String>,
-    /// The challenge, and whether it is a hash of the verifier.
-    pub(super) challenge: Option<(String, bool)>,
-    pub(super) offline: bool,
-    pub(super) consent: bool,
-    pub(super) expires: DateTime<Utc>,
-    pub(super) used: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct AccessToken {
-    pub(super) client: String,
-    pub(super) user: String,
-    pub(super) scopes: BTreeSet<String>,
-    pub(super) expires: DateTime<Utc>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct RefreshToken {
-    pub(super) client: String,
-    pub(super) user: String,
-    pub(super) scopes: BTreeSet<String>,
-    number: u64,
-    used: DateTime<Utc>,
-}
+pub(super) const KEPT: usize = 100_000;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -66,9 +29,10 @@ pub(super) struct State {
     pub(super) struck: Vec<&'static str>,
     pub(super) ledger: Ledger,
     pub(super) outbox: Vec<Mail>,
-    pub(super) codes: BTreeMap<String, Code>,
-    pub(super) access: BTreeMap<String, AccessToken>,
-    pub(super) refresh: BTreeMap<String, RefreshToken>,
+    pub(super) grants: Grants,
+    pub(super) signer: Signer,
+    /// When this history began.
+    pub(super) began: DateTime<Utc>,
     pub(super) calendars: BTreeMap<String, Calendar>,
     /// Which calendars each user has on show.
     pub(super) lists: BTreeMap<String, BTreeMap<String, ListEntry>>,
@@ -95,9 +59,9 @@ impl State {
             struck: Vec::new(),
             ledger: Ledger::default(),
             outbox: Vec::new(),
-            codes: BTreeMap::new(),
-            access: BTreeMap::new(),
-            refresh: BTreeMap::new(),
+            grants: Grants::default(),
+            signer: Signer::default(),
+            began: now,
             windows: Windows::default(),
             meets_pending: BTreeSet::new(),
             secrets: VecDeque::new(),
@@ -107,7 +71,7 @@ impl State {
         };
         // Accounts are older than the simulator: the first change is a version after theirs.
         let then = now - TimeDelta::minutes(1);
-        for user in state.settings.users.clone() {
+        for user in state.settings.accounts().collect::<Vec<_>>() {
             let zone = user.time_zone.parse().unwrap_or(chrono_tz::UTC);
             state.open_primary_calendar(&user.email, zone, then);
         }
@@ -172,100 +136,12 @@ impl State {
         Some(strike)
     }
 
-    /// Hands out a refresh token; the oldest of too many dies silently.
-    pub(super) fn issue_refresh(
-        &mut self,
-        client: &str,
-        user: &str,
-        scopes: BTreeSet<String>,
-        now: DateTime<Utc>,
-    ) -> String {
-        let token = format!("1//{}", self.generator.token(80));
-        let number = self.number();
-        let fresh = RefreshToken {
-            client: client.to_owned(),
-            user: user.to_owned(),
-            scopes,
-            number,
-            used: now,
-        };
-        let live =
-            self.refresh.iter().filter(|(_, other)| other.client == client && other.user == user);
-        if live.clone().count() >= REFRESH_TOKENS
-            && let Some(oldest) =
-                live.min_by_key(|(_, other)| other.number).map(|(token, _)| token.clone())
-        {
-            self.refresh.remove(&oldest);
-        }
-        self.refresh.insert(token.clone(), fresh);
-        self.remember_secret(&token);
-        token
-    }
-
-    pub(super) fn issue_access(
-        &mut self,
-        client: &str,
-        user: &str,
-        scopes: BTreeSet<String>,
-        now: DateTime<Utc>,
-    ) -> String {
-        if self.access.len() >= KEPT {
-            self.access.retain(|_, token| token.expires > now);
-        }
-        let token = format!("ya29.{}", self.generator.token(120));
-        let expires = now + TimeDelta::seconds(ACCESS_TOKEN_SECS);
-        let (client, user) = (client.to_owned(), user.to_owned());
-        self.access.insert(token.clone(), AccessToken { client, user, scopes, expires });
-        self.remember_secret(&token);
-        token
-    }
-
     /// Keeps a secret for those who search for leaks.
     pub(super) fn remember_secret(&mut self, secret: &str) {
         if self.secrets.len() == KEPT {
             self.secrets.pop_front();
         }
         self.secrets.push_back(secret.to_owned());
-    }
-
-    /// A refresh token that lives, marked as used now.
-    pub(super) fn live_refresh(&mut self, token: &str, now: DateTime<Utc>) -> Option<RefreshToken> {
-        let found = self.refresh.get_mut(token)?;
-        if found.used + TimeDelta::days(IDLE_DAYS) <= now {
-            self.refresh.remove(token);
-            return None;
-        }
-        found.used = now;
-        Some(found.clone())
-    }
-
-    /// Whether the user's consent to the client stands, with a refresh token handed out.
-    pub(super) fn has_refresh(&self, client: &str, user: &str) -> bool {
-        self.refresh.values().any(|token| token.client == client && token.user == user)
-    }
-
-    /// Ends everything `user` granted to `client`, or to every client. Tells whether there was anything.
-    pub(super) fn revoke(&mut self, user: &str, client: Option<&str>) -> bool {
-        let before = self.access.len() + self.refresh.len() + self.codes.len();
-        let other = |of_client: &str, of_user: &str| {
-            of_user != user || client.is_some_and(|id| id != of_client)
-        };
-        self.access.retain(|_, token| other(&token.client, &token.user));
-        self.refresh.retain(|_, token| other(&token.client, &token.user));
-        self.codes.retain(|_, code| other(&code.client, &code.user));
-        before != self.access.len() + self.refresh.len() + self.codes.len()
-    }
-
-    /// Takes the calendar scopes out of everything `user` granted.
-    pub(super) fn narrow(&mut self, user: &str) {
-        let access = self.access.values_mut().map(|token| (&token.user, &mut token.scopes));
-        let refresh = self.refresh.values_mut().map(|token| (&token.user, &mut token.scopes));
-        let codes = self.codes.values_mut().map(|code| (&code.user, &mut code.scopes));
-        for (of_user, granted) in access.chain(refresh).chain(codes) {
-            if of_user == user {
-                granted.retain(|scope| !scopes::is_calendar(scope));
-            }
-        }
     }
 
     /// Puts `event` in place of the one that had its id, at the next version. Every change of an

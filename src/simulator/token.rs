@@ -1,59 +1,81 @@
-//! The token endpoint, revocation and userinfo.
+//! The token endpoint and revocation.
 
 use axum::Router;
 use axum::extract::State as Shared;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Simulator;
-use super::answer::{self, Answer, oauth_error};
+use super::answer::{Answer, oauth_error, oauth_refusal};
 use super::call::{Asked, Call, Desk, Parameters, Routes};
-use super::state::ACCESS_TOKEN_SECS;
-use super::{generator, scopes};
+use super::clients::ClientState;
+use super::grants::{AccessToken, Code};
+use super::id_token::Subject;
+use super::{scopes, service_account};
+
+/// The token endpoint under all of Google's names: official clients know them by heart.
+pub(super) const TOKEN_PATHS: [&str; 4] =
+    ["/token", "/o/oauth2/token", "/oauth2/v3/token", "/oauth2/v4/token"];
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 pub(super) fn routes() -> Routes {
-    Router::new()
-        .route("/token", post(token))
-        .route("/revoke", post(revoke))
-        .route("/v1/userinfo", get(userinfo).post(userinfo))
+    let routes =
+        Router::new().route("/revoke", post(revoke)).route("/o/oauth2/revoke", post(revoke));
+    TOKEN_PATHS.into_iter().fold(routes, |routes, path| routes.route(path, post(token)))
 }
 
 async fn token(Shared(simulator): Shared<Simulator>, asked: Asked) -> Response {
-    let form = asked.form();
+    let form = form(&asked);
     let call = {
-        let state = simulator.state();
-        let code = form.get("code").and_then(|code| state.codes.get(code)).map(|code| &code.user);
+        let grants = &simulator.state().grants;
+        let code = form.get("code").and_then(|code| grants.codes.get(code)).map(|code| &code.user);
         let refresh = form
             .get("refresh_token")
-            .and_then(|token| state.refresh.get(token))
+            .and_then(|token| grants.refresh.get(token))
             .map(|token| &token.user);
+        let user = code.or(refresh).cloned().or_else(|| service_account::claimed_user(&form));
         let grant_type = form.get("grant_type").map(str::to_owned);
-        Call { method: "token", user: code.or(refresh).cloned(), grant_type, ..Call::default() }
+        Call { method: "token", user, grant_type, ..Call::default() }
     };
     simulator.run(asked, call, |desk| issue(desk, &form).unwrap_or_else(|refused| refused)).await
 }
 
-fn issue(desk: &mut Desk<'_>, form: &Parameters) -> Result<Answer, Answer> {
-    let grant = form
-        .get("grant_type")
-        .ok_or_else(|| bad("invalid_request", "Required parameter is missing: grant_type"))?;
-    if grant != "authorization_code" && grant != "refresh_token" {
-        return Err(bad("unsupported_grant_type", &format!("Invalid grant_type: {grant}")));
-    }
-    let client = client(desk, form)?;
-    if grant == "refresh_token" {
-        refresh(desk, form, &client)
+/// The form of the body; a body that says it is something else holds none.
+fn form(asked: &Asked) -> Parameters {
+    let kind = asked.header(&header::CONTENT_TYPE).unwrap_or("application/x-www-form-urlencoded");
+    if kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+        asked.form()
     } else {
-        exchange(desk, form, &client)
+        Parameters::read(b"")
     }
 }
 
-/// The client, by HTTP Basic or by form.
+fn issue(desk: &mut Desk<'_>, form: &Parameters) -> Result<Answer, Answer> {
+    if let Some(name) = form.repeated() {
+        let told = format!("OAuth 2 parameters can only have a single value: {name}");
+        return Err(bad("invalid_request", &told));
+    }
+    match form.get("grant_type").unwrap_or_default() {
+        "authorization_code" => {
+            let client = client(desk, form)?;
+            exchange(desk, form, &client)
+        }
+        "refresh_token" => {
+            let client = client(desk, form)?;
+            refresh(desk, form, &client)
+        }
+        JWT_BEARER => service_account::grant(desk, form),
+        // A missing one is told in the same words, with nothing behind the colon: captured.
+        other => Err(bad("unsupported_grant_type", &format!("Invalid grant_type: {other}"))),
+    }
+}
+
+/// The client, by HTTP Basic or by form. One of the "installed" kind sends its secret, too.
 fn client(desk: &Desk<'_>, form: &Parameters) -> Result<String, Answer> {
     let (id, secret) = match basic(desk.asked) {
         Some((id, secret)) => (Some(id), Some(secret)),
@@ -63,11 +85,22 @@ fn client(desk: &Desk<'_>, form: &Parameters) -> Result<String, Answer> {
     };
     let id =
         id.ok_or_else(|| bad("invalid_request", "Could not determine client ID from request."))?;
-    let known =
-        desk.state.client(&id).ok_or_else(|| unauthorized("The OAuth client was not found."))?;
-    let secret = secret.ok_or_else(|| bad("invalid_request", "client_secret is missing."))?;
+    let known = desk
+        .state
+        .client(&id)
+        .ok_or_else(|| unauthorized("invalid_client", "The OAuth client was not found."))?;
+    match known.state {
+        ClientState::Deleted => return Err(deleted_client()),
+        ClientState::Disabled => {
+            return Err(unauthorized("disabled_client", "The OAuth client was disabled."));
+        }
+        ClientState::Live | ClientState::Internal | ClientState::AdminPolicy => {}
+    }
+    let secret = secret
+        .filter(|secret| !secret.is_empty())
+        .ok_or_else(|| bad("invalid_request", "client_secret is missing."))?;
     if secret != known.secret {
-        return Err(unauthorized("The provided client secret is invalid."));
+        return Err(invalid_client());
     }
     Ok(id)
 }
@@ -94,6 +127,7 @@ fn exchange(desk: &mut Desk<'_>, form: &Parameters, client: &str) -> Result<Answ
     }
     let code = desk
         .state
+        .grants
         .codes
         .get(given)
         .filter(|code| !code.used && code.expires > desk.now && code.client == client);
@@ -101,38 +135,76 @@ fn exchange(desk: &mut Desk<'_>, form: &Parameters, client: &str) -> Result<Answ
     if form.get("redirect_uri") != Some(code.redirect_uri.as_str()) {
         return Err(bad("redirect_uri_mismatch", "Bad Request"));
     }
-    if let Some((challenge, hashed)) = &code.challenge {
-        let verifier = form
-            .get("code_verifier")
-            .ok_or_else(|| bad("invalid_grant", "Missing code verifier."))?;
+    if let Some(verifier) = form.get("code_verifier") {
         desk.state.remember_secret(verifier);
-        let fits = if *hashed {
-            URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == *challenge
-        } else {
-            verifier == challenge
-        };
-        if !fits || !is_verifier(verifier) {
-            return Err(bad("invalid_grant", "Invalid code verifier."));
-        }
     }
-    if let Some(code) = desk.state.codes.get_mut(given) {
+    check_verifier(&code, form.get("code_verifier"))?;
+    if let Some(code) = desk.state.grants.codes.get_mut(given) {
         code.used = true;
     }
     // A refresh token comes with the first offline consent, and again only when consent was forced.
-    let refresh = code.offline && (code.consent || !desk.state.has_refresh(client, &code.user));
-    let access = desk.state.issue_access(client, &code.user, code.scopes.clone(), desk.now);
+    let had = desk.state.grants.has_refresh(client, &code.user, desk.now);
+    let refresh = code.offline && (code.consent || !had);
+    let token = AccessToken::of_consent(
+        client,
+        &code.user,
+        code.scopes.clone(),
+        code.offline,
+        code.ends,
+        desk.now,
+    );
+    let mut body = issued(desk, &token, code.nonce.as_deref());
+    if refresh {
+        body["refresh_token"] = desk.state.issue_refresh(&code, desk.now).into();
+        if let Some(ends) = code.ends {
+            body["refresh_token_expires_in"] = (ends - desk.now).num_seconds().into();
+        }
+    }
+    Ok(granted(&body))
+}
+
+/// PKCE, RFC 7636 §4.6; a verifier nobody asked for is refused, too.
+fn check_verifier(code: &Code, verifier: Option<&str>) -> Result<(), Answer> {
+    let (challenge, verifier) = match (&code.challenge, verifier) {
+        (None, None) => return Ok(()),
+        (None, Some(_)) => {
+            return Err(bad("invalid_grant", "code_verifier or verifier is not needed."));
+        }
+        (Some(_), None) => return Err(bad("invalid_grant", "Missing code verifier.")),
+        (Some(challenge), Some(verifier)) => (challenge, verifier),
+    };
+    let fits = match challenge {
+        (hash, true) => URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) == *hash,
+        (plain, false) => verifier == plain,
+    };
+    if fits && is_verifier(verifier) {
+        return Ok(());
+    }
+    Err(bad("invalid_grant", "Invalid code verifier."))
+}
+
+/// Hands out an access token, with an ID token where a scope asks for one.
+fn issued(desk: &mut Desk<'_>, token: &AccessToken, nonce: Option<&str>) -> Value {
+    let access = desk.state.issue_access(token.clone(), desk.now);
+    let subject = Subject {
+        client: &token.client,
+        user: &token.user,
+        scopes: &token.scopes,
+        nonce,
+        access_token: &access,
+    };
+    let id_token = desk.state.id_token(&subject, desk.now);
+    desk.committed = true;
     let mut body = json!({
         "access_token": access,
-        "expires_in": ACCESS_TOKEN_SECS,
-        "scope": scopes::join(&code.scopes),
+        "expires_in": (token.expires - desk.now).num_seconds(),
+        "scope": scopes::join(&token.scopes),
         "token_type": "Bearer",
     });
-    if refresh {
-        body["refresh_token"] =
-            desk.state.issue_refresh(client, &code.user, code.scopes.clone(), desk.now).into();
+    if let Some(id_token) = id_token {
+        body["id_token"] = id_token.into();
     }
-    desk.committed = true;
-    Ok(granted(&body))
+    body
 }
 
 fn is_verifier(verifier: &str) -> bool {
@@ -144,118 +216,100 @@ fn refresh(desk: &mut Desk<'_>, form: &Parameters, client: &str) -> Result<Answe
     let given = form
         .get("refresh_token")
         .ok_or_else(|| bad("invalid_request", "Missing required parameter: refresh_token"))?;
-    let live = desk.state.live_refresh(given, desk.now);
-    let live = live.ok_or_else(|| bad("invalid_grant", "Token has been expired or revoked."))?;
-    if live.client != client {
-        return Err(bad("invalid_grant", "Bad Request"));
+    let known = desk.state.grants.refresh.get(given);
+    if known.is_some_and(|known| desk.state.grants.is_deleted(&known.user)) {
+        return Err(account_deleted());
     }
-    let mut granted_scopes = live.scopes;
-    if let Some(wanted) = form.get("scope") {
-        let wanted = scopes::read(wanted).map_err(|_| bad("invalid_scope", "Bad Request"))?;
-        if !wanted.is_subset(&granted_scopes) {
+    if known.is_some_and(|known| known.client != client) {
+        return Err(unauthorized("unauthorized_client", "Unauthorized"));
+    }
+    let live = desk.state.grants.use_refresh(given, desk.now);
+    let live = live.ok_or_else(|| bad("invalid_grant", "Token has been expired or revoked."))?;
+    let mut wanted = live.scopes;
+    if let Some(named) = form.get("scope") {
+        let named = scopes::read(named).map_err(|_| bad("invalid_scope", "Bad Request"))?;
+        if !named.is_subset(&wanted) {
             return Err(bad("invalid_scope", "Bad Request"));
         }
-        granted_scopes = wanted;
+        wanted = named;
     }
-    let access = desk.state.issue_access(client, &live.user, granted_scopes.clone(), desk.now);
-    desk.committed = true;
-    Ok(granted(&json!({
-        "access_token": access,
-        "expires_in": ACCESS_TOKEN_SECS,
-        "scope": scopes::join(&granted_scopes),
-        "token_type": "Bearer",
-    })))
+    let token = AccessToken::of_consent(client, &live.user, wanted, true, live.ends, desk.now);
+    Ok(granted(&issued(desk, &token, None)))
 }
 
-fn granted(body: &serde_json::Value) -> Answer {
+/// An answer that must not be kept by anybody on its way.
+pub(super) fn granted(body: &Value) -> Answer {
     Answer::json(StatusCode::OK, body)
         .with(header::CACHE_CONTROL, "no-cache, no-store, max-age=0, must-revalidate")
         .with(header::PRAGMA, "no-cache")
 }
 
-fn bad(error: &str, description: &str) -> Answer {
+/// 400, in the shape of OAuth.
+pub(super) fn bad(error: &str, description: &str) -> Answer {
     oauth_error(StatusCode::BAD_REQUEST, error, description)
 }
 
-fn unauthorized(description: &str) -> Answer {
-    oauth_error(StatusCode::UNAUTHORIZED, "invalid_client", description)
+fn unauthorized(error: &str, description: &str) -> Answer {
+    oauth_error(StatusCode::UNAUTHORIZED, error, description)
 }
 
 /// What the token endpoint says to a client with a wrong secret.
 pub(super) fn invalid_client() -> Answer {
-    unauthorized("The provided client secret is invalid.")
+    unauthorized("invalid_client", "The provided client secret is invalid.")
+}
+
+/// What it says to a client that is no more.
+pub(super) fn deleted_client() -> Answer {
+    unauthorized("deleted_client", "The OAuth client was deleted.")
+}
+
+/// What it says when the user's account is no more.
+pub(super) fn account_deleted() -> Answer {
+    bad("invalid_grant", "Account has been deleted")
+}
+
+/// What it says when an administrator has restricted a scope since.
+pub(super) fn admin_policy() -> Answer {
+    let told = "The Google Account is unable to authorize one or more scopes requested due to the \
+        policies of their Google Workspace administrator.";
+    bad("admin_policy_enforced", told)
+}
+
+/// What it says when the Workspace's session control wants the user to sign in again.
+pub(super) fn invalid_rapt() -> Answer {
+    let body = json!({
+        "error": "invalid_grant",
+        "error_description": "reauth related error (invalid_rapt)",
+        "error_uri": "https://support.google.com/a/answer/9368756",
+        "error_subtype": "invalid_rapt",
+    });
+    oauth_refusal(StatusCode::BAD_REQUEST, &body)
 }
 
 async fn revoke(Shared(simulator): Shared<Simulator>, asked: Asked) -> Response {
     let form = asked.form();
     let given = form.get("token").or_else(|| asked.parameters.get("token")).map(str::to_owned);
     let grant = {
+        let now = simulator.now();
         let state = simulator.state();
-        let given = given.as_deref().unwrap_or_default();
-        let access =
-            state.access.get(given).map(|token| (token.client.clone(), token.user.clone()));
-        access.or_else(|| {
-            state.refresh.get(given).map(|token| (token.client.clone(), token.user.clone()))
-        })
+        given.as_deref().and_then(|given| state.grants.behind(given, now))
     };
-    let call = Call {
-        method: "revoke",
-        user: grant.as_ref().map(|(_, user)| user.clone()),
-        ..Call::default()
-    };
+    let user = grant.as_ref().map(|(_, user)| user.clone());
+    let call = Call { method: "revoke", user, ..Call::default() };
     simulator
         .run(asked, call, |desk| {
             if given.is_none() {
                 return bad("invalid_request", "Bad Request");
             }
             // Either token ends the whole grant: Google knows one per user and project.
-            let ended = grant.is_some_and(|(client, user)| desk.state.revoke(&user, Some(&client)));
+            let ended =
+                grant.is_some_and(|(client, user)| desk.state.grants.revoke(&user, Some(&client)));
             desk.committed = ended;
             if ended {
-                Answer::json(StatusCode::OK, &json!({}))
+                granted(&json!({}))
             } else {
                 bad("invalid_token", "Token expired or revoked")
             }
-        })
-        .await
-}
-
-async fn userinfo(Shared(simulator): Shared<Simulator>, asked: Asked) -> Response {
-    let user =
-        Simulator::token_of(&simulator.state(), &asked, simulator.now()).map(|token| token.user);
-    let call = Call { method: "userinfo", user, ..Call::default() };
-    simulator
-        .run(asked, call, |desk| {
-            let token = Simulator::token_of(desk.state, desk.asked, desk.now);
-            let account = token.as_ref().and_then(|token| desk.state.user(&token.user));
-            let (Some(token), Some(account)) = (&token, account) else {
-                return oauth_error(
-                    StatusCode::UNAUTHORIZED,
-                    "invalid_request",
-                    "Invalid Credentials",
-                )
-                .with(
-                    header::WWW_AUTHENTICATE,
-                    "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_token\"",
-                );
-            };
-            let may = |short: &str| token.scopes.contains(&scopes::full(short));
-            if !(token.scopes.contains("openid")
-                || may("userinfo.email")
-                || may("userinfo.profile"))
-            {
-                return answer::scope_missing("userinfo", &["userinfo.email"]);
-            }
-            let mut body =
-                json!({"sub": generator::subject(desk.state.settings.seed, &account.email)});
-            if may("userinfo.email") {
-                body["email"] = account.email.clone().into();
-                body["email_verified"] = true.into();
-            }
-            if may("userinfo.profile") {
-                body["name"] = account.name.clone().into();
-            }
-            Answer::json(StatusCode::OK, &body)
         })
         .await
 }

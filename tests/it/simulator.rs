@@ -317,7 +317,7 @@ async fn a_consent_comes_back_with_its_state_and_the_scopes_that_were_ticked() {
     let tokens = world.exchange(&parameter(&back, "code").unwrap(), VERIFIER).await.json();
     assert_eq!(
         tokens["scope"],
-        format!("{LIST_SCOPE} https://www.googleapis.com/auth/userinfo.email")
+        format!("{LIST_SCOPE} https://www.googleapis.com/auth/userinfo.email openid")
     );
 
     let denied = world.decide(&path, &[("decision", "deny")]).await;
