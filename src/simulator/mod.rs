@@ -107,7 +107,11 @@ impl Simulator {
                 "https://oauth2.googleapis.com/token".to_owned(),
             ),
         };
-        let file = json!({"web": {
+        let kind = match client.kind {
+            ClientKind::Web => "web",
+            ClientKind::Installed => "installed",
+        };
+        let file = json!({kind: {
             "client_id": client.id,
             "project_id": "calbridge-simulator",
             "auth_uri": consent,

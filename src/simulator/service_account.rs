@@ -34,11 +34,12 @@ const AUDIENCES: [&str; 4] = [
     "https://www.googleapis.com/oauth2/v4/token",
 ];
 
-/// The user a call with this form would act for, by what the assertion says of itself.
-pub(super) fn claimed_user(form: &Parameters) -> Option<String> {
+/// The account a call with this form would act for, by what the assertion says of itself.
+pub(super) fn claimed_account(state: &State, form: &Parameters) -> Option<String> {
     let (_, claims) = unverified(form.get("assertion")?)?;
     let named = |name: &str| claims.get(name).and_then(Value::as_str);
-    named("sub").or_else(|| named("iss")).map(str::to_owned)
+    let email = named("sub").or_else(|| named("iss"))?;
+    state.settings.accounts().map(|account| account.email).find(|account| account == email)
 }
 
 /// `grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer`: there is no client, and no refresh token.

@@ -32,13 +32,15 @@ pub(super) fn routes() -> Routes {
 async fn token(Shared(simulator): Shared<Simulator>, asked: Asked) -> Response {
     let form = form(&asked);
     let call = {
-        let grants = &simulator.state().grants;
+        let state = simulator.state();
+        let grants = &state.grants;
         let code = form.get("code").and_then(|code| grants.codes.get(code)).map(|code| &code.user);
         let refresh = form
             .get("refresh_token")
             .and_then(|token| grants.refresh.get(token))
             .map(|token| &token.user);
-        let user = code.or(refresh).cloned().or_else(|| service_account::claimed_user(&form));
+        let user =
+            code.or(refresh).cloned().or_else(|| service_account::claimed_account(&state, &form));
         let grant_type = form.get("grant_type").map(str::to_owned);
         Call { method: "token", user, grant_type, ..Call::default() }
     };
