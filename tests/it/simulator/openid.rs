@@ -221,3 +221,20 @@ async fn tokeninfo_reads_both_kinds_of_token_until_they_end() {
     assert_eq!(refused(&format!("/tokeninfo?id_token={id}")).await, invalid);
     world.end().await;
 }
+
+#[tokio::test]
+async fn the_same_seed_signs_the_same_bytes() {
+    let signed = async |seed: u64| {
+        let world = World::with(Settings { seed, ..Settings::default() }).await;
+        world.simulator.rotate_keys();
+        let token = text(&tokens(&world, &IDENTITY).await, "id_token").to_owned();
+        world.simulator.reset();
+        let keys = world.get("/oauth2/v3/certs").await.text;
+        world.end().await;
+        (token, keys)
+    };
+    let first = signed(7).await;
+    assert_eq!(signed(7).await, first);
+    let other = signed(8).await;
+    assert!(other.0 != first.0 && other.1 != first.1);
+}
