@@ -92,6 +92,8 @@ async fn a_signed_assertion_brings_an_access_token_and_no_refresh_token() {
     for aud in names {
         assert_eq!(ask(&world, &signed(json!({"aud": aud}))).await.status, 200, "{aud}");
     }
+    world.simulator.set_base_address("http://google.test/");
+    assert_eq!(ask(&world, &signed(json!({"aud": "http://google.test/token"}))).await.status, 200);
     let entry = world.simulator.ledger()[0].clone();
     assert_eq!((entry.method, entry.user.as_deref()), ("token", Some(ROBOT)));
     world.end().await;
