@@ -365,10 +365,12 @@ async fn the_token_endpoint_says_no_in_json_and_keeps_nothing_in_caches() {
     let (_, refresh) = world.connect().await;
     let whole = with(&[("grant_type", "refresh_token")]);
     let whole = [&whole[..], &[("refresh_token", &refresh)]].concat();
-    let body: Value = whole.iter().map(|(name, value)| (*name, json!(value))).collect();
+    let object: Value = whole.iter().map(|(name, value)| (*name, json!(value))).collect();
     let typed = [("content-type", "application/json")];
-    let reply = world.send(Method::POST, "/token", &typed, body.to_string()).await.unwrap();
-    assert_eq!(told(&reply), answer(400, "unsupported_grant_type", "Invalid grant_type: "));
+    for body in [object.to_string(), form(&whole)] {
+        let reply = world.send(Method::POST, "/token", &typed, body).await.unwrap();
+        assert_eq!(told(&reply), answer(400, "unsupported_grant_type", "Invalid grant_type: "));
+    }
     let got = world.get(&format!("/token?{}", form(&whole))).await;
     assert_eq!((got.status, got.header("content-type")), (404, "text/html; charset=UTF-8"));
     for path in ["/token", "/o/oauth2/token", "/oauth2/v3/token", "/oauth2/v4/token"] {
