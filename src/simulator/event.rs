@@ -1,5 +1,7 @@
 //! One event as the simulator keeps it, and as Google shows it.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
@@ -8,6 +10,8 @@ use serde_json::{Map, Value, json};
 
 use super::calendar::{Calendar, Role};
 use super::conference::{Conference, Progress};
+use super::instances::{Earlier, Exception};
+use super::recurrence::Recurrence;
 
 /// An event, or what is left of a deleted one.
 #[derive(Clone, Debug)]
@@ -34,6 +38,12 @@ pub(super) struct Event {
     /// What a caller may write, checked.
     pub(super) fields: Map<String, Value>,
     pub(super) conference: Option<Conference>,
+    /// When it happens again, if it does.
+    pub(super) series: Option<Arc<Recurrence>>,
+    /// What it repeated as before, the latest last.
+    pub(super) earlier: Vec<Earlier>,
+    /// Which instance of a series it is, if it is one.
+    pub(super) exception: Option<Exception>,
     /// As it was before the last change, for stale reads.
     pub(super) before: Option<Box<Event>>,
 }
@@ -88,6 +98,9 @@ impl Event {
             ends: starts + hour,
             fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             conference: None,
+            series: None,
+            earlier: Vec::new(),
+            exception: None,
             before: None,
         }
     }
@@ -165,7 +178,8 @@ impl Event {
             ("iCalUID", self.ical_uid.clone().into()),
             ("eventType", self.kind().into()),
         ];
-        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        let members = members.into_iter().chain(self.place(around));
+        members.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     fn shown_without_details(&self, around: &Surroundings<'_>) -> Value {
@@ -174,16 +188,17 @@ impl Event {
         Value::Object(shown)
     }
 
+    /// Which instance of which series it is.
+    fn place(&self, around: &Surroundings<'_>) -> Vec<(&'static str, Value)> {
+        self.exception.as_ref().map_or_else(Vec::new, |place| {
+            let original = in_zone(place.original_start.clone(), around);
+            vec![("recurringEventId", place.master.clone().into()), ("originalStartTime", original)]
+        })
+    }
+
     /// `start` or `end`, in the zone it is to be shown in.
     fn point(&self, name: &str, around: &Surroundings<'_>) -> Value {
-        let mut point = self.fields.get(name).cloned().unwrap_or_default();
-        let zone = around.zone.unwrap_or(around.calendar.time_zone);
-        let moment = point["dateTime"].as_str().map(DateTime::parse_from_rfc3339);
-        if let Some(Ok(moment)) = moment {
-            let shown = moment.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true);
-            point["dateTime"] = shown.into();
-        }
-        point
+        in_zone(self.fields.get(name).cloned().unwrap_or_default(), around)
     }
 
     /// Marks the organizer and the calendar's own guest, and leaves out the guests who are not to be seen.
@@ -209,9 +224,13 @@ impl Event {
         }
     }
 
-    /// What an incremental list tells of a deleted event.
-    pub(super) fn shown_as_gone(&self) -> Value {
-        json!({"kind": "calendar#event", "etag": self.etag(), "id": self.id, "status": "cancelled"})
+    /// What an incremental list tells of a deleted event, and every list of a cancelled instance.
+    pub(super) fn shown_as_gone(&self, around: &Surroundings<'_>) -> Value {
+        let mut shown = json!({"kind": "calendar#event", "etag": self.etag(), "id": self.id, "status": "cancelled"});
+        for (name, value) in self.place(around) {
+            shown[name] = value;
+        }
+        shown
     }
 
     /// Its `eventType`.
@@ -238,6 +257,17 @@ impl Event {
     pub(super) fn says(&self, name: &str) -> bool {
         self.fields.get(name) == Some(&Value::Bool(true))
     }
+}
+
+/// A time in the zone it is to be shown in.
+fn in_zone(mut point: Value, around: &Surroundings<'_>) -> Value {
+    let zone = around.zone.unwrap_or(around.calendar.time_zone);
+    let moment = point["dateTime"].as_str().map(DateTime::parse_from_rfc3339);
+    if let Some(Ok(moment)) = moment {
+        let shown = moment.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true);
+        point["dateTime"] = shown.into();
+    }
+    point
 }
 
 /// Members whose absence means true.

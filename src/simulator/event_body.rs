@@ -1,14 +1,15 @@
 //! The body of an event: which members a caller may write, and what Google says to bad ones.
 
-use chrono::{
-    DateTime, LocalResult, NaiveDate, NaiveDateTime, SecondsFormat, TimeDelta, TimeZone, Utc,
-};
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
 use super::event::TRUE_BY_DEFAULT;
 use super::event_kinds;
+use super::recurrence::{BadRule, Recurrence, Start, moment};
 
 const TEXTS: &[&str] = &[
     "summary",
@@ -45,6 +46,8 @@ pub(super) struct Checked {
     pub(super) fields: Map<String, Value>,
     pub(super) starts: DateTime<Utc>,
     pub(super) ends: DateTime<Utc>,
+    /// When it happens again.
+    pub(super) series: Option<Arc<Recurrence>>,
 }
 
 /// `stored` with `body` merged in as a patch does: null removes, objects merge, all else replaces.
@@ -97,14 +100,15 @@ pub(super) fn checked(mut fields: Map<String, Value>, zone: Tz) -> Result<Checke
         "visibility" | "eventType" => value != "default",
         name => !(TRUE_BY_DEFAULT.contains(&name) && *value == true),
     });
-    let recurring = recurrence(&fields)?;
+    let recurring = is_recurring(&fields)?;
     let (starts, ends) = span(&mut fields, zone, recurring)?;
+    let series = if recurring { Some(series(&fields)?) } else { None };
     attendees(&mut fields)?;
     attachments(&mut fields)?;
     source(&mut fields)?;
     reminders(&mut fields)?;
     extended_properties(&mut fields)?;
-    Ok(Checked { fields, starts, ends })
+    Ok(Checked { fields, starts, ends, series })
 }
 
 fn one_of(fields: &Map<String, Value>, name: &str, allowed: &[&str]) -> Result<(), Refusal> {
@@ -116,17 +120,34 @@ fn one_of(fields: &Map<String, Value>, name: &str, allowed: &[&str]) -> Result<(
     }
 }
 
-fn recurrence(fields: &Map<String, Value>) -> Result<bool, Refusal> {
-    let Some(rules) = fields.get("recurrence") else { return Ok(false) };
-    let known = |rule: &str| {
-        ["RRULE", "EXRULE", "RDATE", "EXDATE"].iter().any(|kind| rule.starts_with(kind))
-    };
-    match rules.as_array() {
-        Some(rules) if rules.iter().all(|rule| rule.as_str().is_some_and(known)) => {
-            Ok(!rules.is_empty())
-        }
-        _ => Err(Refusal::bad("invalid", "Invalid recurrence rule.")),
+fn is_recurring(fields: &Map<String, Value>) -> Result<bool, Refusal> {
+    match fields.get("recurrence") {
+        None => Ok(false),
+        Some(Value::Array(lines)) => Ok(!lines.is_empty()),
+        Some(_) => Err(bad_rule()),
     }
+}
+
+fn bad_rule() -> Refusal {
+    Refusal::bad("invalid", "Invalid recurrence rule.")
+}
+
+/// The series of a recurring event whose start is in its final form.
+fn series(fields: &Map<String, Value>) -> Result<Arc<Recurrence>, Refusal> {
+    let start = fields.get("start").and_then(series_start).ok_or_else(bad_rule)?;
+    let lines = fields.get("recurrence").and_then(Value::as_array).ok_or_else(bad_rule)?;
+    let lines: Option<Vec<&str>> = lines.iter().map(Value::as_str).collect();
+    let series = Recurrence::read(lines.ok_or_else(bad_rule)?, start);
+    series.map(Arc::new).map_err(|BadRule| bad_rule())
+}
+
+fn series_start(point: &Value) -> Option<Start> {
+    if let Some(day) = point["date"].as_str() {
+        return NaiveDate::parse_from_str(day, "%Y-%m-%d").ok().map(Start::Day);
+    }
+    let zone: Tz = point["timeZone"].as_str()?.parse().ok()?;
+    let moment = DateTime::parse_from_rfc3339(point["dateTime"].as_str()?).ok()?;
+    Some(Start::Wall(moment.with_timezone(&zone).naive_local(), zone))
 }
 
 enum Point {
@@ -217,23 +238,13 @@ fn point(
     }
 }
 
-/// A wall time in a zone. In a gap the offset before the gap holds; of two the earlier.
 fn local(text: &str, zone: Tz) -> Option<DateTime<Utc>> {
-    let wall = text.parse::<NaiveDateTime>().ok()?;
-    match zone.from_local_datetime(&wall) {
-        LocalResult::Single(moment) | LocalResult::Ambiguous(moment, _) => Some(moment.to_utc()),
-        LocalResult::None => {
-            let before = zone.from_local_datetime(&(wall - TimeDelta::hours(3))).earliest()?;
-            Some(before.to_utc() + TimeDelta::hours(3))
-        }
-    }
+    text.parse::<NaiveDateTime>().ok().map(|wall| moment(wall, zone))
 }
 
-fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
-    let wall = day.and_time(chrono::NaiveTime::MIN);
-    zone.from_local_datetime(&wall)
-        .earliest()
-        .map_or_else(|| wall.and_utc(), |moment| moment.to_utc())
+/// When a day begins.
+pub(super) fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+    moment(day.and_time(NaiveTime::MIN), zone)
 }
 
 fn attendees(fields: &mut Map<String, Value>) -> Result<(), Refusal> {

@@ -73,6 +73,9 @@ impl Desk<'_> {
         {
             keep_other_guests(&mut fields, before);
         }
+        if before.is_some_and(|event| event.exception.is_some()) {
+            fields.remove("recurrence");
+        }
         let mut checked = checked(fields, calendar.time_zone)?;
         event_kinds::check(&mut checked.fields, before.map(Event::kind), calendar.primary)?;
         Ok(checked)
@@ -85,7 +88,7 @@ impl Desk<'_> {
         ical_uid: String,
         checked: Checked,
     ) -> Result<Event, Refusal> {
-        let Checked { mut fields, starts, ends } = checked;
+        let Checked { mut fields, starts, ends, series } = checked;
         let cancelled = fields.get("status").is_some_and(|status| status == "cancelled");
         if cancelled {
             fields.remove("status");
@@ -106,6 +109,9 @@ impl Desk<'_> {
             ends,
             fields,
             conference: None,
+            series,
+            earlier: Vec::new(),
+            exception: None,
             before: None,
         })
     }
@@ -141,7 +147,7 @@ fn change(
     desk.calendar_as(Role::Writer)?;
     let body = desk.json()?;
     desk.check_service_account(&body)?;
-    let stored = desk.event()?.clone();
+    let stored = desk.event()?;
     desk.expect(&stored.etag())?;
     expect_sequence(&body, &stored)?;
     let checked = desk.checked_event(&basis(&stored), &body, Some(&stored))?;
@@ -200,7 +206,7 @@ fn expect_organizer(
 
 /// `stored` with these members.
 fn changed(stored: &Event, body: &Map<String, Value>, checked: Checked, desk: &Desk<'_>) -> Event {
-    let Checked { mut fields, starts, ends } = checked;
+    let Checked { mut fields, starts, ends, series } = checked;
     let cancelled = match fields.get("status").and_then(Value::as_str) {
         Some("cancelled") => {
             fields.remove("status");
@@ -209,6 +215,8 @@ fn changed(stored: &Event, body: &Map<String, Value>, checked: Checked, desk: &D
         Some(_) if body.contains_key("status") => false,
         _ => stored.cancelled,
     };
+    // An instance that its series does not have any more cannot come back.
+    let cancelled = cancelled || stored.exception.as_ref().is_some_and(|place| place.dropped);
     let differs = |name: &str| fields.get(name) != stored.fields.get(name);
     let moved = differs("start") || differs("end") || differs("recurrence");
     // Reminders are the caller's own affair: they do not count as a change of the event.
@@ -221,13 +229,14 @@ fn changed(stored: &Event, body: &Map<String, Value>, checked: Checked, desk: &D
         starts,
         ends,
         fields,
+        series,
         ..stored.clone()
     }
 }
 
 pub(super) fn delete(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     desk.calendar_as(Role::Writer)?;
-    let stored = desk.event()?.clone();
+    let stored = desk.event()?;
     if stored.cancelled {
         let message = "Resource has been deleted";
         return Err(Refusal::new(StatusCode::GONE, "global", "deleted", message));

@@ -9,6 +9,8 @@ use super::calendar::{Calendar, Role};
 use super::call::{Desk, Parameters};
 use super::event::Event;
 use super::event_kinds;
+use super::event_singles::{self, Found};
+use super::instances::Range;
 use super::listing::{Key, Listing, Manner, invalid_parameter};
 
 /// How far `updatedMin` reaches back.
@@ -39,23 +41,26 @@ const MANNER: Manner = Manner {
     same_with_sync: &["eventTypes", "showHiddenInvitations", "singleEvents"],
     not_false_with_sync: &["showDeleted"],
 };
-#[derive(Clone, Debug, Default)]
-struct Filter {
+
+#[derive(Clone, Debug)]
+pub(super) struct Filter {
     private: Vec<(String, String)>,
     shared: Vec<(String, String)>,
     words: Option<String>,
     ical_uid: Option<String>,
-    time_min: Option<DateTime<Utc>>,
-    time_max: Option<DateTime<Utc>>,
+    pub(super) range: Range,
     updated_min: Option<DateTime<Utc>>,
     deleted: bool,
+    /// Instances instead of series.
+    pub(super) single: bool,
     types: Vec<String>,
     /// Only what is newer than this version: set by a sync token.
-    since: Option<i64>,
+    pub(super) since: Option<i64>,
+    pub(super) now: DateTime<Utc>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
+pub(super) enum Order {
     Created,
     /// By last change: an event that changes between two pages comes again instead of being missed.
     Changed,
@@ -63,14 +68,25 @@ enum Order {
 }
 
 impl Order {
-    fn key(self, event: &Event) -> Key {
+    /// The place of an event, or of the instance of a series that the series has begin at `instance`.
+    pub(super) fn key(
+        self,
+        event: &Event,
+        starts: DateTime<Utc>,
+        instance: Option<DateTime<Utc>>,
+    ) -> Key {
+        // Seconds since long before the first year; an event itself comes before its instances.
+        let place =
+            instance.map_or(0, |moment| (moment.timestamp() + SECONDS_BEFORE_1970).unsigned_abs());
         match self {
-            Self::Created => (0, event.number),
-            Self::Changed => (event.version, event.number),
-            Self::Starts => (event.starts.timestamp(), event.number),
+            Self::Created => (event.number.cast_signed(), place),
+            Self::Changed => (event.version, place),
+            Self::Starts => (starts.timestamp(), event.number),
         }
     }
 }
+
+const SECONDS_BEFORE_1970: i64 = 1 << 40;
 
 pub(super) fn list(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     let calendar = desk.calendar_as(Role::Reader)?;
@@ -79,33 +95,39 @@ pub(super) fn list(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     let parameters = &desk.asked.parameters;
     let filter = Filter { since: listing.since, ..Filter::read(parameters, desk.now)? };
     let order = order(parameters, listing.since.is_some())?;
-    let mut found = found(calendar, &listing, &filter, order);
+    let mut found = event_singles::found(calendar, &listing, &filter, order);
     let more = found.len() > listing.size;
     found.truncate(listing.size);
     let base = desk.asked.base(desk.state);
     let around = desk.surroundings(&base, calendar)?;
-    let shown = |event: &Event| match filter.since {
-        Some(_) if event.cancelled => event.shown_as_gone(),
-        _ => event.shown(&around),
+    let shown = |item: &Found<'_>| {
+        let event = item.event(calendar);
+        let sparse = filter.since.is_some() || !filter.tells_deleted();
+        if event.cancelled && sparse { event.shown_as_gone(&around) } else { event.shown(&around) }
     };
-    let items: Vec<Value> = found.iter().map(|event| shown(event)).collect();
-    let updated = DateTime::from_timestamp_micros(calendar.events_version).unwrap_or(desk.now);
-    let mut page = json!({
-        "kind": "calendar#events",
-        "etag": format!("\"{}\"", calendar.events_version * 2),
-        "summary": calendar.summary,
-        "description": calendar.description,
-        "updated": updated.to_rfc3339_opts(SecondsFormat::Millis, true),
-        "timeZone": calendar.time_zone.name(),
-        "accessRole": calendar.role(desk.user()).name(),
-        "defaultReminders": desk.default_reminders(),
-        "items": items,
-    });
-    listing.close(&mut page, found.last().filter(|_| more).map(|last| order.key(last)), desk.now);
+    let mut page = desk.page_of_events(calendar, found.iter().map(shown).collect());
+    listing.close(&mut page, found.last().filter(|_| more).map(|last| last.key), desk.now);
     Ok(Answer::json(StatusCode::OK, &page))
 }
 
 impl Desk<'_> {
+    /// One page of a list of events, but for how to go on.
+    pub(super) fn page_of_events(&self, calendar: &Calendar, items: Vec<Value>) -> Value {
+        let version = calendar.events_version;
+        let updated = DateTime::from_timestamp_micros(version).unwrap_or(self.now);
+        json!({
+            "kind": "calendar#events",
+            "etag": format!("\"{}\"", version * 2),
+            "summary": calendar.summary,
+            "description": calendar.description,
+            "updated": updated.to_rfc3339_opts(SecondsFormat::Millis, true),
+            "timeZone": calendar.time_zone.name(),
+            "accessRole": calendar.role(self.user()).name(),
+            "defaultReminders": self.default_reminders(),
+            "items": items,
+        })
+    }
+
     /// The reminders the caller wants of the calendar's events, unless they say otherwise.
     fn default_reminders(&self) -> Value {
         let entries = self.call.calendar.as_ref().zip(self.state.lists.get(self.user()));
@@ -113,35 +135,6 @@ impl Desk<'_> {
         entry
             .and_then(|entry| entry.fields.get("defaultReminders").cloned())
             .unwrap_or_else(|| json!([]))
-    }
-}
-
-/// The events of the page, in order, and one more if there is one.
-fn found<'a>(
-    calendar: &'a Calendar,
-    listing: &Listing,
-    filter: &Filter,
-    order: Order,
-) -> Vec<&'a Event> {
-    let takes = |event: &&Event| filter.takes(event);
-    let one_more = listing.size + 1;
-    match order {
-        Order::Created => {
-            let number = listing.after.map_or(0, |(_, number)| number);
-            calendar.events.created_after(number).filter(takes).take(one_more).collect()
-        }
-        Order::Changed => {
-            let version = listing.after.map_or(0, |(version, _)| version);
-            let version = version.max(listing.since.unwrap_or(0));
-            calendar.events.changed_after(version).filter(takes).take(one_more).collect()
-        }
-        Order::Starts => {
-            let mut found: Vec<&Event> = calendar.events.all().filter(takes).collect();
-            found.retain(|event| listing.after.is_none_or(|after| order.key(event) > after));
-            found.sort_by_key(|event| order.key(event));
-            found.truncate(one_more);
-            found
-        }
     }
 }
 
@@ -162,13 +155,6 @@ fn order(parameters: &Parameters, syncs: bool) -> Result<Order, Refusal> {
 
 impl Filter {
     fn read(parameters: &Parameters, now: DateTime<Utc>) -> Result<Self, Refusal> {
-        let time = |name: &'static str| match parameters.get(name) {
-            None => Ok(None),
-            Some(text) => match DateTime::parse_from_rfc3339(text) {
-                Ok(moment) => Ok(Some(moment.to_utc())),
-                Err(_) => Err(Refusal::bad("badRequest", "Bad Request").at("parameter", name)),
-            },
-        };
         let pairs = |name: &'static str| {
             let read = parameters.all(name).map(|pair| match pair.split_once('=') {
                 Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
@@ -181,21 +167,16 @@ impl Filter {
             shared: pairs("sharedExtendedProperty")?,
             words: parameters.get("q").map(str::to_lowercase),
             ical_uid: parameters.get("iCalUID").map(str::to_owned),
-            time_min: time("timeMin")?,
-            time_max: time("timeMax")?,
-            updated_min: time("updatedMin")?,
+            range: range(parameters)?,
+            updated_min: moment(parameters, "updatedMin")?,
             deleted: parameters.get("showDeleted") == Some("true"),
             types: parameters.all("eventTypes").map(str::to_owned).collect(),
+            single: parameters.get("singleEvents") == Some("true"),
             since: None,
+            now,
         };
         if filter.types.iter().any(|kind| !event_kinds::KINDS.contains(&kind.as_str())) {
             return Err(invalid_parameter("eventTypes"));
-        }
-        if filter.time_min.zip(filter.time_max).is_some_and(|(least, most)| most <= least) {
-            let message = "The specified time range is empty.";
-            let status = StatusCode::BAD_REQUEST;
-            let refusal = Refusal::new(status, "calendar", "timeRangeEmpty", message);
-            return Err(refusal.at("parameter", "timeMax"));
         }
         let oldest = now - TimeDelta::days(UPDATED_MIN_DAYS);
         if filter.updated_min.is_some_and(|least| least < oldest) {
@@ -207,25 +188,60 @@ impl Filter {
         Ok(filter)
     }
 
-    fn takes(&self, event: &Event) -> bool {
+    /// What changed since a moment is told with its deletions, whatever `showDeleted` says.
+    fn tells_deleted(&self) -> bool {
+        self.deleted || self.updated_min.is_some() || self.since.is_some()
+    }
+
+    /// Whether the event is wanted. A series is if one of its instances is in the time range.
+    pub(super) fn takes(&self, event: &Event) -> bool {
+        self.suits(event)
+            && match event.series.as_deref().filter(|_| self.range != Range::default()) {
+                None => self.range.meets((event.starts, event.ends)),
+                Some(series) => event.occurrences(series, self.range, self.now).next().is_some(),
+            }
+    }
+
+    /// Whether the event is wanted, its time aside.
+    pub(super) fn suits(&self, event: &Event) -> bool {
         let has = |kind: &str, pairs: &[(String, String)]| {
             let properties = event.fields.get("extendedProperties");
             pairs
                 .iter()
                 .all(|(key, value)| properties.is_some_and(|all| all[kind][key] == value.as_str()))
         };
-        // What changed since a moment is told with its deletions, whatever `showDeleted` says.
-        let deleted = self.deleted || self.updated_min.is_some() || self.since.is_some();
-        (!event.cancelled || deleted)
+        // Beside a series stands what is not one of its instances any more.
+        let exception = event.exception.as_ref().is_some_and(|place| !place.dropped);
+        (!event.cancelled || self.tells_deleted() || (exception && !self.single))
             && self.updated_min.is_none_or(|least| event.updated >= least)
-            && self.time_min.is_none_or(|least| event.ends > least)
-            && self.time_max.is_none_or(|most| event.starts < most)
             && self.ical_uid.as_ref().is_none_or(|uid| *uid == event.ical_uid)
             && (self.types.is_empty() || self.types.iter().any(|kind| kind == event.kind()))
             && self.words.as_deref().is_none_or(|words| says(event, words))
             && has("private", &self.private)
             && has("shared", &self.shared)
     }
+}
+
+/// A moment with its offset.
+fn moment(parameters: &Parameters, name: &'static str) -> Result<Option<DateTime<Utc>>, Refusal> {
+    match parameters.get(name).map(DateTime::parse_from_rfc3339) {
+        None => Ok(None),
+        Some(Ok(moment)) => Ok(Some(moment.to_utc())),
+        Some(Err(_)) => Err(Refusal::bad("badRequest", "Bad Request").at("parameter", name)),
+    }
+}
+
+/// `timeMin` and `timeMax`.
+pub(super) fn range(parameters: &Parameters) -> Result<Range, Refusal> {
+    let range =
+        Range { least: moment(parameters, "timeMin")?, most: moment(parameters, "timeMax")? };
+    if range.least.zip(range.most).is_some_and(|(least, most)| most <= least) {
+        let message = "The specified time range is empty.";
+        let status = StatusCode::BAD_REQUEST;
+        let refusal = Refusal::new(status, "calendar", "timeRangeEmpty", message);
+        return Err(refusal.at("parameter", "timeMax"));
+    }
+    Ok(range)
 }
 
 /// Whether each of `words` stands somewhere in the event's texts or guests.

@@ -51,6 +51,16 @@ impl EventStore {
         self.changes.range(range).filter_map(|(_, id)| self.events.get(id))
     }
 
+    /// The instances of a series that are stored, dropped ones too, by their original start.
+    pub(super) fn of_series(&self, master: &str) -> impl Iterator<Item = &Event> {
+        let first = format!("{master}_");
+        let of_series = first.clone();
+        let instances = self.events.range(first..).map(|(_, event)| event);
+        instances.take_while(move |event| event.id.starts_with(&of_series)).filter(move |event| {
+            event.exception.as_ref().is_some_and(|one| event.id.len() > one.master.len())
+        })
+    }
+
     /// The events that are not deleted, by order of creation.
     pub(super) fn live(&self) -> impl Iterator<Item = &Event> {
         self.all().filter(|event| !event.cancelled)

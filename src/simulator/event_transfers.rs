@@ -54,7 +54,7 @@ fn id_of(uid: &str) -> String {
 /// Takes an event to another calendar, which is its organizer from then on.
 pub(super) fn relocate(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     desk.calendar_as(Role::Writer)?;
-    let stored = desk.event()?.clone();
+    let stored = desk.event()?;
     if stored.cancelled {
         return Err(Refusal::not_found());
     }
@@ -93,7 +93,7 @@ pub(super) fn relocate(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     desk.state.change_event(&there, moved, now);
     desk.committed = true;
     desk.call.calendar = Some(there);
-    let event = desk.event()?.clone();
+    let event = desk.event()?;
     desk.mail(&event, event.guests(), "update");
     desk.shown(&event)
 }

@@ -15,7 +15,7 @@ use super::event::{Event, Surroundings};
 use super::fault::Stage;
 use super::listing::invalid_parameter;
 use super::scopes::{MOVE_EVENTS, READ_EVENTS, WRITE_EVENTS};
-use super::{event_changes, event_list, event_transfers, quick_add};
+use super::{event_changes, event_list, event_transfers, instance_list, quick_add};
 
 pub(super) fn routes() -> Routes {
     let collection = post(insert).get(list);
@@ -25,6 +25,7 @@ pub(super) fn routes() -> Routes {
         .route("/calendar/v3/calendars/{calendar}/events/import", post(import))
         .route("/calendar/v3/calendars/{calendar}/events/quickAdd", post(quick_add))
         .route("/calendar/v3/calendars/{calendar}/events/{event}", item)
+        .route("/calendar/v3/calendars/{calendar}/events/{event}/instances", get(instances))
         .route("/calendar/v3/calendars/{calendar}/events/{event}/move", post(relocate))
 }
 
@@ -115,15 +116,26 @@ async fn relocate(
     simulator.calendar_call(asked, call, MOVE_EVENTS, event_transfers::relocate).await
 }
 
+async fn instances(
+    Shared(simulator): Shared<Simulator>,
+    Path(place): Path<(String, String)>,
+    asked: Asked,
+) -> Response {
+    let call = call("calendar.events.instances", place.0, Some(place.1));
+    simulator.calendar_call(asked, call, READ_EVENTS, instance_list::list).await
+}
+
 impl Desk<'_> {
     /// In whose name the call is made; nobody's before the token was looked at.
     pub(super) fn user(&self) -> &str {
         self.call.user.as_deref().unwrap_or_default()
     }
 
-    pub(super) fn event(&self) -> Result<&Event, Refusal> {
+    /// The event asked for, or the instance.
+    pub(super) fn event(&self) -> Result<Event, Refusal> {
         let id = self.call.event.as_deref().unwrap_or_default();
-        self.calendar()?.events.get(id).ok_or_else(Refusal::not_found)
+        let event = self.calendar()?.event(id).ok_or_else(Refusal::not_found)?;
+        Ok(event.into_owned())
     }
 
     /// How the caller wants events of `calendar` to be shown.
@@ -166,7 +178,7 @@ impl Desk<'_> {
 
 fn do_get(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     desk.calendar_as(Role::Reader)?;
-    let mut event = desk.event()?.clone();
+    let mut event = desk.event()?;
     if let Some(strike) = desk.state.strike(Stage::Read, &desk.call.target(), desk.now)
         && is_fresh(&event, desk, strike.takes)
     {

@@ -71,7 +71,17 @@ impl State {
                 // What a guest deleted stays away until the guest is invited anew.
                 Some(copy) if copy.cancelled && (gone || had.contains(guest)) => continue,
                 Some(copy) => copy.follow(&original, gone),
-                None if gone => continue,
+                // One instance less of a series that the guest has.
+                None if gone => {
+                    let place = original.exception.as_ref();
+                    let series = place.and_then(|place| theirs.events.get(&place.master));
+                    if series.is_some_and(|series| !series.cancelled) {
+                        let number = self.number();
+                        let copy = Event { cancelled: true, ..original.invitation(number) };
+                        self.put_event(guest, copy, now);
+                    }
+                    continue;
+                }
                 None => {
                     let number = self.number();
                     self.put_event(guest, original.invitation(number), now);
@@ -87,7 +97,8 @@ impl State {
     /// Carries what a guest may change from the guest's copy to the event itself.
     fn carry_back(&mut self, guest: &str, id: &str, organizer: &str, now: DateTime<Utc>) {
         let event_of = |state: &Self, calendar: &str| {
-            state.calendars.get(calendar).and_then(|found| found.events.get(id)).cloned()
+            let found = state.calendars.get(calendar)?;
+            found.event(id).map(std::borrow::Cow::into_owned)
         };
         let (Some(copy), Some(original)) = (event_of(self, guest), event_of(self, organizer))
         else {

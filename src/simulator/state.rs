@@ -11,6 +11,7 @@ use super::fault::{Faults, Stage, Strike, Target};
 use super::generator::Generator;
 use super::grants::Grants;
 use super::id_token::Signer;
+use super::instances::Earlier;
 use super::ledger::{Ledger, Mail};
 use super::quota::Windows;
 use super::settings::{Client, Settings, User};
@@ -148,7 +149,17 @@ impl State {
     /// event goes through here.
     pub(super) fn put_event(&mut self, calendar: &str, mut event: Event, now: DateTime<Utc>) {
         event.version = self.next_version(now);
+        if event.number == 0 {
+            event.number = self.number();
+        }
         let Some(found) = self.calendars.get_mut(calendar) else { return };
+        let before = found.events.get(&event.id);
+        let had_series = before.is_some_and(|before| before.series.is_some());
+        if let Some(before) = before.filter(|before| before.series != event.series) {
+            let (version, series) = (event.version, before.series.clone());
+            event.earlier.push(Earlier { version, series });
+        }
+        let id = event.id.clone();
         let place = (calendar.to_owned(), event.id.clone());
         if event.conference.as_ref().is_some_and(|conference| conference.ready_at().is_some()) {
             self.meets_pending.insert(place);
@@ -157,6 +168,9 @@ impl State {
         }
         found.events_version = event.version;
         found.events.put(event);
+        if had_series {
+            self.drop_exceptions(calendar, &id, now);
+        }
     }
 
     /// Makes the Meet links ready whose time has come.

@@ -31,7 +31,7 @@ ZONES = ["America/New_York", "Europe/London", "Australia/Lord_Howe", "Asia/Kolka
 WEEKDAYS = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 # Just before the clocks of the zones above go forward or back, and some days that are not in every year or month.
 DAYS = [(2024, 3, 8), (2024, 3, 29), (2024, 4, 5), (2024, 9, 5), (2024, 9, 27), (2024, 10, 4), (2024, 10, 25),
-        (2024, 11, 1), (2024, 2, 29), (2023, 12, 31), (2024, 1, 31), (2024, 1, 1), (2025, 6, 15), (2019, 8, 30)]
+        (2024, 11, 1), (2024, 2, 29), (2023, 12, 31), (2024, 1, 31), (2024, 1, 1), (2025, 6, 15), (2024, 8, 30)]
 # Half an hour into what the clocks leave out or show twice, and the middle of the day.
 TIMES = [(0, 0), (0, 30), (1, 30), (2, 15), (2, 30), (9, 0), (12, 45), (23, 30)]
 # Not 52 and 53: dateutil takes the first days of 2039 for week 53 of 2038, which has 52.
