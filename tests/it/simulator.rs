@@ -7,6 +7,9 @@
 mod calendars;
 mod guests;
 mod model;
+mod oauth;
+mod openid;
+mod service_accounts;
 
 use std::sync::Arc;
 
@@ -26,10 +29,6 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-mod oauth;
-mod openid;
-mod service_accounts;
 
 const REDIRECT: &str = "http://127.0.0.1:3001/oauth2callback";
 pub(crate) const EVENTS_SCOPE: &str = "https://www.googleapis.com/auth/calendar.events";
