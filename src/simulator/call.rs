@@ -186,7 +186,7 @@ impl Simulator {
         asked: Asked,
         mut call: Call,
         scopes: &'static [&'static str],
-        work: fn(&mut Desk<'_>) -> Result<Answer, Refusal>,
+        work: impl FnOnce(&mut Desk<'_>) -> Result<Answer, Refusal>,
     ) -> Response {
         {
             let state = self.state();

@@ -11,6 +11,7 @@ mod calendar;
 mod calendar_list;
 mod calendars;
 mod call;
+mod colors;
 mod conference;
 mod consent;
 mod control;
@@ -36,6 +37,7 @@ mod serve;
 mod settings;
 mod state;
 mod token;
+mod user_settings;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -189,6 +191,13 @@ impl Simulator {
         let Some(event) = event.filter(|event| !event.cancelled).cloned() else { return false };
         state.change_event(user, Event { cancelled: true, updated: now, ..event }, now);
         true
+    }
+
+    /// The user changes a setting on Google's page: `weekStart`, `locale`, .. Tells whether there is
+    /// such a user and setting.
+    pub fn change_user_setting(&self, user: &str, id: &str, value: &str) -> bool {
+        let now = self.now();
+        self.state().change_setting(user, id, value, now)
     }
 
     /// The user takes every grant back, as in Google's account settings.

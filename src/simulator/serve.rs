@@ -20,7 +20,8 @@ use tower::ServiceExt;
 
 use super::answer::{Answer, CutConnection};
 use super::{
-    Simulator, acl, calendar_list, calendars, call, consent, control, events, pages, token,
+    Simulator, acl, calendar_list, calendars, call, colors, consent, control, events, pages, token,
+    user_settings,
 };
 
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -89,6 +90,8 @@ impl Simulator {
             .merge(acl::routes())
             .merge(calendar_list::routes())
             .merge(calendars::routes())
+            .merge(colors::routes())
+            .merge(user_settings::routes())
             .merge(control::routes())
             .merge(pages::routes())
             .fallback(unknown)

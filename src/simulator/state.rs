@@ -13,6 +13,7 @@ use super::ledger::{Ledger, Mail};
 use super::quota::Windows;
 use super::scopes;
 use super::settings::{Client, Settings, User};
+use super::user_settings;
 
 /// How long an access token lives. Google says 3599 in practice.
 pub(super) const ACCESS_TOKEN_SECS: i64 = 3599;
@@ -73,6 +74,8 @@ pub(super) struct State {
     /// Which calendars each user has on show.
     pub(super) lists: BTreeMap<String, BTreeMap<String, ListEntry>>,
     pub(super) windows: Windows,
+    /// What users changed on their settings page.
+    pub(super) user_settings: user_settings::Changed,
     /// Events whose Meet link is on its way: calendar and id.
     pub(super) meets_pending: BTreeSet<(String, String)>,
     /// Every code, token and verifier so far, the newest of very many.
@@ -99,6 +102,7 @@ impl State {
             access: BTreeMap::new(),
             refresh: BTreeMap::new(),
             windows: Windows::default(),
+            user_settings: BTreeMap::new(),
             meets_pending: BTreeSet::new(),
             secrets: VecDeque::new(),
             sync_epoch: 0,
