@@ -13,6 +13,7 @@ use super::Simulator;
 use super::answer::{self, Answer, Refusal};
 use super::fault::{FaultKind, Stage, Strike, Target};
 use super::ledger::{Answered, Entry};
+use super::partial::View;
 use super::scopes;
 use super::state::State;
 
@@ -211,7 +212,10 @@ impl Simulator {
             if !scopes::any_of(&token.scopes, scopes) {
                 return answer::scope_missing(desk.call.method, scopes);
             }
-            work(desk).unwrap_or_else(Answer::from)
+            match View::read(desk.asked, desk.call.method) {
+                Ok(view) => view.show(work(desk).unwrap_or_else(Answer::from)),
+                Err(refusal) => refusal.into(),
+            }
         })
         .await
     }

@@ -31,6 +31,7 @@ mod listing;
 mod mails;
 mod pages;
 mod quick_add;
+mod partial;
 mod quota;
 mod scopes;
 mod serve;

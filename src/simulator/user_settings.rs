@@ -137,14 +137,11 @@ fn do_list(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     let last = told.last().map(|(place, _)| *place).filter(|_| more);
     let items: Vec<Value> = told.into_iter().map(|(_, shown)| shown).collect();
     let mut page = json!({"kind": "calendar#settings", "etag": etag(newest), "items": items});
-    match last {
-        Some(place) => {
-            page["nextPageToken"] = PageToken { seen, after: (0, place) }.write(&bound).into();
-        }
-        None => {
-            let token = SyncToken { seen, epoch: desk.state.sync_epoch };
-            page["nextSyncToken"] = token.write(&bound).into();
-        }
+    if let Some(place) = last {
+        page["nextPageToken"] = PageToken { seen, after: (0, place) }.write(&bound).into();
+    } else {
+        let token = SyncToken { seen, epoch: desk.state.sync_epoch };
+        page["nextSyncToken"] = token.write(&bound).into();
     }
     Ok(Answer::json(StatusCode::OK, &page))
 }

@@ -7,6 +7,7 @@
 mod calendars;
 mod guests;
 mod model;
+mod partial;
 mod user_settings;
 
 use std::sync::Arc;
