@@ -32,6 +32,10 @@ impl Answer {
         Self { status, headers, body: body.into_bytes() }
     }
 
+    pub(super) fn bytes(content_type: String, body: Vec<u8>) -> Self {
+        Self { status: StatusCode::OK, headers: vec![(header::CONTENT_TYPE, content_type)], body }
+    }
+
     pub(super) fn empty(status: StatusCode) -> Self {
         Self { status, headers: Vec::new(), body: Vec::new() }
     }

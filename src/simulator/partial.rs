@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use serde_json::Value;
 
 use super::answer::{Answer, Refusal};
@@ -35,7 +35,7 @@ impl View {
             _ => None,
         };
         let compact = asked.parameters.get("prettyPrint") == Some("false");
-        Ok(Self { fields, compact, gzip: takes_gzip(asked) })
+        Ok(Self { fields, compact, gzip: takes_gzip(&asked.headers) })
     }
 
     /// The answer as it was asked for. Errors are never partial.
@@ -55,9 +55,12 @@ impl View {
 
 /// Google's guide on performance: `Accept-Encoding` alone is not enough, the user agent must name
 /// gzip, too.
-fn takes_gzip(asked: &Asked) -> bool {
-    let names = |name| asked.header(name).is_some_and(|value| value.contains("gzip"));
-    names(&header::ACCEPT_ENCODING) && names(&header::USER_AGENT)
+pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
+    let names = |name| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value.is_some_and(|value| value.contains("gzip"))
+    };
+    names(header::ACCEPT_ENCODING) && names(header::USER_AGENT)
 }
 
 /// The resource that a method answers with; none if its answer has no body.

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Request, Response};
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,8 +21,7 @@ use tower::ServiceExt;
 
 use super::answer::{Answer, CutConnection};
 use super::{
-    Simulator, acl, calendar_list, calendars, call, colors, consent, control, events, pages, token,
-    user_settings,
+    Simulator, acl, batch, calendar_list, calendars, call, colors, consent, control, events, method_override, pages, token, user_settings,
 };
 
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -83,7 +83,7 @@ impl Simulator {
     }
 
     fn routes(self) -> Router {
-        Router::new()
+        let single = Router::new()
             .merge(consent::routes())
             .merge(token::routes())
             .merge(events::routes())
@@ -93,7 +93,10 @@ impl Simulator {
             .merge(colors::routes())
             .merge(user_settings::routes())
             .merge(control::routes())
-            .merge(pages::routes())
+            .merge(pages::routes());
+        let in_batches = single.clone().fallback(unknown).method_not_allowed_fallback(unknown);
+        single
+            .merge(batch::routes(in_batches.with_state(self.clone())))
             .fallback(unknown)
             .method_not_allowed_fallback(unknown)
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
@@ -117,8 +120,12 @@ async fn unknown() -> Answer {
 async fn answer(
     routes: Router,
     stop: CancellationToken,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Result<Response<Body>, io::Error> {
+    let mut request = match method_override::meant(request.map(Body::new)).await {
+        Ok(request) => request,
+        Err(refused) => return Ok(refused.into_response()),
+    };
     request.extensions_mut().insert(stop);
     let response = match routes.oneshot(request).await {
         Ok(response) => response,

@@ -7,6 +7,7 @@
 mod calendars;
 mod guests;
 mod model;
+mod batch;
 mod partial;
 mod user_settings;
 
