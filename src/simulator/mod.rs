@@ -25,6 +25,7 @@ mod event_store;
 mod event_transfers;
 mod events;
 mod fault;
+mod free_busy;
 mod generator;
 mod guests;
 mod ledger;

@@ -21,7 +21,7 @@ use tower::ServiceExt;
 
 use super::answer::{Answer, CutConnection};
 use super::{
-    Simulator, acl, batch, calendar_list, calendars, call, colors, consent, control, events, method_override, pages, token, user_settings,
+    Simulator, acl, batch, calendar_list, calendars, call, colors, consent, control, events, free_busy, method_override, pages, token, user_settings,
 };
 
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -91,6 +91,7 @@ impl Simulator {
             .merge(calendar_list::routes())
             .merge(calendars::routes())
             .merge(colors::routes())
+            .merge(free_busy::routes())
             .merge(user_settings::routes())
             .merge(control::routes())
             .merge(pages::routes());
