@@ -13,9 +13,9 @@ use serde_json::{Map, Value, json};
 
 use super::Simulator;
 use super::answer::{Answer, Refusal};
+use super::calendar::{Calendar, Role};
 use super::call::{Asked, Call, Desk, Routes};
 use super::event::Event;
-use super::state::{Calendar, State};
 
 /// `calendar.events` is not among them.
 const SCOPES: &[&str] =
@@ -137,12 +137,12 @@ fn visible<'a>(desk: &'a Desk<'_>, id: &str) -> Option<&'a Calendar> {
     let user = desk.user();
     let id = if id == "primary" { user } else { id };
     let calendar = desk.state.calendars.get(id)?;
-    may_see_free_busy(desk.state, user, calendar).then_some(calendar)
+    may_see_free_busy(user, calendar).then_some(calendar)
 }
 
 /// Whether `user` may know when `calendar` is taken.
-fn may_see_free_busy(_: &State, user: &str, calendar: &Calendar) -> bool {
-    calendar.owner == user
+fn may_see_free_busy(user: &str, calendar: &Calendar) -> bool {
+    calendar.role(user) >= Role::FreeBusyReader
 }
 
 /// When events of `calendar` take time of its owner within `range`, each for itself.
@@ -151,19 +151,19 @@ fn busy_spans(calendar: &Calendar, range: Span) -> Vec<Span> {
         let is = |name: &str, value: &str| event.fields.get(name).is_some_and(|has| has == value);
         !is("transparency", "transparent")
             && !is("eventType", "workingLocation")
-            && !is_declined(event, &calendar.owner)
+            && !is_declined(event, &calendar.id)
     };
     let live = calendar.events.live().filter(takes_time);
     let spans = live.map(|event| Span { start: event.starts, end: event.ends });
     spans.filter_map(|span| span.within(range)).collect()
 }
 
-fn is_declined(event: &Event, owner: &str) -> bool {
+fn is_declined(event: &Event, guest: &str) -> bool {
     let guests = event.fields.get("attendees").and_then(Value::as_array);
     guests
         .into_iter()
         .flatten()
-        .any(|guest| guest["email"] == owner && guest["responseStatus"] == "declined")
+        .any(|invited| invited["email"] == guest && invited["responseStatus"] == "declined")
 }
 
 /// Spans that meet or overlap, as one.

@@ -7,9 +7,9 @@
 
 mod acl;
 mod answer;
+mod batch;
 mod calendar;
 mod calendar_list;
-mod batch;
 mod calendars;
 mod call;
 mod colors;
@@ -31,7 +31,6 @@ mod guests;
 mod ledger;
 mod listing;
 mod mails;
-mod list_token;
 mod method_override;
 mod pages;
 mod quick_add;

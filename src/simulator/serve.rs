@@ -21,7 +21,8 @@ use tower::ServiceExt;
 
 use super::answer::{Answer, CutConnection};
 use super::{
-    Simulator, acl, batch, calendar_list, calendars, call, colors, consent, control, events, free_busy, method_override, pages, token, user_settings,
+    Simulator, acl, batch, calendar_list, calendars, call, colors, consent, control, events,
+    free_busy, method_override, pages, token, user_settings,
 };
 
 const LARGEST_BODY: usize = 1024 * 1024;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::extract::{Path, State as Shared};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use chrono::{DateTime, Utc};
@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 use super::Simulator;
 use super::answer::{Answer, Refusal};
 use super::call::{Asked, Call, Desk, Routes};
-use super::event_list::page_size;
-use super::list_token::{PageToken, SyncToken, binding};
+use super::listing::{Listing, Manner};
 use super::state::State;
 
 pub(super) const SCOPES: &[&str] =
@@ -36,8 +35,14 @@ const UNCHANGED: &[(&str, &str)] = &[
     ("weekStart", "0"),
 ];
 const ZONE: &str = "timezone";
-const PAGE: usize = 100;
-const LARGEST_PAGE: usize = 250;
+const MANNER: Manner = Manner {
+    page: 100,
+    largest_page: 250,
+    not_with_sync: &[],
+    without_sync: &[],
+    same_with_sync: &[],
+    not_false_with_sync: &[],
+};
 
 /// A setting as the user left it.
 #[derive(Clone, Debug)]
@@ -105,60 +110,22 @@ async fn setting(
 fn do_get(desk: &mut Desk<'_>, id: &str) -> Result<Answer, Refusal> {
     let settings = desk.state.settings_of(desk.user());
     let setting = settings.get(id).ok_or_else(Refusal::not_found)?;
-    Ok(Answer::json(StatusCode::OK, &shown(id, setting)).with(header::ETAG, etag(setting.version)))
+    Ok(desk.told(&etag(setting.version), &shown(id, setting)))
 }
 
 fn do_list(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
-    let parameters = &desk.asked.parameters;
-    let bound = binding(desk.user(), "settings", Vec::new());
-    let since = match parameters.get("syncToken") {
-        None => None,
-        Some(token) => Some(since(token, &bound, desk.state.sync_epoch)?),
-    };
-    let size = page_size(parameters, PAGE, LARGEST_PAGE)?;
-    let from = match parameters.get("pageToken") {
-        None => None,
-        Some(token) => Some(PageToken::read(token, &bound).ok_or_else(|| {
-            let message = "Invalid value for parameter 'pageToken'.";
-            Refusal::bad("invalidParameter", message).at("parameter", "pageToken")
-        })?),
-    };
-    let seen = from.map_or_else(|| desk.state.newest_version(), |page| page.seen);
+    let listing = Listing::read(desk, "settings", 0, &MANNER)?;
     let settings = desk.state.settings_of(desk.user());
-    let newest = settings.values().map(|setting| setting.version).max().unwrap_or(0);
-    let told = (1..).zip(&settings).filter(|(place, (_, setting))| {
-        since.is_none_or(|seen| setting.version > seen)
-            && from.is_none_or(|page| *place > page.after.1)
-    });
-    let mut told: Vec<(u64, Value)> =
-        told.map(|(place, (id, setting))| (place, shown(id, setting))).collect();
-    let more = told.len() > size;
-    told.truncate(size);
-    let last = told.last().map(|(place, _)| *place).filter(|_| more);
-    let items: Vec<Value> = told.into_iter().map(|(_, shown)| shown).collect();
+    let newest = settings.values().map(|setting| setting.version).max().unwrap_or_default();
+    let told = (1..).zip(&settings);
+    let told = told
+        .filter(|(_, (_, setting))| listing.since.is_none_or(|seen| setting.version > seen))
+        .map(|(place, (id, setting))| ((0, place), shown(id, setting)))
+        .collect();
+    let (items, more) = listing.page_of(told);
     let mut page = json!({"kind": "calendar#settings", "etag": etag(newest), "items": items});
-    if let Some(place) = last {
-        page["nextPageToken"] = PageToken { seen, after: (0, place) }.write(&bound).into();
-    } else {
-        let token = SyncToken { seen, epoch: desk.state.sync_epoch };
-        page["nextSyncToken"] = token.write(&bound).into();
-    }
+    listing.close(&mut page, more, desk.now);
     Ok(Answer::json(StatusCode::OK, &page))
-}
-
-/// The version from which a sync token goes on.
-fn since(token: &str, bound: &str, epoch: u64) -> Result<i64, Refusal> {
-    let refused = match SyncToken::read(token, bound) {
-        Some(token) if token.epoch == epoch => return Ok(token.seen),
-        Some(_) => Refusal::new(
-            StatusCode::GONE,
-            "calendar",
-            "fullSyncRequired",
-            "Sync token is no longer valid, a full sync is required.",
-        ),
-        None => Refusal::bad("invalid", "Invalid sync token value."),
-    };
-    Err(refused.at("parameter", "syncToken"))
 }
 
 fn shown(id: &str, setting: &Setting) -> Value {
