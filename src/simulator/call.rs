@@ -74,7 +74,7 @@ impl Asked {
         Parameters::read(&self.body)
     }
 
-    fn bearer(&self) -> Option<&str> {
+    pub(super) fn bearer(&self) -> Option<&str> {
         let value = self.header(&header::AUTHORIZATION)?;
         let token = value
             .get(..7)

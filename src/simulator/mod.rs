@@ -12,10 +12,13 @@ mod calendar;
 mod calendar_list;
 mod calendars;
 mod call;
+mod channel;
+mod channels;
 mod colors;
 mod conference;
 mod consent;
 mod control;
+mod delivery;
 mod event;
 mod event_body;
 mod event_changes;
@@ -50,9 +53,11 @@ use serde_json::{Value, json};
 
 use crate::clock::{Clock, ManualClock};
 
+pub use channel::ResourceState;
+pub use delivery::{Delivery, Ended, PushMessage};
 pub use fault::{Fault, FaultKind};
 pub use ledger::{Answered, Entry, Mail};
-pub use settings::{Client, ClockMode, Quota, SeedFault, Settings, User};
+pub use settings::{Client, ClockMode, Push, Quota, SeedFault, Settings, User};
 
 use event::Event;
 use state::State;
@@ -228,7 +233,9 @@ impl Simulator {
         let mut state = self.state();
         // Sync tokens from before must not pass for fresh ones.
         let sync_epoch = state.sync_epoch + 1;
+        let outgoing = state.outgoing.begin_again();
         *state = State::new(state.settings.clone(), state.base.clone(), now);
+        state.outgoing = outgoing;
         state.sync_epoch = sync_epoch;
     }
 

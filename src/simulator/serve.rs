@@ -21,8 +21,8 @@ use tower::ServiceExt;
 
 use super::answer::{Answer, CutConnection};
 use super::{
-    Simulator, acl, batch, calendar_list, calendars, call, colors, consent, control, events,
-    free_busy, method_override, pages, token, user_settings,
+    Simulator, acl, batch, calendar_list, calendars, call, channels, colors, consent, control,
+    events, free_busy, method_override, pages, token, user_settings,
 };
 
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -36,9 +36,10 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 impl Simulator {
     /// Serves on `listener` until `stop`, then finishes the answers in hand.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        let routes = self.routes();
+        let routes = self.clone().routes();
         let graceful = GracefulShutdown::new();
         let connections = TaskTracker::new();
+        drop(connections.spawn(self.deliver(stop.clone())));
         let room = std::sync::Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
         loop {
             let Some(Ok(place)) = stop.run_until_cancelled(room.clone().acquire_owned()).await
@@ -92,6 +93,7 @@ impl Simulator {
             .merge(calendar_list::routes())
             .merge(calendars::routes())
             .merge(colors::routes())
+            .merge(channels::routes())
             .merge(free_busy::routes())
             .merge(user_settings::routes())
             .merge(control::routes())

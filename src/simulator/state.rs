@@ -6,6 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::calendar::{Calendar, ListEntry};
+use super::channel::{Channels, Watched};
+use super::delivery::Outgoing;
 use super::event::{Event, Surroundings};
 use super::fault::{Faults, Stage, Strike, Target};
 use super::generator::Generator;
@@ -74,6 +76,9 @@ pub(super) struct State {
     /// Which calendars each user has on show.
     pub(super) lists: BTreeMap<String, BTreeMap<String, ListEntry>>,
     pub(super) windows: Windows,
+    pub(super) channels: Channels,
+    /// The messages of those channels.
+    pub(super) outgoing: Outgoing,
     /// What users changed on their settings page.
     pub(super) user_settings: user_settings::Changed,
     /// Events whose Meet link is on its way: calendar and id.
@@ -102,6 +107,8 @@ impl State {
             access: BTreeMap::new(),
             refresh: BTreeMap::new(),
             windows: Windows::default(),
+            channels: Channels::new(),
+            outgoing: Outgoing::default(),
             user_settings: BTreeMap::new(),
             meets_pending: BTreeSet::new(),
             secrets: VecDeque::new(),
@@ -132,9 +139,16 @@ impl State {
         self.calendars.remove(id);
         self.meets_pending.retain(|(calendar, _)| calendar != id);
         let version = self.next_version(now);
-        for entry in self.lists.values_mut().filter_map(|entries| entries.get_mut(id)) {
-            entry.removed = true;
-            entry.version = version;
+        let mut users = Vec::new();
+        for (user, entries) in &mut self.lists {
+            if let Some(entry) = entries.get_mut(id) {
+                entry.removed = true;
+                entry.version = version;
+                users.push(user.clone());
+            }
+        }
+        for user in users {
+            self.changed(&Watched::CalendarList(user), now);
         }
     }
 
@@ -285,6 +299,15 @@ impl State {
         }
         found.events_version = event.version;
         found.events.put(event);
+        self.changed(&Watched::Events(calendar.to_owned()), now);
+    }
+
+    /// When the next pending Meet link is ready.
+    pub(super) fn next_meet(&self) -> Option<DateTime<Utc>> {
+        let events = self.meets_pending.iter().filter_map(|(calendar, id)| {
+            self.calendars.get(calendar).and_then(|found| found.events.get(id))
+        });
+        events.filter_map(|event| event.conference.as_ref()?.ready_at()).min()
     }
 
     /// Makes the Meet links ready whose time has come.

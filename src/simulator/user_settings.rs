@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::Simulator;
 use super::answer::{Answer, Refusal};
 use super::call::{Asked, Call, Desk, Routes};
+use super::channel::Watched;
 use super::listing::{Listing, Manner};
 use super::state::State;
 
@@ -69,6 +70,7 @@ impl State {
         }
         let setting = Setting { value: value.to_owned(), version: self.next_version(now) };
         self.user_settings.insert((user.to_owned(), id.to_owned()), setting);
+        self.changed(&Watched::Settings(user.to_owned()), now);
         true
     }
 

@@ -8,6 +8,7 @@ mod calendars;
 mod guests;
 mod model;
 mod batch;
+mod channels;
 mod free_busy;
 mod partial;
 mod user_settings;
