@@ -71,13 +71,11 @@ async fn watch_events(
     let path = format!("calendars/{calendar}/events");
     let call =
         Call { method: "calendar.events.watch", calendar: Some(calendar), ..Call::default() };
-    let answer = simulator.calendar_call(asked, call, WATCH_EVENTS, |desk| {
+    let work = |desk: &mut Desk<'_>| {
         let watched = Watched::Events(desk.calendar_as(Role::FreeBusyReader)?.id.clone());
         watch(desk, watched, &path)
-    });
-    let answer = answer.await;
-    simulator.deliver_early().await;
-    answer
+    };
+    open(&simulator, asked, call, WATCH_EVENTS, work).await
 }
 
 async fn watch_rules(
@@ -87,33 +85,40 @@ async fn watch_rules(
 ) -> Response {
     let path = format!("calendars/{calendar}/acl");
     let call = Call { method: "calendar.acl.watch", calendar: Some(calendar), ..Call::default() };
-    let answer = simulator.calendar_call(asked, call, READ_RULES, |desk| {
+    let work = |desk: &mut Desk<'_>| {
         let watched = Watched::Acl(desk.calendar_as(Role::Owner)?.id.clone());
         watch(desk, watched, &path)
-    });
-    let answer = answer.await;
-    simulator.deliver_early().await;
-    answer
+    };
+    open(&simulator, asked, call, READ_RULES, work).await
 }
 
 async fn watch_calendar_list(Shared(simulator): Shared<Simulator>, asked: Asked) -> Response {
     let call = Call { method: "calendar.calendarList.watch", ..Call::default() };
-    let answer = simulator.calendar_call(asked, call, READ_CALENDAR_LIST, |desk| {
+    let work = |desk: &mut Desk<'_>| {
         let watched = Watched::CalendarList(desk.user().to_owned());
         watch(desk, watched, "users/me/calendarList")
-    });
-    let answer = answer.await;
-    simulator.deliver_early().await;
-    answer
+    };
+    open(&simulator, asked, call, READ_CALENDAR_LIST, work).await
 }
 
 async fn watch_settings(Shared(simulator): Shared<Simulator>, asked: Asked) -> Response {
     let call = Call { method: "calendar.settings.watch", ..Call::default() };
-    let answer = simulator.calendar_call(asked, call, user_settings::SCOPES, |desk| {
+    let work = |desk: &mut Desk<'_>| {
         let watched = Watched::Settings(desk.user().to_owned());
         watch(desk, watched, "users/me/settings")
-    });
-    let answer = answer.await;
+    };
+    open(&simulator, asked, call, user_settings::SCOPES, work).await
+}
+
+/// Answers a watch, after the first message if a fault wants it first.
+async fn open(
+    simulator: &Simulator,
+    asked: Asked,
+    call: Call,
+    scopes: &'static [&'static str],
+    work: impl FnOnce(&mut Desk<'_>) -> Result<Answer, Refusal>,
+) -> Response {
+    let answer = simulator.calendar_call(asked, call, scopes, work).await;
     simulator.deliver_early().await;
     answer
 }
@@ -269,7 +274,8 @@ fn do_stop(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     let channel = desk.state.channels.get_mut(&key);
     let channel = channel.filter(|open| open.is_open(now) && open.resource_id == resource);
     let Some(channel) = channel else {
-        let message = format!("Channel '{}' not found for project", key.id);
+        let project = key.client.split('-').next().unwrap_or_default();
+        let message = format!("Channel '{}' not found for project '{project}'", key.id);
         return Err(Refusal::new(StatusCode::NOT_FOUND, "global", "notFound", &message));
     };
     if channel.user != user {

@@ -4,12 +4,12 @@
     reason = "a test that finds nothing where something must be has failed"
 )]
 
-mod calendars;
-mod guests;
-mod model;
 mod batch;
+mod calendars;
 mod channels;
 mod free_busy;
+mod guests;
+mod model;
 mod partial;
 mod user_settings;
 

@@ -386,3 +386,39 @@ async fn lists_rules_and_settings_can_be_watched() {
     assert_eq!(hook.next().await.header("x-goog-channel-id"), "c3");
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_message_can_be_taken_instead_of_posted() {
+    let (world, token, _hook) = watched_world().await;
+    world.simulator.add_fault(Fault::new(FaultKind::PushDelay).secs(60).times(1));
+    world.insert_tea(&token).await;
+    assert_eq!(world.simulator.take_pushes(), []);
+    world.clock.advance(TimeDelta::seconds(60));
+    let pushes = world.simulator.take_pushes();
+    assert_eq!(pushes.len(), 1);
+    assert_eq!(pushes[0].headers["X-Goog-Resource-State"], "exists");
+    assert_eq!(pushes[0].headers["X-Goog-Channel-Token"], "t=1");
+    assert_eq!(world.simulator.deliveries().last().map(|made| made.ended), Some(Ended::Taken));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_reset_closes_every_channel_and_goes_on_delivering() {
+    let (world, _token, mut hook) = watched_world().await;
+    world.simulator.reset();
+    world.simulator.put_foreign_event("ana@example.com", EVENT_ID, "Tea");
+    let token = world.anas_token().await;
+    let reply = world.watch(&token, json!({"address": hook.address})).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(hook.next().await.state(), "sync");
+    world.end().await;
+}
+
+#[test]
+fn a_seed_file_says_where_messages_may_go() {
+    let text = "[push]\nallow_http = false\nverified_domains = [\"example.org\"]";
+    let push = Settings::from_toml(text).unwrap().push;
+    assert!(!push.allow_http);
+    assert_eq!(push.verified_domains, Some(vec!["example.org".to_owned()]));
+    assert!(Settings::from_toml("").unwrap().push.allow_http);
+}

@@ -116,6 +116,14 @@ async fn a_calendar_nobody_shared_is_an_error_of_its_own() {
     assert_eq!(calendars["ana@example.com"], json!({"busy": []}));
     assert_eq!((&calendars["ben@example.com"], &calendars["team@example.com"]), (&hidden, &hidden));
 
+    let ben = world.token_for("ben@example.com", "https://www.googleapis.com/auth/calendar").await;
+    let rule =
+        json!({"role": "freeBusyReader", "scope": {"type": "user", "value": "ana@example.com"}});
+    let rules = "/calendar/v3/calendars/primary/acl";
+    assert_eq!(world.api(&ben, Method::POST, rules, rule).await.status, 200);
+    let answer = world.free_busy(&token, of_the_first(&ids, &json!({}))).await.json();
+    assert_eq!(answer["calendars"]["ben@example.com"], json!({"busy": []}));
+
     let few = of_the_first(&ids, &json!({"calendarExpansionMax": 2}));
     let answer = world.free_busy(&token, few).await.json();
     let error = &answer["calendars"]["ana@example.com"]["errors"][0]["reason"];
