@@ -11,6 +11,7 @@ use super::Simulator;
 use super::answer::{Answer, Refusal};
 use super::calendar::{Role, Rule};
 use super::call::{Asked, Call, Desk, Routes};
+use super::channel::Watched;
 use super::listing::{Listing, Manner};
 use super::scopes::{READ_RULES, WRITE_RULES};
 
@@ -139,6 +140,7 @@ impl Desk<'_> {
         let number = calendar.rules.get(&name).map_or(fresh, |rule| rule.number);
         calendar.rules.insert(name, Rule { role, number, version });
         calendar.rules_version = version;
+        self.state.changed(&Watched::Acl(id), self.now);
         self.committed = true;
         Ok(())
     }

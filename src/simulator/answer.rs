@@ -1,11 +1,14 @@
 //! Answers, and Google's two shapes of an error.
 
+use std::io::Write;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use hyper::body::{Bytes, Frame, SizeHint};
 use serde_json::{Value, json};
 
@@ -29,6 +32,10 @@ impl Answer {
         Self { status, headers, body: body.into_bytes() }
     }
 
+    pub(super) fn bytes(content_type: String, body: Vec<u8>) -> Self {
+        Self { status: StatusCode::OK, headers: vec![(header::CONTENT_TYPE, content_type)], body }
+    }
+
     pub(super) fn empty(status: StatusCode) -> Self {
         Self { status, headers: Vec::new(), body: Vec::new() }
     }
@@ -36,6 +43,29 @@ impl Answer {
     pub(super) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// The body, if it is JSON.
+    pub(super) fn body_as_json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The answer with another body; a compact one has no line breaks.
+    pub(super) fn with_json(mut self, body: &Value, compact: bool) -> Self {
+        let write = if compact { serde_json::to_vec } else { serde_json::to_vec_pretty };
+        self.body = write(body).expect("a JSON value can be written");
+        self
+    }
+
+    /// The answer with its body compressed, if it has one.
+    pub(super) fn gzipped(mut self) -> Self {
+        if self.body.is_empty() {
+            return self;
+        }
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        let written = encoder.write_all(&self.body).and_then(|()| encoder.finish());
+        self.body = written.expect("a vector takes every byte");
+        self.with(header::CONTENT_ENCODING, "gzip")
     }
 
     /// The answer with half of its body, after which the connection breaks.

@@ -11,6 +11,7 @@ use super::Simulator;
 use super::answer::{Answer, Refusal};
 use super::calendar::{ListEntry, Role};
 use super::call::{Asked, Call, Desk, Routes};
+use super::channel::Watched;
 use super::event_body;
 use super::listing::{Key, Listing, Manner, invalid_parameter};
 use super::scopes::{ADD_TO_CALENDAR_LIST, READ_CALENDAR_LIST, WRITE_CALENDAR_LIST};
@@ -148,7 +149,8 @@ impl Desk<'_> {
     fn put_entry(&mut self, mut entry: ListEntry) -> Result<(), Refusal> {
         entry.version = self.state.next_version(self.now);
         let (user, id) = (self.user().to_owned(), self.calendar()?.id.clone());
-        self.state.lists.entry(user).or_default().insert(id, entry);
+        self.state.lists.entry(user.clone()).or_default().insert(id, entry);
+        self.state.changed(&Watched::CalendarList(user), self.now);
         self.committed = true;
         Ok(())
     }

@@ -11,6 +11,7 @@ use super::Simulator;
 use super::answer::{Answer, Refusal};
 use super::calendar::{Calendar, ListEntry, Role};
 use super::call::{Asked, Call, Desk, Routes};
+use super::channel::Watched;
 use super::event::Event;
 use super::scopes::{CLEAR_CALENDARS, READ_CALENDARS, WRITE_CALENDARS};
 
@@ -157,6 +158,7 @@ fn do_insert(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     let entries = desk.state.lists.entry(desk.user().to_owned()).or_default();
     entries.insert(id.clone(), ListEntry::new(number, version, false));
     desk.state.calendars.insert(id.clone(), calendar);
+    desk.state.changed(&Watched::CalendarList(desk.user().to_owned()), desk.now);
     desk.call.calendar = Some(id);
     desk.committed = true;
     do_get(desk)

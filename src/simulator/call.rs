@@ -14,6 +14,7 @@ use super::answer::{self, Answer, Refusal};
 use super::fault::{FaultKind, Stage, Strike, Target};
 use super::grants::AccessToken;
 use super::ledger::{Answered, Entry};
+use super::partial::View;
 use super::scopes;
 use super::state::State;
 
@@ -203,7 +204,7 @@ impl Simulator {
         asked: Asked,
         mut call: Call,
         scopes: &'static [&'static str],
-        work: fn(&mut Desk<'_>) -> Result<Answer, Refusal>,
+        work: impl FnOnce(&mut Desk<'_>) -> Result<Answer, Refusal>,
     ) -> Response {
         {
             let state = self.state();
@@ -229,7 +230,10 @@ impl Simulator {
             if !scopes::any_of(&token.scopes, scopes) {
                 return answer::scope_missing(desk.call.method, scopes);
             }
-            work(desk).unwrap_or_else(Answer::from)
+            match View::read(desk.asked, desk.call.method) {
+                Ok(view) => view.show(work(desk).unwrap_or_else(Answer::from)),
+                Err(refusal) => refusal.into(),
+            }
         })
         .await
     }

@@ -64,8 +64,9 @@ async fn unused_faults(Shared(simulator): Shared<Simulator>) -> Response {
 
 async fn ledger(Shared(simulator): Shared<Simulator>) -> Response {
     let forgotten = simulator.state().ledger.forgotten();
-    let body =
+    let mut body =
         json!({"entries": simulator.ledger(), "forgotten": forgotten, "mails": simulator.outbox()});
+    body["deliveries"] = json!(simulator.deliveries());
     Json(body).into_response()
 }
 

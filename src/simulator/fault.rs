@@ -56,6 +56,18 @@ pub enum FaultKind {
     CalendarForbidden,
     /// An event is read as it was before its last change, if that is less than `secs` (default 5) old.
     StaleRead,
+    /// A message of a push channel never goes out.
+    PushDrop,
+    /// A message of a push channel goes out twice.
+    PushDuplicate,
+    /// A message of a push channel goes out only after `secs` (default 5).
+    PushDelay,
+    /// A message of a push channel goes out after the next one.
+    PushReorder,
+    /// A message of a push channel bears a token that is not the channel's.
+    PushWrongToken,
+    /// A new channel's `sync` message is there before the answer to the watch.
+    PushEarlySync,
 }
 
 /// At which point of a call a fault strikes; one fault at most strikes at each.
@@ -67,6 +79,8 @@ pub(super) enum Stage {
     Meet,
     Commit,
     Body,
+    Push,
+    Sync,
 }
 
 impl FaultKind {
@@ -96,6 +110,12 @@ impl FaultKind {
             Self::ApiDisabled => "api_disabled",
             Self::CalendarForbidden => "calendar_forbidden",
             Self::StaleRead => "stale_read",
+            Self::PushDrop => "push_drop",
+            Self::PushDuplicate => "push_duplicate",
+            Self::PushDelay => "push_delay",
+            Self::PushReorder => "push_reorder",
+            Self::PushWrongToken => "push_wrong_token",
+            Self::PushEarlySync => "push_early_sync",
         }
     }
 
@@ -106,6 +126,12 @@ impl FaultKind {
             Self::StaleRead => Stage::Read,
             Self::LostAnswer => Stage::Commit,
             Self::Truncated => Stage::Body,
+            Self::PushDrop
+            | Self::PushDuplicate
+            | Self::PushDelay
+            | Self::PushReorder
+            | Self::PushWrongToken => Stage::Push,
+            Self::PushEarlySync => Stage::Sync,
             _ => Stage::Refusal,
         }
     }
@@ -120,6 +146,12 @@ impl FaultKind {
             | Self::AccountDeleted
             | Self::AdminPolicy
             | Self::InvalidRapt => method == "token",
+            Self::PushDrop
+            | Self::PushDuplicate
+            | Self::PushDelay
+            | Self::PushReorder
+            | Self::PushWrongToken => method == "push",
+            Self::PushEarlySync => method.rsplit('.').next() == Some("watch"),
             Self::GrantRevoked => method == "token" || method.starts_with("calendar."),
             _ => method.starts_with("calendar."),
         }
@@ -127,7 +159,7 @@ impl FaultKind {
 
     /// Whether `secs` says how long the fault takes, rather than how long it stays.
     fn takes_time(self) -> bool {
-        matches!(self, Self::Slow | Self::MeetPending | Self::StaleRead)
+        matches!(self, Self::Slow | Self::MeetPending | Self::StaleRead | Self::PushDelay)
     }
 }
 

@@ -57,6 +57,18 @@ pub(super) fn key_id(seed: u64, rotations: u64) -> String {
     data_encoding::HEXLOWER.encode(&hash(seed, "key", rotations, 0)[..20])
 }
 
+/// The id by which a push channel knows a resource, which `label` names.
+pub(super) fn resource(seed: u64, label: &str) -> String {
+    let block = hash(seed, label, 0, 0);
+    block.iter().take(27).map(|byte| char::from(URL_SAFE[usize::from(byte % 64)])).collect()
+}
+
+/// By how much the numbers of a row grow at this turn: by more than one, so that there are gaps.
+pub(super) fn step(seed: u64, label: &str, turn: u64) -> u64 {
+    let block = hash(seed, label, turn, 1);
+    2 + u64::from(u16::from_be_bytes([block[0], block[1]])) % 1000
+}
+
 fn hash(seed: u64, label: &str, first: u64, second: u64) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(seed.to_be_bytes());

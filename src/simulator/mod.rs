@@ -8,14 +8,19 @@
 mod acl;
 mod answer;
 mod authorization;
+mod batch;
 mod calendar;
 mod calendar_list;
 mod calendars;
 mod call;
+mod channel;
+mod channels;
 mod clients;
+mod colors;
 mod conference;
 mod consent;
 mod control;
+mod delivery;
 mod event;
 mod event_body;
 mod event_changes;
@@ -26,6 +31,7 @@ mod event_store;
 mod event_transfers;
 mod events;
 mod fault;
+mod free_busy;
 mod generator;
 mod grants;
 mod guests;
@@ -35,8 +41,10 @@ mod instances;
 mod ledger;
 mod listing;
 mod mails;
+mod method_override;
 mod openid;
 mod pages;
+mod partial;
 mod quick_add;
 mod quota;
 mod recurrence;
@@ -48,6 +56,7 @@ mod service_account;
 mod settings;
 mod state;
 mod token;
+mod user_settings;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -56,10 +65,12 @@ use serde_json::{Value, json};
 
 use crate::clock::{Clock, ManualClock};
 
+pub use channel::ResourceState;
 pub use clients::{ClientKind, ClientState, Publishing, ServiceAccount};
+pub use delivery::{Delivery, Ended, PushMessage};
 pub use fault::{Fault, FaultKind};
 pub use ledger::{Answered, Entry, Mail};
-pub use settings::{Client, ClockMode, Quota, SeedFault, Settings, User};
+pub use settings::{Client, ClockMode, Push, Quota, SeedFault, Settings, User};
 
 use event::Event;
 use state::State;
@@ -208,6 +219,13 @@ impl Simulator {
         true
     }
 
+    /// The user changes a setting on Google's page: `weekStart`, `locale`, .. Tells whether there is
+    /// such a user and setting.
+    pub fn change_user_setting(&self, user: &str, id: &str, value: &str) -> bool {
+        let now = self.now();
+        self.state().change_setting(user, id, value, now)
+    }
+
     /// The user takes every grant back, as in Google's account settings.
     pub fn revoke_grants(&self, user: &str) {
         self.state().grants.revoke(user, None);
@@ -245,7 +263,9 @@ impl Simulator {
         let mut state = self.state();
         // Sync tokens from before must not pass for fresh ones.
         let sync_epoch = state.sync_epoch + 1;
+        let outgoing = state.outgoing.begin_again();
         *state = State::new(state.settings.clone(), state.base.clone(), now);
+        state.outgoing = outgoing;
         state.sync_epoch = sync_epoch;
     }
 

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Request, Response};
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,7 +21,8 @@ use tower::ServiceExt;
 
 use super::answer::{Answer, CutConnection};
 use super::{
-    Simulator, acl, calendar_list, calendars, call, consent, control, events, openid, pages, token,
+    Simulator, acl, batch, calendar_list, calendars, call, channels, colors, consent, control,
+    events, free_busy, method_override, openid, pages, token, user_settings,
 };
 
 const LARGEST_BODY: usize = 1024 * 1024;
@@ -34,9 +36,10 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 impl Simulator {
     /// Serves on `listener` until `stop`, then finishes the answers in hand.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        let routes = self.routes();
+        let routes = self.clone().routes();
         let graceful = GracefulShutdown::new();
         let connections = TaskTracker::new();
+        drop(connections.spawn(self.deliver(stop.clone())));
         let room = std::sync::Arc::new(tokio::sync::Semaphore::new(CONNECTIONS));
         loop {
             let Some(Ok(place)) = stop.run_until_cancelled(room.clone().acquire_owned()).await
@@ -82,7 +85,7 @@ impl Simulator {
     }
 
     fn routes(self) -> Router {
-        Router::new()
+        let single = Router::new()
             .merge(consent::routes())
             .merge(token::routes())
             .merge(openid::routes())
@@ -90,8 +93,15 @@ impl Simulator {
             .merge(acl::routes())
             .merge(calendar_list::routes())
             .merge(calendars::routes())
+            .merge(colors::routes())
+            .merge(channels::routes())
+            .merge(free_busy::routes())
+            .merge(user_settings::routes())
             .merge(control::routes())
-            .merge(pages::routes())
+            .merge(pages::routes());
+        let in_batches = single.clone().fallback(unknown).method_not_allowed_fallback(unknown);
+        single
+            .merge(batch::routes(in_batches.with_state(self.clone())))
             .fallback(unknown)
             .method_not_allowed_fallback(unknown)
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
@@ -115,8 +125,12 @@ async fn unknown() -> Answer {
 async fn answer(
     routes: Router,
     stop: CancellationToken,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Result<Response<Body>, io::Error> {
+    let mut request = match method_override::meant(request.map(Body::new)).await {
+        Ok(request) => request,
+        Err(refused) => return Ok(refused.into_response()),
+    };
     request.extensions_mut().insert(stop);
     let response = match routes.oneshot(request).await {
         Ok(response) => response,

@@ -23,6 +23,8 @@ pub struct Settings {
     pub seed: u64,
     /// Which clock is used.
     pub clock: ClockMode,
+    /// Where push messages may go.
+    pub push: Push,
 }
 
 /// An account.
@@ -98,6 +100,22 @@ impl Default for Quota {
 /// Test users of a consent screen that is not published, at most: Google's number.
 const TEST_USERS: usize = 100;
 
+/// Where push messages may go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Push {
+    /// Whether addresses on this machine may be `http:`. All others must be `https:`, as at Google.
+    pub allow_http: bool,
+    /// The domains whose owner is known to be the client's, if others are to be refused.
+    pub verified_domains: Option<Vec<String>>,
+}
+
+impl Default for Push {
+    fn default() -> Self {
+        Self { allow_http: true, verified_domains: None }
+    }
+}
+
 /// Which clock a simulator goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockMode {
@@ -135,6 +153,7 @@ impl Default for Settings {
             quota: Quota::default(),
             seed: 1,
             clock: ClockMode::Given,
+            push: Push::default(),
         }
     }
 }
@@ -160,6 +179,8 @@ struct SeedFile {
     quota: Quota,
     #[serde(default)]
     clock: SeedClock,
+    #[serde(default)]
+    push: Push,
 }
 
 #[derive(Default, Deserialize)]
@@ -189,6 +210,7 @@ impl Settings {
             quota: file.quota,
             seed: file.seed.unwrap_or(plain.seed),
             clock: clock_mode(&file.clock)?,
+            push: file.push,
         };
         settings.check()?;
         Ok(settings)

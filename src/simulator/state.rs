@@ -6,6 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::calendar::{Calendar, ListEntry};
+use super::channel::{Channels, Watched};
+use super::delivery::Outgoing;
 use super::event::{Event, Surroundings};
 use super::fault::{Faults, Stage, Strike, Target};
 use super::generator::Generator;
@@ -15,6 +17,7 @@ use super::instances::Earlier;
 use super::ledger::{Ledger, Mail};
 use super::quota::Windows;
 use super::settings::{Client, Settings, User};
+use super::user_settings;
 
 /// Mails and dead tokens kept.
 pub(super) const KEPT: usize = 100_000;
@@ -38,6 +41,11 @@ pub(super) struct State {
     /// Which calendars each user has on show.
     pub(super) lists: BTreeMap<String, BTreeMap<String, ListEntry>>,
     pub(super) windows: Windows,
+    pub(super) channels: Channels,
+    /// The messages of those channels.
+    pub(super) outgoing: Outgoing,
+    /// What users changed on their settings page.
+    pub(super) user_settings: user_settings::Changed,
     /// Events whose Meet link is on its way: calendar and id.
     pub(super) meets_pending: BTreeSet<(String, String)>,
     /// Every code, token and verifier so far, the newest of very many.
@@ -64,6 +72,9 @@ impl State {
             signer: Signer::default(),
             began: now,
             windows: Windows::default(),
+            channels: Channels::new(),
+            outgoing: Outgoing::default(),
+            user_settings: BTreeMap::new(),
             meets_pending: BTreeSet::new(),
             secrets: VecDeque::new(),
             sync_epoch: 0,
@@ -93,9 +104,16 @@ impl State {
         self.calendars.remove(id);
         self.meets_pending.retain(|(calendar, _)| calendar != id);
         let version = self.next_version(now);
-        for entry in self.lists.values_mut().filter_map(|entries| entries.get_mut(id)) {
-            entry.removed = true;
-            entry.version = version;
+        let mut users = Vec::new();
+        for (user, entries) in &mut self.lists {
+            if let Some(entry) = entries.get_mut(id) {
+                entry.removed = true;
+                entry.version = version;
+                users.push(user.clone());
+            }
+        }
+        for user in users {
+            self.changed(&Watched::CalendarList(user), now);
         }
     }
 
@@ -171,6 +189,15 @@ impl State {
         if had_series {
             self.drop_exceptions(calendar, &id, now);
         }
+        self.changed(&Watched::Events(calendar.to_owned()), now);
+    }
+
+    /// When the next pending Meet link is ready.
+    pub(super) fn next_meet(&self) -> Option<DateTime<Utc>> {
+        let events = self.meets_pending.iter().filter_map(|(calendar, id)| {
+            self.calendars.get(calendar).and_then(|found| found.events.get(id))
+        });
+        events.filter_map(|event| event.conference.as_ref()?.ready_at()).min()
     }
 
     /// Makes the Meet links ready whose time has come.

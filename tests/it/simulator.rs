@@ -4,12 +4,17 @@
     reason = "a test that finds nothing where something must be has failed"
 )]
 
+mod batch;
 mod calendars;
+mod channels;
+mod free_busy;
 mod guests;
 mod model;
 mod oauth;
 mod openid;
+mod partial;
 mod service_accounts;
+mod user_settings;
 
 use std::sync::Arc;
 
