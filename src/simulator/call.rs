@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::Simulator;
 use super::answer::{self, Answer, Refusal};
-use super::fault::{FaultKind, Stage, Strike, Target};
+use super::armed::Strike;
+use super::fault::{FaultKind, Stage, Target};
+use super::fault_answer::{self, Refused};
 use super::grants::AccessToken;
 use super::ledger::{Answered, Entry};
 use super::partial::View;
-use super::scopes;
 use super::state::State;
+use super::{scopes, slow_body};
 
 /// What came over the wire.
 #[derive(Clone, Debug)]
@@ -149,9 +151,14 @@ impl Simulator {
         let mut state = self.state();
         let now = self.now();
         state.struck = delays;
-        let refusal = state.strike(Stage::Refusal, &call.target(), now);
-        if let Some(refused) = refusal.and_then(|strike| refuse(&mut state, &call, strike)) {
-            return finish(&mut state, call, now, refused, false);
+        if let Some(strike) = state.strike(Stage::Refusal, &call.target(), now) {
+            match fault_answer::refusal(&mut state, &call, &strike) {
+                Refused::Not => {}
+                Refused::Cut => return finish(&mut state, call, now, Outcome::Cut, false),
+                Refused::With(answer) => {
+                    return finish(&mut state, call, now, Outcome::Answer(answer), false);
+                }
+            }
         }
         let mut desk = Desk {
             state: &mut state,
@@ -164,14 +171,29 @@ impl Simulator {
         let answer = work(&mut desk);
         let committed = desk.committed;
         let target = call.target();
-        if committed && state.strike(Stage::Commit, &target, now).is_some() {
-            return finish(&mut state, call, now, Outcome::Cut, true);
+        if committed && let Some(strike) = state.strike(Stage::Commit, &target, now) {
+            let outcome = match strike.kind {
+                FaultKind::TimeoutAfterCommit => {
+                    Outcome::Answer(fault_answer::timeout(&call, &strike))
+                }
+                _ => Outcome::Cut,
+            };
+            return finish(&mut state, call, now, outcome, true);
         }
-        let outcome = match state.strike(Stage::Body, &target, now) {
-            Some(_) => Outcome::Half(answer),
-            None => Outcome::Answer(answer),
+        let Some(strike) = state.strike(Stage::Body, &target, now) else {
+            return finish(&mut state, call, now, Outcome::Answer(answer), committed);
         };
-        finish(&mut state, call, now, outcome, committed)
+        match strike.kind {
+            FaultKind::SlowBody => {
+                let response = finish(&mut state, call, now, Outcome::Answer(answer), committed);
+                slow_body::slowed(response, self.clock.clone(), now, strike.takes, asked.stop)
+            }
+            FaultKind::WrongContentType => {
+                let answer = answer.with(header::CONTENT_TYPE, "text/html; charset=UTF-8");
+                finish(&mut state, call, now, Outcome::Answer(answer), committed)
+            }
+            _ => finish(&mut state, call, now, Outcome::Half(answer), committed),
+        }
     }
 
     /// Holds the call as long as a fault says. Lets it go early when the simulator stops.
@@ -204,7 +226,7 @@ impl Simulator {
         asked: Asked,
         mut call: Call,
         scopes: &'static [&'static str],
-        work: impl FnOnce(&mut Desk<'_>) -> Result<Answer, Refusal>,
+        work: impl Fn(&mut Desk<'_>) -> Result<Answer, Refusal>,
     ) -> Response {
         {
             let state = self.state();
@@ -220,20 +242,28 @@ impl Simulator {
             let token = desk.state.grants.live_access(bearer, desk.now);
             let Some(token) = token.cloned() else { return answer::token_dead() };
             desk.token = Some(token.clone());
-            let quota = desk.state.settings.quota;
-            let cost = if desk.call.method == "calendar.events.patch" { 3 } else { 1 };
-            if let Err(refusal) =
-                desk.state.windows.charge(quota, &token.client, token.charged(), cost, desk.now)
-            {
+            if let Err(refusal) = desk.charge(&token) {
                 return refusal.into();
             }
             if !scopes::any_of(&token.scopes, scopes) {
                 return answer::scope_missing(desk.call.method, scopes);
             }
-            match View::read(desk.asked, desk.call.method) {
-                Ok(view) => view.show(work(desk).unwrap_or_else(Answer::from)),
-                Err(refusal) => refusal.into(),
+            let view = match View::read(desk.asked, desk.call.method) {
+                Ok(view) => view,
+                Err(refusal) => return refusal.into(),
+            };
+            if let Err(refusal) = desk.may_write() {
+                return refusal.into();
             }
+            let (unnamed, mails) = (desk.call.event.is_none(), desk.state.outbox.len());
+            let answer = work(desk).unwrap_or_else(Answer::from);
+            if desk.committed {
+                if unnamed {
+                    desk.perhaps_again(&work);
+                }
+                desk.count_use(mails);
+            }
+            view.show(answer)
         })
         .await
     }
@@ -256,6 +286,17 @@ impl Desk<'_> {
             _ => Err(Refusal::bad("parseError", "Parse Error")),
         }
     }
+
+    /// Does work that made something under an id of Google's a second time, if a fault says so. The
+    /// caller is told of the first only.
+    fn perhaps_again(&mut self, work: impl Fn(&mut Desk<'_>) -> Result<Answer, Refusal>) {
+        let target = self.call.target();
+        if self.state.strike(Stage::Twice, &target, self.now).is_some() {
+            let call = self.call.clone();
+            drop(work(self));
+            *self.call = call;
+        }
+    }
 }
 
 enum Outcome {
@@ -263,69 +304,6 @@ enum Outcome {
     Half(Answer),
     Cut,
 }
-
-/// What a refusal fault makes of the call; nothing, if the fault only changed the state.
-fn refuse(state: &mut State, call: &Call, strike: Strike) -> Option<Outcome> {
-    let token = call.method == "token";
-    let unavailable =
-        |status: StatusCode, error: &str| answer::oauth_error(status, error, "Try again later.");
-    let usage = |status, reason, message| {
-        Answer::from(Refusal::new(status, "usageLimits", reason, message))
-    };
-    let refused = match strike.kind {
-        FaultKind::GrantRevoked => {
-            if let Some(user) = &call.user {
-                state.grants.revoke(user, None);
-            }
-            return None;
-        }
-        FaultKind::ScopesNarrowed => {
-            if let Some(user) = &call.user {
-                state.grants.narrow(user);
-            }
-            return None;
-        }
-        FaultKind::CutBefore => return Some(Outcome::Cut),
-        FaultKind::RateLimited | FaultKind::UserRateLimited | FaultKind::QuotaExceeded if token => {
-            unavailable(StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable")
-        }
-        FaultKind::ServerError | FaultKind::TokenEndpointError if token => {
-            unavailable(StatusCode::INTERNAL_SERVER_ERROR, "internal_failure")
-        }
-        FaultKind::RateLimited => {
-            usage(StatusCode::TOO_MANY_REQUESTS, "rateLimitExceeded", "Rate Limit Exceeded")
-        }
-        FaultKind::UserRateLimited => super::quota::user_rate().into(),
-        FaultKind::QuotaExceeded => {
-            usage(StatusCode::FORBIDDEN, "quotaExceeded", "Calendar usage limits exceeded.")
-        }
-        FaultKind::HtmlError => Answer::html(StatusCode::BAD_GATEWAY, BAD_GATEWAY.to_owned()),
-        FaultKind::InvalidClient => super::token::invalid_client(),
-        FaultKind::DeletedClient => super::token::deleted_client(),
-        FaultKind::AccountDeleted => super::token::account_deleted(),
-        FaultKind::AdminPolicy => super::token::admin_policy(),
-        FaultKind::InvalidRapt => super::token::invalid_rapt(),
-        FaultKind::ApiDisabled => answer::api_disabled(),
-        FaultKind::CalendarForbidden => {
-            Refusal::new(StatusCode::FORBIDDEN, "global", "forbidden", "Forbidden").into()
-        }
-        _ => Refusal::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "global",
-            "backendError",
-            "Backend Error",
-        )
-        .into(),
-    };
-    Some(Outcome::Answer(match strike.retry_after {
-        Some(secs) => refused.with(header::RETRY_AFTER, secs.to_string()),
-        None => refused,
-    }))
-}
-
-const BAD_GATEWAY: &str = "<!DOCTYPE html>\n<html lang=en>\n  <title>Error 502 (Server Error)!!1</title>\n  \
-    <p><b>502.</b> <ins>That’s an error.</ins>\n  <p>The server encountered a temporary error and could not \
-    complete your request.<p>Please try again in 30 seconds.\n";
 
 fn finish(
     state: &mut State,

@@ -89,9 +89,13 @@ impl Order {
 const SECONDS_BEFORE_1970: i64 = 1 << 40;
 
 pub(super) fn list(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
+    let stale = desk.stale_calendar()?;
     let calendar = desk.calendar_as(Role::Reader)?;
+    let calendar = stale.as_ref().map_or(calendar, |(calendar, _)| calendar);
     let name = format!("events {}", calendar.id);
-    let listing = Listing::read(desk, &name, calendar.rules_version, &MANNER)?;
+    let mut listing = Listing::read(desk, &name, calendar.rules_version, &MANNER)?;
+    // What a stale list does not show must come with its sync token.
+    listing.seen = stale.as_ref().map_or(listing.seen, |(_, version)| listing.seen.min(*version));
     let parameters = &desk.asked.parameters;
     let filter = Filter { since: listing.since, ..Filter::read(parameters, desk.now)? };
     let order = order(parameters, listing.since.is_some())?;

@@ -34,6 +34,22 @@ impl EventStore {
         self.events.insert(event.id.clone(), event);
     }
 
+    /// The events as they were at `version`. Of an event that changed more than once since, the last
+    /// state but one is shown.
+    pub(super) fn as_of(&self, version: i64) -> Self {
+        let mut then = self.clone();
+        for event in self.changed_after(version) {
+            then.events.remove(&event.id);
+            then.creation.remove(&event.number);
+            then.changes.remove(&event.version);
+            let was_there = event.created.timestamp_micros() <= version;
+            if let Some(before) = event.before.as_deref().filter(|_| was_there) {
+                then.put(before.clone());
+            }
+        }
+        then
+    }
+
     /// Every event, deleted ones too, by order of creation.
     pub(super) fn all(&self) -> impl Iterator<Item = &Event> {
         self.created_after(0)

@@ -1,12 +1,10 @@
-//! Scripted faults: which calls they strike, how often, and what is left of them.
+//! Scripted faults: what goes wrong, and which calls it strikes.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::generator;
-
 /// What goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// 429 `rateLimitExceeded`; nothing done.
@@ -54,8 +52,18 @@ pub enum FaultKind {
     ApiDisabled,
     /// 403 `forbidden`.
     CalendarForbidden,
-    /// An event is read as it was before its last change, if that is less than `secs` (default 5) old.
+    /// Events are read and listed as they were before a change less than `secs` (default 5) old.
     StaleRead,
+    /// Any refusal between 400 and 599, in Google's words or the script's; nothing done.
+    Status,
+    /// The call takes effect, then a 504 is answered. Strikes only calls that changed something.
+    TimeoutAfterCommit,
+    /// Something made without an id of the caller's is made twice; the first is answered.
+    DuplicateCommit,
+    /// The call takes effect; the answer's body arrives piece by piece within `secs` (default 5).
+    SlowBody,
+    /// The call takes effect; the answer says it is a page of HTML, and is JSON.
+    WrongContentType,
     /// A message of a push channel never goes out.
     PushDrop,
     /// A message of a push channel goes out twice.
@@ -77,6 +85,7 @@ pub(super) enum Stage {
     Refusal,
     Read,
     Meet,
+    Twice,
     Commit,
     Body,
     Push,
@@ -84,6 +93,44 @@ pub(super) enum Stage {
 }
 
 impl FaultKind {
+    /// Every kind there is.
+    pub const ALL: &[Self] = &[
+        Self::RateLimited,
+        Self::UserRateLimited,
+        Self::QuotaExceeded,
+        Self::ServerError,
+        Self::LostAnswer,
+        Self::CutBefore,
+        Self::Slow,
+        Self::Hang,
+        Self::Truncated,
+        Self::HtmlError,
+        Self::GrantRevoked,
+        Self::MeetPending,
+        Self::MeetFailure,
+        Self::TokenEndpointError,
+        Self::ScopesNarrowed,
+        Self::InvalidClient,
+        Self::DeletedClient,
+        Self::AccountDeleted,
+        Self::AdminPolicy,
+        Self::InvalidRapt,
+        Self::ApiDisabled,
+        Self::CalendarForbidden,
+        Self::StaleRead,
+        Self::Status,
+        Self::TimeoutAfterCommit,
+        Self::DuplicateCommit,
+        Self::SlowBody,
+        Self::WrongContentType,
+        Self::PushDrop,
+        Self::PushDuplicate,
+        Self::PushDelay,
+        Self::PushReorder,
+        Self::PushWrongToken,
+        Self::PushEarlySync,
+    ];
+
     /// The name it goes by in scripts and in the ledger.
     pub fn name(self) -> &'static str {
         match self {
@@ -110,6 +157,11 @@ impl FaultKind {
             Self::ApiDisabled => "api_disabled",
             Self::CalendarForbidden => "calendar_forbidden",
             Self::StaleRead => "stale_read",
+            Self::Status => "status",
+            Self::TimeoutAfterCommit => "timeout_after_commit",
+            Self::DuplicateCommit => "duplicate_commit",
+            Self::SlowBody => "slow_body",
+            Self::WrongContentType => "wrong_content_type",
             Self::PushDrop => "push_drop",
             Self::PushDuplicate => "push_duplicate",
             Self::PushDelay => "push_delay",
@@ -119,18 +171,15 @@ impl FaultKind {
         }
     }
 
-    fn stage(self) -> Stage {
+    pub(super) fn stage(self) -> Stage {
         match self {
             Self::Slow | Self::Hang => Stage::Delay,
             Self::MeetPending | Self::MeetFailure => Stage::Meet,
             Self::StaleRead => Stage::Read,
-            Self::LostAnswer => Stage::Commit,
-            Self::Truncated => Stage::Body,
-            Self::PushDrop
-            | Self::PushDuplicate
-            | Self::PushDelay
-            | Self::PushReorder
-            | Self::PushWrongToken => Stage::Push,
+            Self::DuplicateCommit => Stage::Twice,
+            Self::LostAnswer | Self::TimeoutAfterCommit => Stage::Commit,
+            Self::Truncated | Self::SlowBody | Self::WrongContentType => Stage::Body,
+            Self::PushDrop | Self::PushDuplicate | Self::PushDelay | Self::PushReorder | Self::PushWrongToken => Stage::Push,
             Self::PushEarlySync => Stage::Sync,
             _ => Stage::Refusal,
         }
@@ -139,46 +188,90 @@ impl FaultKind {
     /// The calls a fault strikes if it does not say: those of Calendar, or of the token endpoint.
     fn strikes(self, method: &str) -> bool {
         match self {
-            Self::TokenEndpointError
-            | Self::ScopesNarrowed
-            | Self::InvalidClient
-            | Self::DeletedClient
-            | Self::AccountDeleted
-            | Self::AdminPolicy
-            | Self::InvalidRapt => method == "token",
-            Self::PushDrop
-            | Self::PushDuplicate
-            | Self::PushDelay
-            | Self::PushReorder
-            | Self::PushWrongToken => method == "push",
+            Self::TokenEndpointError | Self::ScopesNarrowed | Self::InvalidClient | Self::DeletedClient | Self::AccountDeleted | Self::AdminPolicy | Self::InvalidRapt => method == "token",
+            Self::PushDrop | Self::PushDuplicate | Self::PushDelay | Self::PushReorder | Self::PushWrongToken => method == "push",
             Self::PushEarlySync => method.rsplit('.').next() == Some("watch"),
+            Self::DuplicateCommit => method == "calendar.events.insert",
             Self::GrantRevoked => method == "token" || method.starts_with("calendar."),
             _ => method.starts_with("calendar."),
         }
     }
 
-    /// Whether `secs` says how long the fault takes, rather than how long it stays.
-    fn takes_time(self) -> bool {
-        matches!(self, Self::Slow | Self::MeetPending | Self::StaleRead | Self::PushDelay)
+    /// Whether `for_secs` says how long the fault takes, rather than how long it stays.
+    pub(super) fn takes_time(self) -> bool {
+        matches!(self, Self::Slow | Self::MeetPending | Self::StaleRead | Self::SlowBody | Self::PushDelay)
     }
 }
 
 /// A scripted fault. Without `times` it stays until it is cleared.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fault {
     #[serde(rename = "fault")]
-    kind: FaultKind,
-    times: Option<u64>,
-    method: Option<String>,
-    user: Option<String>,
-    calendar: Option<String>,
-    probability: Option<f64>,
-    #[serde(default)]
-    after: u64,
-    #[serde(rename = "for_secs", alias = "secs")]
-    secs: Option<u32>,
-    retry_after: Option<u32>,
+    pub(super) kind: FaultKind,
+    #[serde(flatten)]
+    pub(super) aim: Aim,
+    #[serde(rename = "for_secs", skip_serializing_if = "Option::is_none")]
+    pub(super) secs: Option<u32>,
+    #[serde(rename = "for_ms", skip_serializing_if = "Option::is_none")]
+    pub(super) millis: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) latency_ms: Option<Latency>,
+    #[serde(flatten)]
+    pub(super) wording: Wording,
+}
+
+/// Which calls a fault strikes, and when.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Aim {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) times: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) calendar: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) probability: Option<f64>,
+    pub(super) after: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) from_secs: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<DateTime<Utc>>,
+}
+
+/// How long `slow` holds calls: half of them for at most `p50` milliseconds, 99 of 100 for at most
+/// `p99`, none longer than twice that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Latency {
+    pub(super) p50: u32,
+    pub(super) p99: u32,
+}
+
+/// What a refusal says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Wording {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) body: Option<Shape>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retry_after: Option<u32>,
+}
+
+/// What a refusal's body is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Shape {
+    Json,
+    Html,
 }
 
 impl Fault {
@@ -187,54 +280,65 @@ impl Fault {
     pub fn new(kind: FaultKind) -> Self {
         Self {
             kind,
-            times: None,
-            method: None,
-            user: None,
-            calendar: None,
-            probability: None,
-            after: 0,
+            aim: Aim::default(),
             secs: None,
-            retry_after: None,
+            millis: None,
+            latency_ms: None,
+            wording: Wording::default(),
         }
+    }
+
+    /// A refusal with this HTTP status, as Google's backend words it.
+    pub fn status(status: u16) -> Self {
+        let wording = Wording { status: Some(status), ..Wording::default() };
+        Self { wording, ..Self::new(FaultKind::Status) }
+    }
+
+    /// The refusal gives this reason (`fullSyncRequired`, `conflict`).
+    #[must_use]
+    pub fn reason(self, reason: &str) -> Self {
+        let wording = Wording { reason: Some(reason.to_owned()), ..self.wording };
+        Self { wording, ..self }
     }
 
     /// Strikes this often, then is used up.
     #[must_use]
     pub fn times(self, times: u64) -> Self {
-        Self { times: Some(times), ..self }
+        Self { aim: Aim { times: Some(times), ..self.aim }, ..self }
     }
 
     /// Strikes only this method: `calendar.events.insert`, `calendar.events.*`, `token`, `*`.
     #[must_use]
     pub fn method(self, method: &str) -> Self {
-        Self { method: Some(method.to_owned()), ..self }
+        Self { aim: Aim { method: Some(method.to_owned()), ..self.aim }, ..self }
     }
 
     /// Strikes only calls made in this user's name.
     #[must_use]
     pub fn user(self, email: &str) -> Self {
-        Self { user: Some(email.to_owned()), ..self }
+        Self { aim: Aim { user: Some(email.to_owned()), ..self.aim }, ..self }
     }
 
     /// Strikes only calls about this calendar, by its own id.
     #[must_use]
     pub fn calendar(self, id: &str) -> Self {
-        Self { calendar: Some(id.to_owned()), ..self }
+        Self { aim: Aim { calendar: Some(id.to_owned()), ..self.aim }, ..self }
     }
 
     /// Strikes a call with this probability, by the seed.
     #[must_use]
     pub fn probability(self, probability: f64) -> Self {
-        Self { probability: Some(probability), ..self }
+        Self { aim: Aim { probability: Some(probability), ..self.aim }, ..self }
     }
 
     /// Lets the first `calls` that fit pass.
     #[must_use]
     pub fn after(self, calls: u64) -> Self {
-        Self { after: calls, ..self }
+        Self { aim: Aim { after: calls, ..self.aim }, ..self }
     }
 
-    /// How long it takes (`slow`, `meet_pending`, `stale_read`); for all others, how long it stays.
+    /// How long it takes (`slow`, `slow_body`, `meet_pending`, `stale_read`); for all others, how
+    /// long it stays.
     #[must_use]
     pub fn secs(self, secs: u32) -> Self {
         Self { secs: Some(secs), ..self }
@@ -243,11 +347,18 @@ impl Fault {
     /// A refusal carries this `Retry-After`.
     #[must_use]
     pub fn retry_after(self, secs: u32) -> Self {
-        Self { retry_after: Some(secs), ..self }
+        let wording = Wording { retry_after: Some(secs), ..self.wording };
+        Self { wording, ..self }
     }
 
-    fn fits(&self, target: &Target<'_>) -> bool {
-        let method = match self.method.as_deref() {
+    /// What `for_secs` or `for_ms` says.
+    pub(super) fn span(&self) -> Option<TimeDelta> {
+        let millis = self.millis.map(|millis| TimeDelta::milliseconds(millis.into()));
+        millis.or_else(|| self.secs.map(|secs| TimeDelta::seconds(secs.into())))
+    }
+
+    pub(super) fn fits(&self, target: &Target<'_>) -> bool {
+        let method = match self.aim.method.as_deref() {
             None => self.kind.strikes(target.method),
             Some(pattern) => match pattern.strip_suffix('*') {
                 Some(start) => target.method.starts_with(start),
@@ -257,7 +368,22 @@ impl Fault {
         let is = |wanted: &Option<String>, given: Option<&str>| {
             wanted.is_none() || wanted.as_deref() == given
         };
-        method && is(&self.user, target.user) && is(&self.calendar, target.calendar)
+        method && is(&self.aim.user, target.user) && is(&self.aim.calendar, target.calendar)
+    }
+
+    /// Whether it strikes at all at `now`, if it was armed at `since`.
+    pub(super) fn is_open(&self, since: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let begins = match (self.aim.from, self.aim.from_secs) {
+            (Some(from), _) => from,
+            (None, Some(secs)) => since + TimeDelta::seconds(secs.into()),
+            (None, None) => since,
+        };
+        let stays = self.span().filter(|_| !self.kind.takes_time());
+        // A clock that was set back does not disarm what has no beginning of its own.
+        let begun = now >= begins || (self.aim.from.is_none() && self.aim.from_secs.is_none());
+        begun
+            && stays.is_none_or(|span| now < begins + span)
+            && self.aim.until.is_none_or(|until| now < until)
     }
 }
 
@@ -267,101 +393,4 @@ pub(super) struct Target<'a> {
     pub(super) method: &'a str,
     pub(super) user: Option<&'a str>,
     pub(super) calendar: Option<&'a str>,
-}
-
-/// A fault that struck.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Strike {
-    pub(super) kind: FaultKind,
-    pub(super) takes: TimeDelta,
-    pub(super) retry_after: Option<u32>,
-}
-
-#[derive(Debug)]
-struct Armed {
-    fault: Fault,
-    number: u64,
-    since: DateTime<Utc>,
-    seen: u64,
-    struck: u64,
-}
-
-/// The faults that are armed, in the order in which they were added.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    armed: Vec<Armed>,
-    added: u64,
-}
-
-impl Faults {
-    pub(super) fn add(&mut self, fault: Fault, now: DateTime<Utc>) {
-        self.added += 1;
-        self.armed.push(Armed { fault, number: self.added, since: now, seen: 0, struck: 0 });
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.armed.clear();
-    }
-
-    /// The first armed fault that strikes `target` at this stage; spends one of its times.
-    pub(super) fn strike(
-        &mut self,
-        stage: Stage,
-        target: &Target<'_>,
-        seed: u64,
-        now: DateTime<Utc>,
-    ) -> Option<Strike> {
-        self.armed.iter_mut().find_map(|armed| armed.strike(stage, target, seed, now))
-    }
-
-    /// One line for each fault that has times left.
-    pub(super) fn unused(&self) -> Vec<String> {
-        let left = self.armed.iter().filter_map(|armed| {
-            let times = armed.fault.times?;
-            let method = armed.fault.method.as_deref().unwrap_or("any of its calls");
-            (armed.struck < times).then(|| {
-                format!(
-                    "{} on {method}: struck {} of {times}",
-                    armed.fault.kind.name(),
-                    armed.struck
-                )
-            })
-        });
-        left.collect()
-    }
-}
-
-impl Armed {
-    fn strike(
-        &mut self,
-        stage: Stage,
-        target: &Target<'_>,
-        seed: u64,
-        now: DateTime<Utc>,
-    ) -> Option<Strike> {
-        let fault = &self.fault;
-        if fault.kind.stage() != stage
-            || !fault.fits(target)
-            || fault.times.is_some_and(|times| self.struck >= times)
-        {
-            return None;
-        }
-        let stays = fault.secs.filter(|_| !fault.kind.takes_time());
-        if stays.is_some_and(|secs| now >= self.since + TimeDelta::seconds(secs.into())) {
-            return None;
-        }
-        self.seen += 1;
-        let rolled = fault
-            .probability
-            .is_none_or(|bound| generator::roll(seed, self.number, self.seen) < bound);
-        if self.seen <= fault.after || !rolled {
-            return None;
-        }
-        self.struck += 1;
-        Some(Strike {
-            kind: fault.kind,
-            takes: TimeDelta::seconds(fault.secs.unwrap_or(5).into()),
-            retry_after: fault.retry_after,
-        })
-    }
 }

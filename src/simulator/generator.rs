@@ -39,9 +39,9 @@ impl Generator {
 }
 
 /// A number in `0.0..1.0` for one roll of one fault, apart from the draws above: a fault that is
-/// added changes no id.
-pub(super) fn roll(seed: u64, fault: u64, turn: u64) -> f64 {
-    let block = hash(seed, "roll", fault, turn);
+/// added changes no id. `label` tells the several things apart that one fault rolls for.
+pub(super) fn roll(seed: u64, label: &str, fault: u64, turn: u64) -> f64 {
+    let block = hash(seed, label, fault, turn);
     f64::from(u32::from_be_bytes([block[0], block[1], block[2], block[3]])) / 4_294_967_296.0
 }
 

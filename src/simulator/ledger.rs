@@ -1,6 +1,6 @@
 //! What was asked, what was committed and what was answered; and the mails that would have gone out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
@@ -66,17 +66,73 @@ pub struct Mail {
     pub event: String,
 }
 
+/// Which entries are looked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filter {
+    /// Only those with a greater number.
+    pub(super) after: u64,
+    pub(super) method: Option<String>,
+    pub(super) user: Option<String>,
+}
+
+impl Filter {
+    pub(super) fn takes(&self, entry: &Entry) -> bool {
+        entry.number > self.after
+            && self.method.as_deref().is_none_or(|method| fits(method, entry.method))
+            && (self.user.is_none() || self.user == entry.user)
+    }
+}
+
+/// Whether `method` is the one a pattern names; a pattern may end in `*`.
+fn fits(pattern: &str, method: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => method.starts_with(start),
+        None => method == pattern,
+    }
+}
+
+/// How many calls there were, forgotten entries included.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Counters {
+    pub(super) calls: u64,
+    pub(super) committed: u64,
+    /// Changes whose caller was not told of them.
+    pub(super) committed_unanswered: u64,
+    pub(super) by_method: BTreeMap<&'static str, u64>,
+    /// By status, or `cut`.
+    pub(super) by_answer: BTreeMap<String, u64>,
+    pub(super) by_fault: BTreeMap<&'static str, u64>,
+}
+
+impl Counters {
+    fn count(&mut self, entry: &Entry) {
+        let cut = entry.answered == Answered::Cut;
+        self.calls += 1;
+        self.committed += u64::from(entry.committed);
+        self.committed_unanswered += u64::from(entry.committed && cut);
+        *self.by_method.entry(entry.method).or_default() += 1;
+        let answer = match entry.answered {
+            Answered::Status(status) => status.to_string(),
+            Answered::Cut => "cut".to_owned(),
+        };
+        *self.by_answer.entry(answer).or_default() += 1;
+        for fault in &entry.faults {
+            *self.by_fault.entry(fault).or_default() += 1;
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     entries: VecDeque<Entry>,
-    written: u64,
+    counters: Counters,
 }
 
 impl Ledger {
     /// Writes `entry` down, under the next number.
     pub(super) fn write(&mut self, mut entry: Entry) {
-        self.written += 1;
-        entry.number = self.written;
+        self.counters.count(&entry);
+        entry.number = self.counters.calls;
         if self.entries.len() == KEPT {
             self.entries.pop_front();
         }
@@ -89,6 +145,10 @@ impl Ledger {
 
     /// How many entries are no longer kept.
     pub(super) fn forgotten(&self) -> u64 {
-        self.written - self.entries.len() as u64
+        self.counters.calls - self.entries.len() as u64
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
     }
 }

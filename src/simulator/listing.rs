@@ -56,7 +56,7 @@ pub(super) struct Listing {
     /// The newest version there was when the first page was made. The sync token tells of all that
     /// changed since: what was written while the pages were read comes then, perhaps for the second
     /// time, and is never missed.
-    seen: i64,
+    pub(super) seen: i64,
     page_bound: String,
     /// What the sync token is bound to; none is given out for a list with filters.
     sync_bound: String,
@@ -81,6 +81,7 @@ impl Listing {
             binding(desk.user(), name, chosen.collect())
         };
         let page_bound = bound(&|name| !NOT_OF_THE_LIST.contains(&name));
+        let page_bound = format!("{}.{page_bound}", desk.state.page_epoch);
         let sync_bound = bound(&|name| manner.same_with_sync.contains(&name));
         let size = page_size(parameters, manner)?;
         let mut listing = Self {

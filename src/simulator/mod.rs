@@ -9,6 +9,7 @@ mod acl;
 mod answer;
 mod authorization;
 mod batch;
+mod armed;
 mod calendar;
 mod calendar_list;
 mod calendars;
@@ -32,6 +33,7 @@ mod event_transfers;
 mod events;
 mod fault;
 mod free_busy;
+mod fault_answer;
 mod generator;
 mod grants;
 mod guests;
@@ -54,6 +56,7 @@ mod scopes;
 mod serve;
 mod service_account;
 mod settings;
+mod slow_body;
 mod state;
 mod token;
 mod user_settings;
@@ -255,6 +258,11 @@ impl Simulator {
     /// Every sync token given out so far is expired: lists that go on from one need a full sync.
     pub fn expire_sync_tokens(&self) {
         self.state().sync_epoch += 1;
+    }
+
+    /// Every page token given out so far is refused: lists begin again with their first page.
+    pub fn expire_page_tokens(&self) {
+        self.state().page_epoch += 1;
     }
 
     /// Begins again as on the first day: no events, grants, faults or ledger. Settings stay.

@@ -81,19 +81,87 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Calls answered in any sixty seconds.
+/// How much is answered before Google says "slow down".
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quota {
-    /// For one user.
+    /// Calls of one user in any sixty seconds.
     pub per_user_per_minute: u32,
-    /// For all users of one client together.
+    /// Calls of all users of one client together, in any sixty seconds.
     pub per_project_per_minute: u32,
+    /// The status over these two: 403 or 429.
+    pub refusal: u16,
+    /// Changes to one calendar in any sixty seconds, whoever makes them. Google has such a limit
+    /// and publishes no number.
+    pub per_calendar_writes_per_minute: Option<u32>,
+    /// Invitations of one user to people without an account, in the window below.
+    pub invitations: u32,
+    /// Mails to guests.
+    pub guest_mails: u32,
+    /// New calendars.
+    pub calendars: u32,
+    /// New events.
+    pub events: u32,
+    /// How far back the four limits above look.
+    pub use_window_hours: u16,
+    /// How long a user who reached one of the four may only read.
+    pub read_only_hours: u16,
 }
 
 impl Default for Quota {
+    /// Google's numbers, where it publishes them ("Manage quotas", "Avoid Calendar use limits"); the
+    /// two spans of hours are guesses.
     fn default() -> Self {
-        Self { per_user_per_minute: 600, per_project_per_minute: 10_000 }
+        Self {
+            per_user_per_minute: 600,
+            per_project_per_minute: 10_000,
+            refusal: 403,
+            per_calendar_writes_per_minute: None,
+            invitations: 10_000,
+            guest_mails: 2_000,
+            calendars: 60,
+            events: 100_000,
+            use_window_hours: 24,
+            read_only_hours: 4,
+        }
+    }
+}
+
+impl Quota {
+    /// No limit that anybody could reach.
+    pub fn unlimited() -> Self {
+        Self {
+            per_user_per_minute: u32::MAX,
+            per_project_per_minute: u32::MAX,
+            invitations: u32::MAX,
+            guest_mails: u32::MAX,
+            calendars: u32::MAX,
+            events: u32::MAX,
+            ..Self::default()
+        }
+    }
+
+    /// The first key that is out of its range, and the rule.
+    fn wrong(&self) -> Option<(&'static str, &'static str)> {
+        let counts = [
+            ("quota.per_user_per_minute", self.per_user_per_minute),
+            ("quota.per_project_per_minute", self.per_project_per_minute),
+            (
+                "quota.per_calendar_writes_per_minute",
+                self.per_calendar_writes_per_minute.unwrap_or(1),
+            ),
+            ("quota.invitations", self.invitations),
+            ("quota.guest_mails", self.guest_mails),
+            ("quota.calendars", self.calendars),
+            ("quota.events", self.events),
+            ("quota.use_window_hours", self.use_window_hours.into()),
+            ("quota.read_only_hours", self.read_only_hours.into()),
+        ];
+        if ![403, 429].contains(&self.refusal) {
+            return Some(("quota.refusal", "must be 403 or 429"));
+        }
+        let zero = counts.into_iter().find(|(_, count)| *count == 0);
+        zero.map(|(key, _)| (key, "must be at least 1"))
     }
 }
 
@@ -251,11 +319,8 @@ impl Settings {
         if self.clients.is_empty() {
             return fault("client".to_owned(), "needs at least one");
         }
-        if self.quota.per_user_per_minute == 0 {
-            return fault("quota.per_user_per_minute".to_owned(), "must be at least 1");
-        }
-        if self.quota.per_project_per_minute == 0 {
-            return fault("quota.per_project_per_minute".to_owned(), "must be at least 1");
+        if let Some((key, rule)) = self.quota.wrong() {
+            return fault(key.to_owned(), rule);
         }
         Ok(())
     }

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
+use super::armed::{Faults, Strike};
 use super::calendar::{Calendar, ListEntry};
 use super::channel::{Channels, Watched};
 use super::delivery::Outgoing;
 use super::event::{Event, Surroundings};
-use super::fault::{Faults, Stage, Strike, Target};
+use super::fault::{Stage, Target};
 use super::generator::Generator;
 use super::grants::Grants;
 use super::id_token::Signer;
@@ -52,6 +53,8 @@ pub(super) struct State {
     pub(super) secrets: VecDeque<String>,
     /// How often every sync token was made to expire.
     pub(super) sync_epoch: u64,
+    /// How often every page token was.
+    pub(super) page_epoch: u64,
     numbers: u64,
     version: i64,
 }
@@ -78,6 +81,7 @@ impl State {
             meets_pending: BTreeSet::new(),
             secrets: VecDeque::new(),
             sync_epoch: 0,
+            page_epoch: 0,
             numbers: 0,
             version: 0,
         };

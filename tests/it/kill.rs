@@ -194,7 +194,7 @@ fn compare(google: &Simulated, journal: &BTreeMap<u64, String>, settled: &BTreeM
 
 /// Quotas are not what this is about.
 fn roomy() -> Settings {
-    let quota = Quota { per_user_per_minute: u32::MAX, per_project_per_minute: u32::MAX };
+    let quota = Quota::unlimited();
     Settings { quota, ..Settings::default() }
 }
 

@@ -15,6 +15,9 @@ mod openid;
 mod partial;
 mod service_accounts;
 mod user_settings;
+mod control;
+mod faults;
+mod quotas;
 
 use std::sync::Arc;
 
