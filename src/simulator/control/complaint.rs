@@ -17,7 +17,7 @@ pub(in crate::simulator) struct Complaint {
 }
 
 impl Complaint {
-    pub(super) fn new(field: &str, rule: &str, next: &str) -> Self {
+    pub(in crate::simulator) fn new(field: &str, rule: &str, next: &str) -> Self {
         let [field, rule, next] = [field, rule, next].map(str::to_owned);
         Self { status: StatusCode::BAD_REQUEST, field, rule, next }
     }
@@ -27,7 +27,12 @@ impl Complaint {
     }
 
     /// A name that is none of `known`.
-    pub(super) fn unknown(field: &str, rule: &str, name: &str, known: &[&str]) -> Self {
+    pub(in crate::simulator) fn unknown(
+        field: &str,
+        rule: &str,
+        name: &str,
+        known: &[&str],
+    ) -> Self {
         let next = match nearest(name, known) {
             Some(nearest) => format!("Did you mean {nearest}?"),
             None => format!("Known are {}.", known.join(", ")),
@@ -42,7 +47,7 @@ impl Complaint {
     }
 
     /// The whole complaint in one line.
-    pub(in crate::simulator) fn text(&self) -> String {
+    fn text(&self) -> String {
         format!("{}: {}. {}", self.field, self.rule, self.next)
     }
 }

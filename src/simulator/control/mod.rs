@@ -20,7 +20,10 @@ use serde_json::json;
 
 use super::Simulator;
 use super::call::{Asked, Routes};
-use complaint::{Complaint, json_body, members};
+use complaint::{json_body, members};
+
+pub(super) use complaint::Complaint;
+pub(super) use faults::read as read_fault;
 
 pub(super) fn routes() -> Routes {
     Router::new()
