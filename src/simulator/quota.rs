@@ -100,8 +100,8 @@ impl Windows {
             (Use::Invitations, quota.invitations),
         ];
         for (what, limit) in limits {
-            let used = self.uses.get_mut(&(user.to_owned(), what));
-            if used.is_some_and(|used| used.within(window, now) >= limit) {
+            let window_of = self.uses.get_mut(&(user.to_owned(), what));
+            if window_of.is_some_and(|used| used.within(window, now) >= limit) {
                 let until = now + TimeDelta::hours(quota.read_only_hours.into());
                 self.read_only.insert(user.to_owned(), until);
                 // The hours are the punishment: what led to them is not counted again.

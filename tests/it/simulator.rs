@@ -17,6 +17,7 @@ mod service_accounts;
 mod user_settings;
 mod control;
 mod faults;
+mod pages;
 mod quotas;
 
 use std::sync::Arc;

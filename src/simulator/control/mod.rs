@@ -89,20 +89,21 @@ async fn set_clock(Shared(simulator): Shared<Simulator>, asked: Asked) -> Respon
         let wrong = Complaint::new("(clock)", "the simulator goes by a real clock", next);
         return wrong.with_status(StatusCode::CONFLICT).into_response();
     };
-    match (moved.advance_secs.and_then(TimeDelta::try_seconds), moved.set) {
-        (Some(by), None) => match simulator.now().checked_add_signed(by) {
-            Some(moment) => manual.set(moment),
-            None => {
-                let rule = "leads out of the calendar";
-                return Complaint::new("advance_secs", rule, "Give less.").into_response();
-            }
-        },
-        (None, Some(moment)) => manual.set(moment),
+    let moment = match (moved.advance_secs, moved.set) {
+        (Some(secs), None) => {
+            TimeDelta::try_seconds(secs).and_then(|by| simulator.now().checked_add_signed(by))
+        }
+        (None, Some(moment)) => Some(moment),
         _ => {
             let rule = "must hold either advance_secs or set";
             return Complaint::new("(body)", rule, "Give one of the two.").into_response();
         }
-    }
+    };
+    let Some(moment) = moment else {
+        let rule = "leads out of the calendar";
+        return Complaint::new("advance_secs", rule, "Give less.").into_response();
+    };
+    manual.set(moment);
     Json(json!({"now": simulator.now(), "manual": true})).into_response()
 }
 

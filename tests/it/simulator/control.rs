@@ -1,4 +1,4 @@
-//! The control surface, as its own OpenAPI document describes it.
+//! The control surface, as its own `OpenAPI` document describes it.
 
 use std::collections::BTreeSet;
 
@@ -22,10 +22,10 @@ async fn the_document_names_every_fault_and_every_path_answers() {
     let document = document.json();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let names = &document["components"]["schemas"]["Fault"]["properties"]["fault"]["enum"];
-    let named: BTreeSet<&str> =
+    let documented: BTreeSet<&str> =
         names.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
     let known: BTreeSet<&str> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
-    assert_eq!(named, known);
+    assert_eq!(documented, known);
     // Google's own 404 and 405 are pages; a path of the control surface never shows one.
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in ["get", "post", "delete", "put", "patch"] {
