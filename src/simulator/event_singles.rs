@@ -82,13 +82,20 @@ fn items<'a>(
 ) -> Vec<Found<'a>> {
     let kept = || Found { key: order.key(event, event.starts, None), what: What::Kept(event) };
     let series = event.series.as_deref().filter(|_| filter.single);
+    // A dropped exception tells of its end itself.
+    let told = |moment| {
+        let kept = calendar.events.get(&event.instance_id(moment));
+        kept.is_some_and(|kept| kept.version > filter.since.unwrap_or(0))
+    };
     let mut found = match series {
         None if filter.takes(event) => vec![kept()],
         Some(series) if filter.suits(event) => event
             .occurrences(series, filter.range, filter.now)
             .map(|moment| (moment, calendar.span(event, moment)))
             .filter(|(moment, span)| {
-                filter.range.meets(*span) && !calendar.has_exception(event, *moment)
+                filter.range.meets(*span)
+                    && !calendar.has_exception(event, *moment)
+                    && !(event.cancelled && told(*moment))
             })
             .map(|(moment, (starts, _))| Found {
                 key: order.key(event, starts, Some(moment)),
@@ -98,35 +105,36 @@ fn items<'a>(
         _ => Vec::new(),
     };
     if let Some(since) = filter.since.filter(|_| filter.single) {
-        gone(event, since, filter, order, &mut found);
+        found.extend(gone(event, since, filter, order).filter(|item| match item.what {
+            What::Gone(_, moment) => !told(moment),
+            _ => true,
+        }));
         found.sort_by_key(|item| item.key);
+        found.dedup_by_key(|item| item.key);
     }
     found
 }
 
-/// The instances that `event` had after `since` and has no more.
+/// The instances that `event` had after `since` and has no more, some perhaps twice.
 fn gone<'a>(
     event: &'a Event,
     since: i64,
     filter: &Filter,
     order: Order,
-    found: &mut Vec<Found<'a>>,
-) {
-    for earlier in event.earlier.iter().filter(|earlier| earlier.version > since) {
+) -> impl Iterator<Item = Found<'a>> {
+    let changes = event.earlier.iter().filter(move |earlier| earlier.version > since);
+    changes.flat_map(move |earlier| {
         let Some(series) = earlier.series.as_deref() else {
-            if event.series.is_some() {
-                let key = order.key(event, event.starts, None);
-                found.push(Found { key, what: What::Single(event) });
-            }
-            continue;
+            let key = order.key(event, event.starts, None);
+            let single = Found { key, what: What::Single(event) };
+            return event.series.iter().map(|_| single).collect::<Vec<_>>();
         };
         let had = event.occurrences(series, filter.range, filter.now);
         let lost = had.filter(|moment| event.series.as_ref().is_none_or(|now| !now.has(*moment)));
-        found.extend(lost.map(|moment| Found {
+        let gone = lost.map(|moment| Found {
             key: order.key(event, moment, Some(moment)),
             what: What::Gone(event, moment),
-        }));
-    }
-    found.sort_by_key(|item| item.key);
-    found.dedup_by_key(|item| item.key);
+        });
+        gone.collect()
+    })
 }

@@ -39,6 +39,11 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+mod oauth;
+mod openid;
+mod recurrence;
+mod service_accounts;
+
 const REDIRECT: &str = "http://127.0.0.1:3001/oauth2callback";
 pub(crate) const EVENTS_SCOPE: &str = "https://www.googleapis.com/auth/calendar.events";
 pub(crate) const LIST_SCOPE: &str =
