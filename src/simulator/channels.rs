@@ -116,7 +116,7 @@ async fn open(
     asked: Asked,
     call: Call,
     scopes: &'static [&'static str],
-    work: impl FnOnce(&mut Desk<'_>) -> Result<Answer, Refusal>,
+    work: impl Fn(&mut Desk<'_>) -> Result<Answer, Refusal>,
 ) -> Response {
     let answer = simulator.calendar_call(asked, call, scopes, work).await;
     simulator.deliver_early().await;

@@ -179,7 +179,11 @@ impl FaultKind {
             Self::DuplicateCommit => Stage::Twice,
             Self::LostAnswer | Self::TimeoutAfterCommit => Stage::Commit,
             Self::Truncated | Self::SlowBody | Self::WrongContentType => Stage::Body,
-            Self::PushDrop | Self::PushDuplicate | Self::PushDelay | Self::PushReorder | Self::PushWrongToken => Stage::Push,
+            Self::PushDrop
+            | Self::PushDuplicate
+            | Self::PushDelay
+            | Self::PushReorder
+            | Self::PushWrongToken => Stage::Push,
             Self::PushEarlySync => Stage::Sync,
             _ => Stage::Refusal,
         }
@@ -188,8 +192,18 @@ impl FaultKind {
     /// The calls a fault strikes if it does not say: those of Calendar, or of the token endpoint.
     fn strikes(self, method: &str) -> bool {
         match self {
-            Self::TokenEndpointError | Self::ScopesNarrowed | Self::InvalidClient | Self::DeletedClient | Self::AccountDeleted | Self::AdminPolicy | Self::InvalidRapt => method == "token",
-            Self::PushDrop | Self::PushDuplicate | Self::PushDelay | Self::PushReorder | Self::PushWrongToken => method == "push",
+            Self::TokenEndpointError
+            | Self::ScopesNarrowed
+            | Self::InvalidClient
+            | Self::DeletedClient
+            | Self::AccountDeleted
+            | Self::AdminPolicy
+            | Self::InvalidRapt => method == "token",
+            Self::PushDrop
+            | Self::PushDuplicate
+            | Self::PushDelay
+            | Self::PushReorder
+            | Self::PushWrongToken => method == "push",
             Self::PushEarlySync => method.rsplit('.').next() == Some("watch"),
             Self::DuplicateCommit => method == "calendar.events.insert",
             Self::GrantRevoked => method == "token" || method.starts_with("calendar."),
@@ -199,7 +213,10 @@ impl FaultKind {
 
     /// Whether `for_secs` says how long the fault takes, rather than how long it stays.
     pub(super) fn takes_time(self) -> bool {
-        matches!(self, Self::Slow | Self::MeetPending | Self::StaleRead | Self::SlowBody | Self::PushDelay)
+        matches!(
+            self,
+            Self::Slow | Self::MeetPending | Self::StaleRead | Self::SlowBody | Self::PushDelay
+        )
     }
 }
 

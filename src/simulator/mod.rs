@@ -7,9 +7,9 @@
 
 mod acl;
 mod answer;
+mod armed;
 mod authorization;
 mod batch;
-mod armed;
 mod calendar;
 mod calendar_list;
 mod calendars;
@@ -32,8 +32,8 @@ mod event_store;
 mod event_transfers;
 mod events;
 mod fault;
-mod free_busy;
 mod fault_answer;
+mod free_busy;
 mod generator;
 mod grants;
 mod guests;

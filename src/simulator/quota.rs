@@ -8,9 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::answer::Refusal;
 use super::call::{Asked, Desk};
+use super::grants::AccessToken;
 use super::ledger::Mail;
 use super::settings::Quota;
-use super::grants::AccessToken;
 
 /// What a call costs, unless it is 1 (Calendar API reference, events.patch).
 const COSTS: &[(&str, u32)] = &[("calendar.events.patch", 3)];

@@ -7,18 +7,19 @@
 mod batch;
 mod calendars;
 mod channels;
+mod control;
+mod faults;
 mod free_busy;
 mod guests;
 mod model;
 mod oauth;
 mod openid;
+mod pages;
 mod partial;
+mod quotas;
+mod recurrence;
 mod service_accounts;
 mod user_settings;
-mod control;
-mod faults;
-mod pages;
-mod quotas;
 
 use std::sync::Arc;
 
@@ -38,11 +39,6 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
-mod oauth;
-mod openid;
-mod recurrence;
-mod service_accounts;
 
 const REDIRECT: &str = "http://127.0.0.1:3001/oauth2callback";
 pub(crate) const EVENTS_SCOPE: &str = "https://www.googleapis.com/auth/calendar.events";

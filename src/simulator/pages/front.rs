@@ -96,10 +96,10 @@ pub(super) async fn show(Shared(simulator): Shared<Simulator>) -> Response {
 
 fn account(state: &State, user: &User, now: DateTime<Utc>) -> Account {
     let mut grants: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for token in state.refresh.values().filter(|token| token.user == user.email) {
+    for token in state.grants.refresh.values().filter(|token| token.user == user.email) {
         grants.entry(&token.client).or_default().0 += 1;
     }
-    let live = state.access.values().filter(|token| token.expires > now);
+    let live = state.grants.access.values().filter(|token| token.expires > now);
     for token in live.filter(|token| token.user == user.email) {
         grants.entry(&token.client).or_default().1 += 1;
     }
