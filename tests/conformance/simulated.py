@@ -15,6 +15,8 @@ import re
 import shlex
 import subprocess
 import tempfile
+import threading
+import time
 import unittest
 import urllib.parse
 
@@ -116,7 +118,7 @@ class Simulator:
 
     def control(self, path, body=None, method="POST"):
         """A call of `/simulator/…`, and what it tells."""
-        answer = self.call(method, "simulator/" + path, json={} if body is None and method == "POST" else body)
+        answer = self.call(method, "simulator/" + path, json=body)
         if not answer.ok:
             raise AssertionError(f"{method} simulator/{path} {body}: {answer.status_code} {answer.text}")
         return answer.json() if answer.content else None
@@ -140,10 +142,19 @@ class Simulator:
     def advance(self, **span):
         self.control("clock", {"advance_secs": int(datetime.timedelta(**span).total_seconds())})
 
+    def advance_until(self, happened, step=1, longest=600):
+        """Moves the clock on in steps of seconds until something happened; tells whether it did."""
+        for _ in range(0, longest, step):
+            if happened():
+                return True
+            self.advance(seconds=step)
+            time.sleep(0.005)
+        return happened()
+
     def reset(self):
         present = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
         self.control("clock", {"set": present.isoformat()})
-        self.control("reset", {})
+        self.control("reset")
 
 
 @functools.cache
@@ -231,6 +242,31 @@ def tea(**members):
 def meet(request_id="one", kind="hangoutsMeet"):
     """The wish for a conference."""
     return {"createRequest": {"requestId": request_id, "conferenceSolutionKey": {"type": kind}}}
+
+
+class Waiting:
+    """A call on a thread of its own, which the simulator may hold."""
+
+    def __init__(self, call):
+        self.outcome = None
+        self.thread = threading.Thread(target=self.run, args=(call,), daemon=True)
+        self.thread.start()
+
+    def run(self, call):
+        try:
+            self.outcome = ("answer", call())
+        except Exception as error:
+            self.outcome = ("error", error)
+
+    def is_held(self, seconds=0.2):
+        """Whether it still waits, after it had time enough to be answered."""
+        self.thread.join(seconds)
+        return self.thread.is_alive()
+
+    def end(self):
+        """What it got, which must come soon."""
+        self.thread.join(10)
+        return self.outcome
 
 
 class Case(unittest.TestCase):
