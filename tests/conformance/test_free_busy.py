@@ -55,10 +55,10 @@ class FreeBusy(Case):
         calendar = self.another(BEN)
         ben = calendar.events()
         made = self.insert(attendees=[{"email": BEN}])
-        self.assertEqual(self.query(BEN, calendar=calendar)["calendars"][BEN]["busy"], BUSY)
-        guests = [{**guest, "responseStatus": "declined"} for guest in made["attendees"]]
-        self.ask(ben.patch(calendarId="primary", eventId=made["id"], body={"attendees": guests}))
-        self.assertEqual(self.query(BEN, calendar=calendar)["calendars"][BEN]["busy"], [])
+        for answer, busy in (("accepted", BUSY), ("declined", [])):
+            guests = [{**guest, "responseStatus": answer} for guest in made["attendees"]]
+            self.ask(ben.patch(calendarId="primary", eventId=made["id"], body={"attendees": guests}))
+            self.assertEqual(self.query(BEN, calendar=calendar)["calendars"][BEN]["busy"], busy)
         self.assertEqual(self.busy(), BUSY)
 
     def test_errors(self):
