@@ -12,7 +12,7 @@ import importlib.resources
 import json
 import os
 import re
-import shlex
+import socket
 import subprocess
 import tempfile
 import threading
@@ -27,6 +27,9 @@ import requests
 from google_auth_oauthlib.flow import Flow
 from googleapiclient.discovery import build_from_document
 from googleapiclient.errors import HttpError
+
+# A call that is never answered fails its test, and holds up no other.
+socket.setdefaulttimeout(30)
 
 ANA, BEN, CLEO = "ana@example.com", "ben@example.com", "cleo@example.com"
 REDIRECT = "http://127.0.0.1:3001/oauth2callback"
@@ -93,7 +96,7 @@ class Simulator:
         path = os.path.join(self.place.name, "seed.toml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(seed)
-        command = shlex.split(os.environ["SIMULATOR_COMMAND"].format(address=address, seed=path))
+        command = os.environ["SIMULATOR_COMMAND"].format(address=address, seed=path).split()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SIMULATOR_")}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         atexit.register(self.stop)

@@ -152,6 +152,10 @@ class Consent(Browsing):
         """OAuth: reduced scope (official client)."""
         credentials = consent(self.google, scopes=["openid", EVENTS, LIST], ticked=[LIST])
         self.assertEqual(set(credentials.granted_scopes), {"openid", LIST})
+        # It asks again for all it once asked for, which Google refuses.
+        with self.assertRaises(RefreshError) as caught:
+            credentials.refresh(Request())
+        self.assertEqual(caught.exception.args[1], {"error": "invalid_scope", "error_description": "Bad Request"})
 
 
 class RefreshTokens(Browsing):
