@@ -5,7 +5,7 @@ import urllib.parse
 
 from google.auth.transport.requests import Request
 
-from simulated import ANA, BEN, PLAIN, Case, Simulator, client_config, consent, decide, query_of, tea
+from simulated import ANA, BEN, PLAIN, Case, Simulator, consent, decide, query_of, tea
 
 FIXED = PLAIN.replace('mode = "fixed"', 'mode = "fixed"\nstart = "2026-03-27T12:00:00Z"')
 

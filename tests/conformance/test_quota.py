@@ -1,7 +1,5 @@
 """Quotas: sliding minutes, costs, and Calendar's own use limits."""
 
-from googleapiclient.http import BatchHttpRequest
-
 from simulated import ANA, BEN, PLAIN, Case, tea
 from test_service_account import ACCOUNTS, DELEGATED, ServiceCase
 
@@ -157,10 +155,18 @@ class UseLimit(QuotaCase):
         self.google.advance(minutes=5)
         self.refused(self.invite(1), 403, "quotaExceeded")
 
+
+class Spam(UseLimit):
+    seed = PLAIN + "\n[quota]\ninvitations = 5\n"
+
+    def test_hours_of_refusal(self):
+        """Quota: Calendar-use-limit mode (by invitations)."""
+        self.ask(self.invite(5))
+        self.refused(self.invite(1), 403, "quotaExceeded", "Calendar usage limits exceeded.", "usageLimits")
+
     def test_spam(self):
         """Events: spam limit."""
-        self.ask(self.invite(2))
-        told = self.refused(self.invite(10), 403, "quotaExceeded")
-        self.assertEqual(told["message"], "Calendar usage limits exceeded.")
-        self.assertEqual(len(self.google.mails()), 2)
+        self.ask(self.invite(5))
+        self.refused(self.invite(10), 403, "quotaExceeded")
+        self.assertEqual(len(self.google.mails()), 5)
         self.assertEqual(len(self.listed()), 1)
