@@ -1,6 +1,6 @@
 """Free and busy times."""
 
-from simulated import ANA, BEN, PREFIX, Case, tea
+from simulated import ANA, BEN, PREFIX, Case
 
 DAY = {"timeMin": "2027-04-01T00:00:00Z", "timeMax": "2027-04-02T00:00:00Z"}
 BUSY = [{"start": "2027-04-01T09:00:00Z", "end": "2027-04-01T10:00:00Z"}]

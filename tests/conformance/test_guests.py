@@ -1,6 +1,6 @@
 """Guests: their copies, their answers, their mails."""
 
-from simulated import ANA, BEN, CLEO, Case, tea
+from simulated import ANA, BEN, CLEO, Case
 
 STRANGER = "guest@example.org"
 

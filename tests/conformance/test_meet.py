@@ -1,6 +1,6 @@
 """Meet links: what asks for one, what keeps it, and how it comes."""
 
-from simulated import ANA, BEN, Case, meet, tea
+from simulated import BEN, Case, meet, tea
 
 LINK = r"^https://meet\.google\.com/([a-z]{3}-[a-z]{4}-[a-z]{3})$"
 

@@ -1,6 +1,6 @@
 """Recurring events: instances, exceptions, and how lists show them."""
 
-from simulated import ANA, BEN, Case, tea
+from simulated import Case, tea
 
 WEEKLY = {
     # Four Mondays at ten in Lisbon; the clocks go forward between the second and the third.

@@ -1,6 +1,5 @@
 """Service accounts, with and without the authority to act for a domain's users."""
 
-import json
 import time
 
 from cryptography.hazmat.primitives import serialization
