@@ -1,7 +1,8 @@
 """What a calendar bridge depends on at Google, by name; each must have a check of its own.
 
 A check names what it checks in the first line of its docstring, `OAuth: state echo.`; one for Node's
-client in its title. `python3 checklist.py` prints which check stands for what.
+client in its title. Words in brackets tell checks of the same behaviour apart. `python3 checklist.py`
+prints which check stands for what.
 """
 
 import pathlib

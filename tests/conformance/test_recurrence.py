@@ -1,14 +1,12 @@
 """Series of the simulated Google, held occurrence by occurrence against python-dateutil.
 
-SIMULATOR names the base address of a running simulator without a seed file. The rules are drawn
-from a fixed seed. dateutil walks each in wall time; what a wall time means in its zone is Python's
+The rules are drawn from a fixed seed. dateutil walks each in wall time; what a wall time means in its zone is Python's
 reading: of two moments the first, in a gap the offset before the gap.
 """
 
 import datetime
 import http.client
 import json
-import os
 import random
 import unittest
 import urllib.parse
@@ -17,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rruleset, rrulestr
 
-BASE = urllib.parse.urlsplit(os.environ.get("SIMULATOR", "http://127.0.0.1:4100"))
+from simulated import PLAIN, simulator
+
 CLIENT = {
     "client_id": "407408718192-simulator.apps.googleusercontent.com",
     "client_secret": "GOCSPX-known-to-everybody",
@@ -191,7 +190,7 @@ def moment_or_day(point):
 
 class Recurrence(unittest.TestCase):
     def setUp(self):
-        self.wire = http.client.HTTPConnection(BASE.netloc)
+        self.wire = http.client.HTTPConnection(urllib.parse.urlsplit(simulator(PLAIN).root).netloc)
         self.addCleanup(self.wire.close)
 
     def call(self, method, path, body=None, form=None, **parameters):
