@@ -11,6 +11,12 @@ const refresh = (google, tokens, options) => {
   return auth.refreshAccessToken();
 };
 
+// The claims of a token, which must be signed by a key that Google publishes.
+async function verified(google, auth, idToken) {
+  const ticket = await google.auth().verifyIdToken({ idToken, audience: auth._clientId });
+  return ticket.getPayload();
+}
+
 check("OAuth: state echo", async ({ google }) => {
   const state = "with space & ampersand=+/% é";
   const address = google.auth().generateAuthUrl({ scope: SCOPES, state });
@@ -151,24 +157,22 @@ check("OAuth: scope 403 with details", async ({ google }) => {
 });
 
 check("OAuth: id_token", async ({ google, auth }) => {
-  const ticket = await google.auth().verifyIdToken({ idToken: auth.credentials.id_token, audience: auth._clientId });
-  const claims = ticket.getPayload();
+  const claims = await verified(google, auth, auth.credentials.id_token);
   assert.deepEqual([claims.email, claims.email_verified, claims.aud], [ANA, true, auth._clientId]);
-  assert.equal(claims.iss.replace("https://", ""), "accounts.google.com");
 });
 
 check("OAuth: JWKS", async ({ google, auth }) => {
   const [head, body, signature] = auth.credentials.id_token.split(".");
   const other = signature[10] === "A" ? "B" : "A";
   const forged = [head, body, signature.slice(0, 10) + other + signature.slice(11)].join(".");
-  await assert.rejects(google.auth().verifyIdToken({ idToken: forged, audience: auth._clientId }), /signature/i);
+  await verified(google, auth, auth.credentials.id_token);
+  await assert.rejects(verified(google, auth, forged), /signature/i);
 });
 
 check("OAuth: nonce", async ({ google }) => {
   const auth = google.auth();
   const { tokens } = await auth.getToken(await google.code(auth, { nonce: "n-0S6" }));
-  const ticket = await auth.verifyIdToken({ idToken: tokens.id_token, audience: auth._clientId });
-  assert.equal(ticket.getPayload().nonce, "n-0S6");
+  assert.equal((await verified(google, auth, tokens.id_token)).nonce, "n-0S6");
 });
 
 check("OAuth: userinfo", async ({ google, auth }) => {

@@ -98,7 +98,7 @@ class Simulator {
       endpoints: {
         oauth2AuthBaseUrl: this.root + "o/oauth2/v2/auth", oauth2TokenUrl: this.root + "token",
         oauth2RevokeUrl: this.root + "revoke", tokenInfoUrl: this.root + "tokeninfo",
-        oauth2FederatedSignonJwkCertsUrl: this.root + "oauth2/v3/certs",
+        oauth2FederatedSignonPemCertsUrl: this.root + "oauth2/v1/certs",
       },
       ...options,
     });
