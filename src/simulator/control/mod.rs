@@ -31,6 +31,8 @@ pub(super) fn routes() -> Routes {
         .route("/simulator/ledger", get(ledger::show))
         .route("/simulator/clock", post(set_clock).get(clock))
         .route("/simulator/expire", post(expire))
+        .route("/simulator/accounts", post(end_account))
+        .route("/simulator/rotate-keys", post(rotate_keys))
         .route("/simulator/reset", post(reset))
         .route("/simulator/dump", get(dump::show))
         .route("/simulator/openapi.json", get(openapi))
@@ -137,6 +139,38 @@ async fn expire(Shared(simulator): Shared<Simulator>, asked: Asked) -> Response 
     if let Some(user) = &wanted.user {
         simulator.revoke_grants(user);
     }
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// What becomes of an account.
+#[derive(Deserialize)]
+struct AccountChange {
+    user: String,
+    change: AccountEvent,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AccountEvent {
+    Deleted,
+    PasswordChanged,
+}
+
+async fn end_account(Shared(simulator): Shared<Simulator>, asked: Asked) -> Response {
+    let read = json_body(&asked.body).and_then(|body| members(body, &["user", "change"]));
+    let wanted: AccountChange = match read {
+        Ok(wanted) => wanted,
+        Err(wrong) => return wrong.into_response(),
+    };
+    match wanted.change {
+        AccountEvent::Deleted => simulator.delete_account(&wanted.user),
+        AccountEvent::PasswordChanged => simulator.change_password(&wanted.user),
+    }
+    StatusCode::NO_CONTENT.into_response()
+}
+
+async fn rotate_keys(Shared(simulator): Shared<Simulator>) -> Response {
+    simulator.rotate_keys();
     StatusCode::NO_CONTENT.into_response()
 }
 
