@@ -16,6 +16,7 @@ use super::answer::{Answer, Refusal};
 use super::calendar::{Calendar, Role};
 use super::call::{Asked, Call, Desk, Routes};
 use super::event::Event;
+use super::instances::Range;
 
 /// `calendar.events` is not among them.
 const SCOPES: &[&str] =
@@ -154,8 +155,20 @@ fn busy_spans(calendar: &Calendar, range: Span) -> Vec<Span> {
             && !is_declined(event, &calendar.id)
     };
     let live = calendar.events.live().filter(takes_time);
-    let spans = live.map(|event| Span { start: event.starts, end: event.ends });
+    let spans = live.flat_map(|event| spans(calendar, event, range));
     spans.filter_map(|span| span.within(range)).collect()
+}
+
+/// When an event is, or, if it is a series, its instances that may meet `range`. An exception is an
+/// event of its own.
+fn spans(calendar: &Calendar, event: &Event, range: Span) -> Vec<Span> {
+    let Some(series) = event.series.as_deref() else {
+        return vec![Span { start: event.starts, end: event.ends }];
+    };
+    let wanted = Range { least: Some(range.start), most: Some(range.end) };
+    let occurrences = event.occurrences(series, wanted, range.start);
+    let own = occurrences.filter(|moment| !calendar.has_exception(event, *moment));
+    own.map(|moment| calendar.span(event, moment)).map(|(start, end)| Span { start, end }).collect()
 }
 
 fn is_declined(event: &Event, guest: &str) -> bool {

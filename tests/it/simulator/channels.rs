@@ -164,6 +164,7 @@ async fn a_meet_link_that_becomes_ready_is_told() {
     let body = tea_with(json!({"conferenceData": meet("one")}));
     assert_eq!(world.api(&token, Method::POST, &path, body).await.status, 200);
     let first = hook.next().await.number();
+    until_it_waits(&world).await;
     world.clock.advance(TimeDelta::seconds(31));
     assert!(hook.next().await.number() > first);
     world.end().await;
@@ -267,7 +268,7 @@ async fn a_busy_receiver_is_asked_again_and_a_wrong_one_is_not() {
     world.insert_tea(&token).await;
     let number = hook.next().await.number();
     for pause in [5, 10] {
-        wait_for_retry(&world).await;
+        until_it_waits(&world).await;
         world.clock.advance(TimeDelta::seconds(pause));
         assert_eq!(hook.next().await.number(), number);
     }
@@ -279,8 +280,8 @@ async fn a_busy_receiver_is_asked_again_and_a_wrong_one_is_not() {
     world.end().await;
 }
 
-/// Until the simulator waits for the clock, which it does when an attempt has failed.
-async fn wait_for_retry(world: &World) {
+/// Until the simulator waits for the clock: to try again, or for a Meet link.
+async fn until_it_waits(world: &World) {
     while world.clock.next_waited_for().is_none() {
         tokio::task::yield_now().await;
     }

@@ -92,6 +92,34 @@ async fn what_takes_no_time_is_not_busy() {
 }
 
 #[tokio::test]
+async fn a_series_is_busy_when_its_instances_are() {
+    let world = World::new().await;
+    let token = world.anas_token().await;
+    let daily = json!({
+        "id": "da11e", "recurrence": ["RRULE:FREQ=DAILY"],
+        "start": {"dateTime": "2026-03-20T10:00:00", "timeZone": "Europe/Lisbon"},
+        "end": {"dateTime": "2026-03-20T10:30:00", "timeZone": "Europe/Lisbon"},
+    });
+    assert_eq!(world.api(&token, Method::POST, PRIMARY, daily).await.status, 200);
+    let moved = json!({
+        "start": {"dateTime": "2026-03-30T15:00:00Z"}, "end": {"dateTime": "2026-03-30T15:30:00Z"},
+    });
+    let instance = |moment: &str| format!("{PRIMARY}/da11e_{moment}");
+    let second = instance("20260330T090000Z");
+    assert_eq!(world.api(&token, Method::PATCH, &second, moved).await.status, 200);
+    let third = instance("20260331T090000Z");
+    assert_eq!(world.api(&token, Method::DELETE, &third, Value::Null).await.status, 204);
+    // The clocks of Lisbon were set forward on the 29th.
+    let days = json!({"timeMin": "2026-03-28T00:00:00Z", "timeMax": "2026-04-01T00:00:00Z"});
+    let answer = world.free_busy(&token, of_the_first(&["primary"], &days)).await.json();
+    let busy = answer["calendars"]["primary"]["busy"].as_array().unwrap();
+    let starts: Vec<&str> = busy.iter().map(|span| span["start"].as_str().unwrap()).collect();
+    let wanted = ["2026-03-28T10:00:00Z", "2026-03-29T09:00:00Z", "2026-03-30T15:00:00Z"];
+    assert_eq!(starts, wanted);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn times_are_told_in_the_zone_asked_for() {
     let world = World::new().await;
     let token = world.anas_token().await;
