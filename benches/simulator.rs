@@ -110,12 +110,7 @@ fn id(number: usize) -> String {
 
 impl Caller {
     async fn connect() -> Self {
-        let quota = Quota {
-            per_user_per_minute: u32::MAX,
-            per_project_per_minute: u32::MAX,
-            ..Quota::default()
-        };
-        let settings = Settings { quota, ..Settings::default() };
+        let settings = Settings { quota: Quota::unlimited(), ..Settings::default() };
         let simulator = Simulator::new(settings.clone(), Arc::new(SystemClock));
         let (here, there) = tokio::io::duplex(1 << 20);
         let mut tasks = JoinSet::new();

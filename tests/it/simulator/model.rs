@@ -128,11 +128,7 @@ async fn ten_thousand_changes_by_three_users_agree_with_a_model() {
         |email: &str| toml::from_str::<User>(&format!("email = '{email}'")).expect("an account");
     let settings = Settings {
         users: USERS.map(account).to_vec(),
-        quota: Quota {
-            per_user_per_minute: u32::MAX,
-            per_project_per_minute: u32::MAX,
-            ..Quota::default()
-        },
+        quota: Quota::unlimited(),
         ..Settings::default()
     };
     let clock = Arc::new(ManualClock::at(noon()));
