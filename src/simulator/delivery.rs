@@ -108,7 +108,7 @@ pub(super) struct Outgoing {
     early: Vec<Message>,
     /// Channels with an attempt under way.
     busy: BTreeSet<ChannelKey>,
-    made: VecDeque<Delivery>,
+    pub(super) made: VecDeque<Delivery>,
     posted: u64,
     ended: u64,
     wake: Arc<Notify>,

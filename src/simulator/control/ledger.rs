@@ -26,6 +26,7 @@ pub(super) async fn show(Shared(simulator): Shared<Simulator>, asked: Asked) -> 
         "entries": entries,
         "forgotten": state.ledger.forgotten(),
         "mails": state.outbox,
+        "deliveries": state.outgoing.made,
         "counters": state.ledger.counters(),
     });
     if let Some(last) = entries.last().filter(|_| more) {
