@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::{App, Error, Profile, tokens};
-use crate::google::oauth::{Account, Grant};
+use crate::google::oauth::{Account, Grant, ISSUER};
 use crate::model::connection::{AccountTag, Connection, Health};
 use crate::model::id::{ConnectionId, JobId};
 use crate::model::job::{Cause, Class, Kind, Lane, Line, NewJob};
@@ -154,7 +154,7 @@ async fn take_pending(app: &App, answer: &Answer, cookie: Option<&str>) -> Resul
         return Err(unknown());
     }
     if let Some(issuer) = &answer.iss
-        && *issuer != app.settings.issuer
+        && issuer != ISSUER
     {
         return Err(consent(
             "issuer_unknown",

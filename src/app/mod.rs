@@ -59,8 +59,6 @@ pub struct Settings {
     pub scopes: Vec<String>,
     /// Keeps the events of several bridges apart at Google.
     pub namespace: String,
-    /// Who issues authorization answers, if they say (RFC 9207).
-    pub issuer: String,
     /// Who gets mail when the caller does not say.
     pub notify: Notify,
     /// How long a request waits for its event when the caller does not say.

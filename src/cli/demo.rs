@@ -45,6 +45,8 @@ const BODY: &str = r#"{
     "attendeeEmail": "test@example.com",
     "timeZone": "Asia/Kolkata"
   }"#;
+/// The month of that event.
+const MONTH: &str = "2025-10";
 /// No page of the demo is larger.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -162,7 +164,7 @@ async fn show(app: &crate::app::App, base: &str, google: &str, key: &str) -> Res
     println!("  event link     {}", member("eventLink")?);
     println!("  Meet link      {}", member("meetLink")?);
     println!("\nTo look at, and to go on with:");
-    println!("  calendar page  {google}/calendar/{ACCOUNT}");
+    println!("  calendar page  {google}/calendar/{ACCOUNT}?month={MONTH}");
     println!("  setup page     {base}/google-calendar-setup");
     println!("  setup code     {}", access::new_setup_code(app).await.map_err(told)?);
     println!("  API key        {key}");

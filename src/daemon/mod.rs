@@ -127,7 +127,6 @@ impl Bridge {
             redirect_uri: config.redirect_uri(&redirects),
             scopes: config.google.scopes.clone(),
             namespace: config.namespace(&redirects),
-            issuer: endpoints.consent.origin().ascii_serialization(),
             notify: notify(config.classic.notify),
             wait: delta(config.classic.wait),
             setup_url: format!("{public_url}google-calendar-setup"),

@@ -19,6 +19,9 @@ use super::client::{Answer, request_as};
 use super::credentials::OauthClient;
 use super::error::{Failure, Step, Verdict};
 
+/// What Google calls itself in an authorization answer (RFC 9207), wherever its addresses lie.
+pub const ISSUER: &str = "https://accounts.google.com";
+
 /// Speaks to Google for one account, for a while.
 #[derive(Clone, Debug)]
 pub struct AccessToken {

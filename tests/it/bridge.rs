@@ -210,6 +210,7 @@ impl Bridge {
                 "state" => redirect.state = value,
                 "code" => redirect.code = value,
                 "error" => redirect.error = value,
+                "iss" => redirect.iss = value,
                 _ => {}
             }
         }

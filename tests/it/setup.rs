@@ -216,6 +216,10 @@ async fn every_error_of_a_consent_is_explained() {
         says(&answer, 400, "href=\"/google-calendar-setup\"");
         assert!(!answer.text.contains("<script"), "{}", answer.text);
     }
+    let mut foreign = browser.consent(&[("decision", "allow")]).await;
+    foreign = foreign.replace("accounts.google.com", "accounts.example.com");
+    assert!(foreign.contains("iss="), "{foreign}");
+    says(&browser.get(&foreign).await, 400, "another issuer");
     let denied = browser.consent(&[("decision", "deny")]).await;
     says(&browser.get(&denied).await, 400, "said no");
     says(&browser.get("/oauth2callback?state=a&state=b").await, 400, "cannot be read");

@@ -75,8 +75,12 @@ impl<'a> Browser<'a> {
     pub async fn consent(&self, fields: &[(&str, &str)]) -> String {
         let url = self.begin().await;
         let redirect = self.bridge.consent(url.as_str(), fields).await;
-        let members =
-            [("state", redirect.state), ("code", redirect.code), ("error", redirect.error)];
+        let members = [
+            ("state", redirect.state),
+            ("code", redirect.code),
+            ("error", redirect.error),
+            ("iss", redirect.iss),
+        ];
         let given = members.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
         format!("/oauth2callback?{}", form(&given.collect::<Vec<_>>()))
     }
