@@ -193,7 +193,7 @@ impl Filter {
     }
 
     /// What changed since a moment is told with its deletions, whatever `showDeleted` says.
-    fn tells_deleted(&self) -> bool {
+    pub(super) fn tells_deleted(&self) -> bool {
         self.deleted || self.updated_min.is_some() || self.since.is_some()
     }
 

@@ -55,8 +55,14 @@ pub(super) fn found<'a>(
     match order {
         Order::Created => {
             // A page may end between two instances of a series, which have its number.
-            let events = calendar.events.created_after(first.unsigned_abs().saturating_sub(1));
-            events.flat_map(items).filter(behind).take(one_more).collect()
+            let number = first.unsigned_abs().saturating_sub(1);
+            if filter.tells_deleted() {
+                let events = calendar.events.created_after(number);
+                events.flat_map(items).filter(behind).take(one_more).collect()
+            } else {
+                let events = calendar.events.present_after(number);
+                events.flat_map(items).filter(behind).take(one_more).collect()
+            }
         }
         Order::Changed => {
             let version = filter.since.unwrap_or(0).max(first - 1);
@@ -64,8 +70,11 @@ pub(super) fn found<'a>(
             events.flat_map(items).filter(behind).take(one_more).collect()
         }
         Order::Starts => {
-            let mut found: Vec<Found<'_>> =
-                calendar.events.all().flat_map(items).filter(behind).collect();
+            let mut found: Vec<Found<'_>> = if filter.tells_deleted() {
+                calendar.events.all().flat_map(items).filter(behind).collect()
+            } else {
+                calendar.events.present_after(0).flat_map(items).filter(behind).collect()
+            };
             found.sort_by_key(|item| item.key);
             found.truncate(one_more);
             found

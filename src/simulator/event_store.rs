@@ -13,6 +13,8 @@ pub(super) struct EventStore {
     events: BTreeMap<String, Event>,
     creation: BTreeMap<u64, String>,
     changes: BTreeMap<i64, String>,
+    /// Those of `creation` that a list shows which does not ask for deleted events.
+    present: BTreeMap<u64, String>,
 }
 
 impl EventStore {
@@ -25,11 +27,16 @@ impl EventStore {
     pub(super) fn put(&mut self, mut event: Event) {
         event.before = self.events.remove(&event.id).map(|mut before| {
             self.creation.remove(&before.number);
+            self.present.remove(&before.number);
             self.changes.remove(&before.version);
             before.before = None;
             Box::new(before)
         });
         self.creation.insert(event.number, event.id.clone());
+        // A cancelled instance is told of with its series.
+        if !event.cancelled || event.exception.is_some() {
+            self.present.insert(event.number, event.id.clone());
+        }
         self.changes.insert(event.version, event.id.clone());
         self.events.insert(event.id.clone(), event);
     }
@@ -41,6 +48,7 @@ impl EventStore {
         for event in self.changed_after(version) {
             then.events.remove(&event.id);
             then.creation.remove(&event.number);
+            then.present.remove(&event.number);
             then.changes.remove(&event.version);
             let was_there = event.created.timestamp_micros() <= version;
             if let Some(before) = event.before.as_deref().filter(|_| was_there) {
@@ -61,6 +69,12 @@ impl EventStore {
         self.creation.range(range).filter_map(|(_, id)| self.events.get(id))
     }
 
+    /// The same without deleted events, except for cancelled instances.
+    pub(super) fn present_after(&self, number: u64) -> impl Iterator<Item = &Event> {
+        let range = (Bound::Excluded(number), Bound::Unbounded);
+        self.present.range(range).filter_map(|(_, id)| self.events.get(id))
+    }
+
     /// The events that were changed after `version`, by order of their last change.
     pub(super) fn changed_after(&self, version: i64) -> impl Iterator<Item = &Event> {
         let range = (Bound::Excluded(version), Bound::Unbounded);
@@ -79,6 +93,6 @@ impl EventStore {
 
     /// The events that are not deleted, by order of creation.
     pub(super) fn live(&self) -> impl Iterator<Item = &Event> {
-        self.all().filter(|event| !event.cancelled)
+        self.present_after(0).filter(|event| !event.cancelled)
     }
 }
