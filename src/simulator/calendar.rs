@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::event_store::EventStore;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Calendar {
     pub(super) id: String,
     /// Who made it: a user or a service account. Google calls it the data owner.
@@ -29,7 +30,7 @@ pub(super) struct Calendar {
 }
 
 /// What somebody may do with a calendar; each role may what those before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Role {
     None,
     FreeBusyReader,
@@ -40,7 +41,7 @@ pub(super) enum Role {
 
 /// One rule of an access control list. A removed one stays, with the role `none`, for lists that
 /// go on from a sync token.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Rule {
     pub(super) role: Role,
     pub(super) number: u64,
@@ -48,7 +49,7 @@ pub(super) struct Rule {
 }
 
 /// How a calendar stands in a user's list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ListEntry {
     pub(super) number: u64,
     pub(super) version: i64,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::fault::{FaultKind, Stage, Target};
@@ -11,7 +11,7 @@ use super::generator;
 use super::state::State;
 
 /// What can be watched: a collection, by the calendar or user it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Watched {
     Acl(String),
     CalendarList(String),
@@ -20,13 +20,13 @@ pub(super) enum Watched {
 }
 
 /// A channel's id, which is unique for one client.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct ChannelKey {
     pub(super) client: String,
     pub(super) id: String,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Channel {
     pub(super) watched: Watched,
     pub(super) user: String,

@@ -1,6 +1,7 @@
 //! Meet links: asked for by `createRequest`, made at once, later, or not at all.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::answer::Refusal;
@@ -9,7 +10,7 @@ use super::fault::{FaultKind, Stage};
 use super::generator::LETTERS;
 
 /// A conference of an event.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Conference {
     pub(super) request_id: String,
     /// `aaa-bbbb-ccc`: drawn when asked for, shown when ready.
@@ -17,7 +18,7 @@ pub(super) struct Conference {
     pub(super) progress: Progress,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Progress {
     Pending { ready_at: DateTime<Utc> },
     Ready,

@@ -120,6 +120,14 @@ impl Outgoing {
         Self { wake: self.wake.clone(), ..Self::default() }
     }
 
+    /// Forgets every message that waits: it belongs to another history.
+    pub(super) fn drop_waiting(&mut self) {
+        self.waiting.clear();
+        self.held.clear();
+        self.early.clear();
+        self.wake.notify_one();
+    }
+
     /// Lets `message` go out when `due` comes.
     pub(super) fn post(&mut self, message: Message, due: DateTime<Utc>) {
         let after = self.held.remove(&message.key);

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::calendar::{Calendar, Role};
@@ -14,7 +15,7 @@ use super::instances::{Earlier, Exception};
 use super::recurrence::Recurrence;
 
 /// An event, or what is left of a deleted one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Event {
     pub(super) id: String,
     /// Order of creation.

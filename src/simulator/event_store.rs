@@ -6,9 +6,12 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use serde::{Deserialize, Serialize, Serializer};
+
 use super::event::Event;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(try_from = "Vec<Event>")]
 pub(super) struct EventStore {
     events: BTreeMap<String, Event>,
     creation: BTreeMap<u64, String>,
@@ -32,13 +35,18 @@ impl EventStore {
             before.before = None;
             Box::new(before)
         });
-        self.creation.insert(event.number, event.id.clone());
+        self.add(event);
+    }
+
+    /// Adds an event whose id is free. Tells whether its number and version were, too.
+    fn add(&mut self, event: Event) -> bool {
+        let first = self.creation.insert(event.number, event.id.clone()).is_none()
+            & self.changes.insert(event.version, event.id.clone()).is_none();
         // A cancelled instance is told of with its series.
         if !event.cancelled || event.exception.is_some() {
             self.present.insert(event.number, event.id.clone());
         }
-        self.changes.insert(event.version, event.id.clone());
-        self.events.insert(event.id.clone(), event);
+        self.events.insert(event.id.clone(), event).is_none() && first
     }
 
     /// The events as they were at `version`. Of an event that changed more than once since, the last
@@ -94,5 +102,27 @@ impl EventStore {
     /// The events that are not deleted, by order of creation.
     pub(super) fn live(&self) -> impl Iterator<Item = &Event> {
         self.present_after(0).filter(|event| !event.cancelled)
+    }
+}
+
+/// Written as the list of its events, by order of creation.
+impl Serialize for EventStore {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.all())
+    }
+}
+
+impl TryFrom<Vec<Event>> for EventStore {
+    type Error = String;
+
+    fn try_from(events: Vec<Event>) -> Result<Self, String> {
+        let mut store = Self::default();
+        for event in events {
+            let id = event.id.clone();
+            if !store.add(event) {
+                return Err(format!("{id:?} has the id, number or version of another"));
+            }
+        }
+        Ok(store)
     }
 }

@@ -1,12 +1,13 @@
 //! The simulator's own chance: everything it draws follows from the seed and the order of calls.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub(super) const BASE32HEX: &[u8] = b"0123456789abcdefghijklmnopqrstuv";
 pub(super) const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 const URL_SAFE: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Generator {
     seed: u64,
     drawn: u64,
@@ -15,6 +16,10 @@ pub(super) struct Generator {
 impl Generator {
     pub(super) fn new(seed: u64) -> Self {
         Self { seed, drawn: 0 }
+    }
+
+    pub(super) fn has_seed(&self, seed: u64) -> bool {
+        self.seed == seed
     }
 
     /// `length` letters of `alphabet`, whose size should divide 256 for an even choice.

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::scopes;
+use super::snapshot::pairs;
 use super::state::{KEPT, State};
 
 /// How long an access token lives. Google says 3599 in practice.
@@ -15,7 +17,7 @@ const IDLE_DAYS: i64 = 183;
 const REFRESH_TOKENS: usize = 100;
 
 /// An authorization code, waiting to be exchanged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Code {
     pub(super) client: String,
     pub(super) user: String,
@@ -32,7 +34,7 @@ pub(super) struct Code {
     pub(super) used: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct AccessToken {
     /// The OAuth client, or the service account that signed for the token.
     pub(super) client: String,
@@ -79,7 +81,7 @@ impl AccessToken {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct RefreshToken {
     pub(super) client: String,
     pub(super) user: String,
@@ -96,7 +98,7 @@ impl RefreshToken {
 }
 
 /// What a user allowed a client, all consents together.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Consent {
     scopes: BTreeSet<String>,
     /// A refresh token was handed out.
@@ -105,12 +107,13 @@ struct Consent {
 }
 
 /// Consents, codes and tokens.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Grants {
     pub(super) codes: BTreeMap<String, Code>,
     pub(super) access: BTreeMap<String, AccessToken>,
     pub(super) refresh: BTreeMap<String, RefreshToken>,
     /// By client and user.
+    #[serde(with = "pairs")]
     consents: BTreeMap<(String, String), Consent>,
     /// Accounts that are no more.
     deleted: BTreeSet<String>,

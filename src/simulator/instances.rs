@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::calendar::Calendar;
@@ -19,7 +20,7 @@ use super::state::State;
 const AHEAD: usize = 730;
 
 /// Which instance of which series an event is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Exception {
     /// The id of the series.
     pub(super) master: String,
@@ -32,7 +33,7 @@ pub(super) struct Exception {
 }
 
 /// What an event repeated as until a change.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Earlier {
     /// The version of that change.
     pub(super) version: i64,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, Utc};
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Entries kept; older ones are forgotten, and counted.
 const KEPT: usize = 200_000;
@@ -51,19 +52,32 @@ impl Serialize for Answered {
     }
 }
 
+/// The name of a kind of mail. Under its own name, serde does not borrow it from what it reads.
+type MailKind = &'static str;
+
 /// A mail Google would have sent to a guest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Mail {
     /// When.
     pub time: DateTime<Utc>,
     /// To whom.
     pub to: String,
     /// `invitation`, `update`, `cancellation` or, to the organizer, `response`.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "mail_kind")]
+    pub kind: MailKind,
     /// From whose calendar.
     pub calendar: String,
     /// About which event.
     pub event: String,
+}
+
+/// Every kind of mail there is.
+const MAIL_KINDS: [MailKind; 4] = ["invitation", "update", "cancellation", "response"];
+
+fn mail_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MailKind, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let known = MAIL_KINDS.into_iter().find(|kind| *kind == name);
+    known.ok_or_else(|| D::Error::unknown_variant(&name, &MAIL_KINDS))
 }
 
 /// Which entries are looked for.

@@ -57,6 +57,7 @@ mod serve;
 mod service_account;
 mod settings;
 mod slow_body;
+mod snapshot;
 mod state;
 mod token;
 mod user_settings;
@@ -74,6 +75,8 @@ pub use delivery::{Delivery, Ended, PushMessage};
 pub use fault::{Fault, FaultKind};
 pub use ledger::{Answered, Entry, Mail};
 pub use settings::{Client, ClockMode, Push, Quota, SeedFault, Settings, User};
+
+pub use snapshot::BadSnapshot;
 
 use event::Event;
 use state::State;

@@ -12,6 +12,7 @@ use chrono::{
     TimeZone, Utc,
 };
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use super::recurrence_rule::Rule;
 use super::recurrence_walk::Walk;
@@ -24,7 +25,7 @@ pub(super) const LAST_YEAR: i32 = 9999;
 pub(super) struct BadRule;
 
 /// When the first occurrence begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Start {
     /// A whole day. Its occurrences are the midnights of days in UTC.
     Day(NaiveDate),
@@ -97,7 +98,7 @@ impl Value {
 }
 
 /// A series.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Recurrence {
     start: Start,
     rules: Vec<Rule>,

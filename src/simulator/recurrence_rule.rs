@@ -3,11 +3,14 @@
 //! Refused, too: rules that repeat within a day, which Google does not take, and every part it
 //! does not know.
 
+use std::num::NonZeroU32;
+
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike, Utc, Weekday};
+use serde::{Deserialize, Serialize};
 
 use super::recurrence::{BadRule, Start, Value};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Frequency {
     Daily,
     Weekly,
@@ -16,7 +19,7 @@ pub(super) enum Frequency {
 }
 
 /// Where a rule ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum End {
     Never,
     After(u32),
@@ -25,17 +28,17 @@ pub(super) enum End {
 }
 
 /// A weekday, or the nth (from the end, if negative) of its kind in a month or a year.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Day {
     pub(super) nth: Option<i32>,
     pub(super) weekday: Weekday,
 }
 
 /// A rule, with what it leaves unsaid filled in from the start of its event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Rule {
     pub(super) frequency: Frequency,
-    pub(super) interval: u32,
+    pub(super) interval: NonZeroU32,
     pub(super) end: End,
     pub(super) week_start: Weekday,
     pub(super) months: Vec<i32>,
@@ -89,8 +92,8 @@ impl<'a> Parts<'a> {
         text.split(',').map(read).collect()
     }
 
-    fn positive(&self, name: &str) -> Result<Option<u32>, BadRule> {
-        let read = |text: &str| text.parse().ok().filter(|number| *number > 0).ok_or(BadRule);
+    fn positive(&self, name: &str) -> Result<Option<NonZeroU32>, BadRule> {
+        let read = |text: &str| text.parse().map_err(|_| BadRule);
         self.get(name).map(read).transpose()
     }
 }
@@ -125,7 +128,7 @@ impl Rule {
         };
         let mut rule = Self {
             frequency,
-            interval: parts.positive("INTERVAL")?.unwrap_or(1),
+            interval: parts.positive("INTERVAL")?.unwrap_or(NonZeroU32::MIN),
             end: end(&parts, start)?,
             week_start: parts.get("WKST").map_or(Ok(Weekday::Mon), weekday)?,
             months: parts.numbers("BYMONTH", 1, 12, false)?,
@@ -181,7 +184,7 @@ impl Rule {
 fn end(parts: &Parts<'_>, start: &Start) -> Result<End, BadRule> {
     match (parts.positive("COUNT")?, parts.get("UNTIL")) {
         (None, None) => Ok(End::Never),
-        (Some(count), None) => Ok(End::After(count)),
+        (Some(count), None) => Ok(End::After(count.get())),
         (None, Some(text)) => match (Value::read(text)?, start) {
             (Value::Day(day), _) => Ok(End::At(day.and_time(NaiveTime::MIN).and_utc())),
             (Value::Moment(moment), Start::Wall(..)) => Ok(End::At(moment)),

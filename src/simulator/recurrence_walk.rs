@@ -122,7 +122,7 @@ struct Period {
 
 /// The period so many intervals after the first, as long as the calendar reaches.
 fn period(rule: &Rule, start: NaiveDate, steps: u32) -> Option<Period> {
-    let distance = steps.checked_mul(rule.interval)?;
+    let distance = steps.checked_mul(rule.interval.get())?;
     match rule.frequency {
         Frequency::Daily => {
             Some(Period { first: start.checked_add_days(Days::new(distance.into()))?, length: 1 })
@@ -153,7 +153,7 @@ fn steps_before(rule: &Rule, start: NaiveDate, from: NaiveDate) -> u32 {
         Frequency::Monthly => 31,
         Frequency::Yearly => 366,
     };
-    (days / longest / rule.interval).saturating_sub(2)
+    (days / longest / rule.interval.get()).saturating_sub(2)
 }
 
 /// Whether the rule names this day, leaving aside whether its period is one of the rule's.

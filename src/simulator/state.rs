@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::armed::{Faults, Strike};
@@ -18,20 +19,28 @@ use super::instances::Earlier;
 use super::ledger::{Ledger, Mail};
 use super::quota::Windows;
 use super::settings::{Client, Settings, User};
+use super::snapshot::pairs;
 use super::user_settings;
 
 /// Mails and dead tokens kept.
 pub(super) const KEPT: usize = 100_000;
 
-#[derive(Debug)]
+/// Everything there is. What a snapshot does not hold is marked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct State {
+    #[serde(skip)]
     pub(super) settings: Settings,
     /// Where people reach the simulator, if it was told.
+    #[serde(skip)]
     pub(super) base: Option<String>,
     pub(super) generator: Generator,
+    #[serde(skip)]
     pub(super) faults: Faults,
     /// The faults that struck the call in hand, for its ledger entry.
+    #[serde(skip)]
     pub(super) struck: Vec<&'static str>,
+    #[serde(skip)]
     pub(super) ledger: Ledger,
     pub(super) outbox: Vec<Mail>,
     pub(super) grants: Grants,
@@ -41,11 +50,15 @@ pub(super) struct State {
     pub(super) calendars: BTreeMap<String, Calendar>,
     /// Which calendars each user has on show.
     pub(super) lists: BTreeMap<String, BTreeMap<String, ListEntry>>,
+    #[serde(skip)]
     pub(super) windows: Windows,
+    #[serde(with = "pairs")]
     pub(super) channels: Channels,
     /// The messages of those channels.
+    #[serde(skip)]
     pub(super) outgoing: Outgoing,
     /// What users changed on their settings page.
+    #[serde(with = "pairs")]
     pub(super) user_settings: user_settings::Changed,
     /// Events whose Meet link is on its way: calendar and id.
     pub(super) meets_pending: BTreeSet<(String, String)>,
@@ -87,11 +100,18 @@ impl State {
         };
         // Accounts are older than the simulator: the first change is a version after theirs.
         let then = now - TimeDelta::minutes(1);
-        for user in state.settings.accounts().collect::<Vec<_>>() {
-            let zone = user.time_zone.parse().unwrap_or(chrono_tz::UTC);
-            state.open_primary_calendar(&user.email, zone, then);
-        }
+        state.open_primary_calendars(then);
         state
+    }
+
+    /// Gives every account its own calendar that has none.
+    pub(super) fn open_primary_calendars(&mut self, now: DateTime<Utc>) {
+        for user in self.settings.accounts().collect::<Vec<_>>() {
+            if !self.calendars.contains_key(&user.email) {
+                let zone = user.time_zone.parse().unwrap_or(chrono_tz::UTC);
+                self.open_primary_calendar(&user.email, zone, now);
+            }
+        }
     }
 
     /// Gives an account its own calendar, which bears the account's address.
@@ -140,6 +160,11 @@ impl State {
     pub(super) fn next_version(&mut self, now: DateTime<Utc>) -> i64 {
         self.version = now.timestamp_micros().max(self.version + 1);
         self.version
+    }
+
+    /// Whether this number and this version were given out already.
+    pub(super) fn has_given(&self, number: u64, version: i64) -> bool {
+        number <= self.numbers && version <= self.version
     }
 
     /// The version of the latest change anywhere.

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Simulator;
@@ -46,7 +47,7 @@ const MANNER: Manner = Manner {
 };
 
 /// A setting as the user left it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Setting {
     value: String,
     /// Of its last change; 0 if there was none.

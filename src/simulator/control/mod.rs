@@ -6,6 +6,7 @@ mod complaint;
 mod dump;
 mod faults;
 mod ledger;
+mod snapshot;
 
 use axum::Json;
 use axum::Router;
@@ -35,6 +36,7 @@ pub(super) fn routes() -> Routes {
         .route("/simulator/rotate-keys", post(rotate_keys))
         .route("/simulator/reset", post(reset))
         .route("/simulator/dump", get(dump::show))
+        .route("/simulator/snapshot", snapshot::route())
         .route("/simulator/openapi.json", get(openapi))
         .layer(middleware::from_fn(same_site_only))
 }
@@ -42,8 +44,8 @@ pub(super) fn routes() -> Routes {
 /// Refuses what another site's page makes a browser send: the simulator listens on the loopback,
 /// where every page that a developer looks at can reach it. Programs send none of the two headers.
 /// There is no list of good `Host` names, because containers reach the simulator by names of their own; a page
-/// that rebinds a name of its own to this address could still press buttons, on data that is all
-/// made up, and learns no token: the control surface tells none.
+/// that rebinds a name of its own to this address could still press buttons and take a snapshot, on
+/// data that is all made up, with tokens that open nothing else.
 pub(super) async fn same_site_only(request: Request, next: Next) -> Response {
     let reads = [Method::GET, Method::HEAD].contains(request.method());
     if reads || is_same_site(request.headers()) {
