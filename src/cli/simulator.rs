@@ -1,9 +1,12 @@
 //! `calbridge simulator`: the small Google alone.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +23,10 @@ pub struct SimulatorArguments {
     /// Users, OAuth clients and limits; see docs/simulator.md
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
+    /// Where to keep what it remembers from one run to the next: read at the start if it is there,
+    /// written at the end
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
 }
 
 pub async fn run(arguments: &SimulatorArguments) -> Result<(), Failed> {
@@ -34,20 +41,57 @@ pub async fn run(arguments: &SimulatorArguments) -> Result<(), Failed> {
         }
         None => Settings::default(),
     };
-    let refused = |error: std::io::Error| {
+    let simulator = Simulator::new(settings, Arc::new(SystemClock));
+    if let Some(file) = &arguments.state {
+        restore(&simulator, file)?;
+    }
+    let refused = |error: io::Error| {
         Failed::new(69, format!("cannot listen on {}: {error}", arguments.address))
     };
     let listener = TcpListener::bind(&arguments.address).await.map_err(refused)?;
     let base = format!("http://{}", listener.local_addr().map_err(refused)?);
-    let simulator = Simulator::new(settings, Arc::new(SystemClock));
     simulator.set_base_address(&base);
     let stop = CancellationToken::new();
     println!("{base}");
-    let serving = simulator.serve(listener, stop.clone());
+    let serving = simulator.clone().serve(listener, stop.clone());
     let stopping = async {
         shutdown::requested().await;
         stop.cancel();
     };
     tokio::join!(serving, stopping);
-    Ok(())
+    match &arguments.state {
+        Some(file) => keep(&simulator, file),
+        None => Ok(()),
+    }
+}
+
+/// Puts back what an earlier run left in `file`, if there was one.
+fn restore(simulator: &Simulator, file: &Path) -> Result<(), Failed> {
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => {
+            return Err(Failed::new(78, format!("cannot read {}: {error}", file.display())));
+        }
+    };
+    simulator.restore(&text).map_err(|fault| {
+        Failed::new(78, format!("{}: cannot be put back: {fault}", file.display()))
+    })
+}
+
+/// Leaves what the simulator remembers in `file`, for the next run. What is in it, if anything, stays
+/// until all of the new is on disk.
+fn keep(simulator: &Simulator, file: &Path) -> Result<(), Failed> {
+    write(file, simulator.snapshot().as_bytes())
+        .map_err(|error| Failed::new(74, format!("cannot write {}: {error}", file.display())))
+}
+
+fn write(file: &Path, text: &[u8]) -> io::Result<()> {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    let mut fresh = NamedTempFile::new_in(directory)?;
+    fresh.write_all(text)?;
+    fresh.as_file().sync_all()?;
+    fresh.persist(file).map_err(|failed| failed.error)?;
+    File::open(directory)?.sync_all()
 }

@@ -19,6 +19,7 @@ mod partial;
 mod quotas;
 mod recurrence;
 mod service_accounts;
+mod snapshot;
 mod user_settings;
 
 use std::sync::Arc;
