@@ -52,10 +52,12 @@ pub async fn run(arguments: &SimulatorArguments) -> Result<(), Failed> {
     let base = format!("http://{}", listener.local_addr().map_err(refused)?);
     simulator.set_base_address(&base);
     let stop = CancellationToken::new();
+    // Who reads the address may stop the simulator at once.
+    let told_to_stop = shutdown::requested();
     println!("{base}");
     let serving = simulator.clone().serve(listener, stop.clone());
     let stopping = async {
-        shutdown::requested().await;
+        told_to_stop.await;
         stop.cancel();
     };
     tokio::join!(serving, stopping);
@@ -65,11 +67,12 @@ pub async fn run(arguments: &SimulatorArguments) -> Result<(), Failed> {
     }
 }
 
-/// Puts back what an earlier run left in `file`, if there was one.
+/// Puts back what an earlier run left in `file`. If there was none, the file is made.
 fn restore(simulator: &Simulator, file: &Path) -> Result<(), Failed> {
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        // A place that cannot be written to is better told of now than at the end.
+        Err(error) if error.kind() == ErrorKind::NotFound => return keep(simulator, file),
         Err(error) => {
             return Err(Failed::new(78, format!("cannot read {}: {error}", file.display())));
         }

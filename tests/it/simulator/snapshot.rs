@@ -137,9 +137,9 @@ async fn a_snapshot_put_back_elsewhere_answers_the_same_bytes_and_goes_on_alike(
         assert_eq!(told.0, 200, "{path}: {}", told.1);
         assert_eq!(other.told(token, path).await, told, "{path}");
     }
-    let mut lives = Vec::new();
+    let mut histories = Vec::new();
     for world in [&lived.world, &other] {
-        let mut life = vec![
+        let mut history = vec![
             world.refresh(&lived.refresh).await.text,
             world.exchange(&lived.code, VERIFIER).await.text,
             world.exchange(&lived.code, VERIFIER).await.json()["error"].to_string(),
@@ -149,14 +149,14 @@ async fn a_snapshot_put_back_elsewhere_answers_the_same_bytes_and_goes_on_alike(
         assert_eq!(taken.reason(), "channelIdNotUnique");
         world.clock.advance(TimeDelta::seconds(31));
         let made = world.made(&lived.ben, PRIMARY, tea()).await;
-        life.push(made["id"].to_string() + &made["etag"].to_string());
+        history.push(made["id"].to_string() + &made["etag"].to_string());
         for (token, path) in &lived.questions {
-            life.push(world.told(token, path).await.1);
+            history.push(world.told(token, path).await.1);
         }
-        lives.push(life);
+        histories.push(history);
     }
-    assert_eq!(lives[0], lives[1]);
-    assert!(lives[0].iter().any(|text| text.contains("hangoutLink")), "the link never came");
+    assert_eq!(histories[0], histories[1]);
+    assert!(histories[0].iter().any(|text| text.contains("hangoutLink")), "the link never came");
     lived.world.end().await;
     other.end().await;
 }
