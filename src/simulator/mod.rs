@@ -75,7 +75,6 @@ pub use delivery::{Delivery, Ended, PushMessage};
 pub use fault::{Fault, FaultKind};
 pub use ledger::{Answered, Entry, Mail};
 pub use settings::{Client, ClockMode, Push, Quota, SeedFault, Settings, User};
-
 pub use snapshot::BadSnapshot;
 
 use event::Event;

@@ -2,9 +2,9 @@
 //!
 //! A snapshot holds calendars, events, lists, rules, grants, tokens, settings of users, mails, push
 //! channels and the place of the generator, so that what is drawn and counted goes on as it would
-//! have. Not in it are the simulator's own settings, which must be the same where it is put back; the clock,
-//! the ledger, quotas in use and armed faults, which stay as they are; and messages on their way,
-//! which are dropped.
+//! have. Not in it are the simulator's own settings, which must be the same where it is put back;
+//! the clock, the ledger, quotas in use and armed faults, which stay as they are; and messages on
+//! their way, which are dropped.
 
 use std::mem::swap;
 
@@ -70,8 +70,9 @@ impl Simulator {
             .expect("the state is plain structs, and its maps have texts as keys")
     }
 
-    /// Puts back what [`Simulator::snapshot`] told, here or on another simulator of the same settings. What was there
-    /// is forgotten, but for the ledger and the armed faults. A snapshot that is wrong changes nothing.
+    /// Puts back what [`Simulator::snapshot`] told, here or on another simulator of the same settings.
+    /// What was there is forgotten, but for the ledger, quotas in use and armed faults. A snapshot
+    /// that is wrong changes nothing.
     pub fn restore(&self, snapshot: &str) -> Result<(), BadSnapshot> {
         self.restore_bytes(snapshot.as_bytes())
     }
