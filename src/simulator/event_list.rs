@@ -119,7 +119,7 @@ impl Desk<'_> {
     pub(super) fn page_of_events(&self, calendar: &Calendar, items: Vec<Value>) -> Value {
         let version = calendar.events_version;
         let updated = DateTime::from_timestamp_micros(version).unwrap_or(self.now);
-        json!({
+        let mut page = json!({
             "kind": "calendar#events",
             "etag": format!("\"{}\"", version * 2),
             "summary": calendar.summary,
@@ -128,8 +128,9 @@ impl Desk<'_> {
             "timeZone": calendar.time_zone.name(),
             "accessRole": calendar.role(self.user()).name(),
             "defaultReminders": self.default_reminders(),
-            "items": items,
-        })
+        });
+        page["items"] = items.into();
+        page
     }
 
     /// The reminders the caller wants of the calendar's events, unless they say otherwise.

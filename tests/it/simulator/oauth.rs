@@ -362,9 +362,19 @@ async fn the_token_endpoint_says_no_in_json_and_keeps_nothing_in_caches() {
         assert!(reply.header("content-type").starts_with("application/json"));
         assert_eq!((reply.header("cache-control"), reply.header("pragma")), (NO_STORE, "no-cache"));
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_token_endpoint_takes_posted_forms_only_at_each_of_its_addresses() {
+    let world = World::new().await;
     let (_, refresh) = world.connect().await;
-    let whole = with(&[("grant_type", "refresh_token")]);
-    let whole = [&whole[..], &[("refresh_token", &refresh)]].concat();
+    let whole = [
+        ("client_id", world.client_id.as_str()),
+        ("client_secret", &world.client_secret),
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &refresh),
+    ];
     let object: Value = whole.iter().map(|(name, value)| (*name, json!(value))).collect();
     let typed = [("content-type", "application/json")];
     for body in [object.to_string(), form(&whole)] {
