@@ -55,7 +55,7 @@ impl Range {
 }
 
 impl Event {
-    fn is_all_day(&self) -> bool {
+    pub(super) fn is_all_day(&self) -> bool {
         self.fields.get("start").is_some_and(|start| start["date"].is_string())
     }
 

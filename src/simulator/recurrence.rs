@@ -167,6 +167,14 @@ impl Recurrence {
         }
     }
 
+    /// Its rule, if it has one only and none that takes out.
+    pub(super) fn only_rule(&self) -> Option<&Rule> {
+        match &self.rules[..] {
+            [rule] if self.rules_out.is_empty() => Some(rule),
+            _ => None,
+        }
+    }
+
     /// Whether one of its occurrences begins at `moment`.
     pub(super) fn has(&self, moment: DateTime<Utc>) -> bool {
         self.between(moment, moment + TimeDelta::seconds(1)).next() == Some(moment)

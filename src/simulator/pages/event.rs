@@ -1,14 +1,17 @@
-//! One event, with everything the API tells of it.
+//! One event, or instance of a series, with everything the API tells of it.
 
 use askama::Template;
 use axum::extract::State as Shared;
 use axum::response::{IntoResponse, Response};
+use chrono_tz::UTC;
 use serde_json::Value;
 
 use super::happenings::{Happening, happening};
+use super::repetition;
 use crate::simulator::Simulator;
+use crate::simulator::calendar::Calendar;
 use crate::simulator::call::{self, Asked};
-use crate::simulator::event::{Surroundings, read_link_id};
+use crate::simulator::event::{Event, Surroundings, event_link_id, read_link_id};
 
 #[derive(Template)]
 #[template(path = "simulator/event.html")]
@@ -20,11 +23,21 @@ struct EventPage {
     what: Happening,
     place: String,
     description: String,
-    recurrence: Vec<String>,
+    repetition: Option<Repetition>,
     guests: Vec<Guest>,
     properties: Vec<(&'static str, String, String)>,
     facts: Vec<(&'static str, String)>,
     json: String,
+}
+
+/// How the event, or the series it belongs to, repeats.
+struct Repetition {
+    words: Option<String>,
+    lines: Vec<String>,
+    /// Of an instance, the page of its series.
+    series: Option<String>,
+    /// Of an instance that was moved, when the series has it begin.
+    planned: Option<String>,
 }
 
 struct Guest {
@@ -39,11 +52,12 @@ pub(super) async fn show(Shared(simulator): Shared<Simulator>, asked: Asked) -> 
     let place = asked.parameters.get("eid").and_then(read_link_id);
     let found = place.and_then(|(event, calendar)| {
         let calendar = state.calendars.get(&calendar)?;
-        Some((calendar, calendar.events.get(&event)?))
+        Some((calendar, calendar.event(&event)?))
     });
     let Some((calendar, event)) = found else {
         return call::unknown_path().into_response();
     };
+    let event = event.as_ref();
     let base = asked.base(&state);
     let shown = event.shown(&Surroundings::of_owner(&base, calendar));
     let what = happening(event, calendar);
@@ -66,12 +80,32 @@ pub(super) async fn show(Shared(simulator): Shared<Simulator>, asked: Asked) -> 
         zone: calendar.time_zone.name(),
         place: text("location"),
         description: text("description"),
-        recurrence: texts(&shown["recurrence"]),
+        repetition: repetition(event, calendar),
         guests: items(&shown["attendees"]).map(guest).collect(),
         properties: properties(&shown),
         facts: facts.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
         json: format!("{shown:#}"),
         what,
+    })
+}
+
+fn repetition(event: &Event, calendar: &Calendar) -> Option<Repetition> {
+    let place = event.exception.as_ref();
+    let master = place.map_or(Some(event), |place| calendar.events.get(&place.master))?;
+    let series = master.series.as_deref()?;
+    let (zone, form) = if master.is_all_day() {
+        (UTC, "%a %-d %b %Y")
+    } else {
+        (calendar.time_zone, "%a %-d %b %Y, %H:%M")
+    };
+    let original = place.map(|place| place.original);
+    let moved = original.filter(|original| calendar.span(master, *original).0 != event.starts);
+    let link = |_| format!("/calendar/event?eid={}", event_link_id(&master.id, &calendar.id));
+    Some(Repetition {
+        words: repetition::in_words(series, zone),
+        lines: texts(master.fields.get("recurrence").unwrap_or(&Value::Null)),
+        series: place.map(link),
+        planned: moved.map(|planned| planned.with_timezone(&zone).format(form).to_string()),
     })
 }
 

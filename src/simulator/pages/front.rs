@@ -12,6 +12,7 @@ use super::log::CallView;
 use crate::simulator::Simulator;
 use crate::simulator::armed::Armed;
 use crate::simulator::calendar::Calendar;
+use crate::simulator::event::Event;
 use crate::simulator::fault::FaultKind;
 use crate::simulator::settings::User;
 use crate::simulator::state::State;
@@ -47,6 +48,8 @@ struct Account {
     email: String,
     name: String,
     zone: String,
+    /// It is a service account's.
+    program: bool,
     grants: Vec<Grant>,
     calendars: Vec<CalendarView>,
 }
@@ -81,7 +84,7 @@ pub(super) async fn show(Shared(simulator): Shared<Simulator>) -> Response {
     super::page(&FrontPage {
         now: super::moment(now),
         manual,
-        accounts: state.settings.users.iter().map(|user| account(&state, user, now)).collect(),
+        accounts: state.settings.accounts().map(|user| account(&state, &user, now)).collect(),
         buttons: BUTTONS,
         kinds: FaultKind::ALL.iter().map(|kind| kind.name()).collect(),
         faults: state.faults.all().map(fault).collect(),
@@ -113,8 +116,13 @@ fn account(state: &State, user: &User, now: DateTime<Utc>) -> Account {
     own.sort_by_key(|calendar| !calendar.primary);
     Account {
         email: user.email.clone(),
-        name: if user.name.is_empty() { user.email.clone() } else { user.name.clone() },
+        name: match (user.name.is_empty(), user.email.split_once('@')) {
+            (true, Some((name, _))) => name.to_owned(),
+            (true, None) => user.email.clone(),
+            (false, _) => user.name.clone(),
+        },
         zone: user.time_zone.clone(),
+        program: state.settings.service_accounts.iter().any(|one| one.email == user.email),
         grants: grants.collect(),
         calendars: own.into_iter().map(|calendar| view(calendar, now)).collect(),
     }
@@ -127,9 +135,14 @@ fn view(calendar: &Calendar, now: DateTime<Utc>) -> CalendarView {
         id: calendar.id.clone(),
         title: if calendar.primary { "Calendar" } else { &calendar.summary }.to_owned(),
         primary: calendar.primary,
-        live: calendar.events.live().count(),
+        live: calendar.events.live().filter(is_own).count(),
         events,
     }
+}
+
+/// Not an instance of a series: those count as one event.
+fn is_own(event: &&Event) -> bool {
+    event.exception.is_none()
 }
 
 fn fault(armed: &Armed) -> FaultView {

@@ -78,7 +78,7 @@ pub(super) async fn calls(Shared(simulator): Shared<Simulator>, asked: Asked) ->
     let older = found.next().and(calls.last()).map(|last| last.number);
     super::page(&LogPage {
         methods: state.ledger.counters().by_method.keys().copied().collect(),
-        users: state.settings.users.iter().map(|user| user.email.clone()).collect(),
+        users: state.settings.accounts().map(|user| user.email).collect(),
         method: filter.method.unwrap_or_default(),
         user: filter.user.unwrap_or_default(),
         older,

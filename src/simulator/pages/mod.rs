@@ -7,6 +7,7 @@ mod front;
 mod happenings;
 mod log;
 mod month;
+mod repetition;
 
 use askama::Template;
 use axum::Router;

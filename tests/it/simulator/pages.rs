@@ -83,6 +83,144 @@ async fn an_events_page_tells_all_the_api_tells() {
     world.end().await;
 }
 
+/// A walk at noon on five days from 6 April 2026 on; where its instances are found, but for the day.
+async fn walks(world: &World, token: &str) -> String {
+    let walk = json!({
+        "id": EVENT_ID,
+        "summary": "Walk",
+        "start": {"dateTime": "2026-04-06T12:00:00", "timeZone": "Europe/Berlin"},
+        "end": {"dateTime": "2026-04-06T12:30:00", "timeZone": "Europe/Berlin"},
+        "recurrence": ["RRULE:FREQ=DAILY;COUNT=5"],
+    });
+    assert_eq!(world.api(token, Method::POST, PRIMARY, walk).await.status, 200);
+    format!("{PRIMARY}/{EVENT_ID}_202604")
+}
+
+/// To six in the evening of the 14th.
+fn later() -> Value {
+    json!({
+        "summary": "Late walk",
+        "start": {"dateTime": "2026-04-14T18:00:00+02:00"},
+        "end": {"dateTime": "2026-04-14T18:30:00+02:00"},
+    })
+}
+
+/// What the month's page shows on this day.
+fn day<'a>(month: &'a str, date: &str) -> &'a str {
+    let (_, rest) = month.split_once(&format!("<time datetime=\"{date}\">")).expect(date);
+    rest.split("</td>").next().unwrap_or_default()
+}
+
+/// Where the first link behind `before` leads.
+fn link<'a>(page: &'a str, before: &str) -> &'a str {
+    let (_, rest) = page.split_once(before).expect(before);
+    let (_, rest) = rest.split_once("href=\"").expect("a link");
+    rest.split('"').next().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn each_instance_of_a_series_stands_on_its_day() {
+    let world = World::new().await;
+    let (token, _) = world.connect().await;
+    let instances = walks(&world, &token).await;
+    let path = format!("{instances}08T100000Z");
+    assert_eq!(world.api(&token, Method::PATCH, &path, later()).await.status, 200);
+    let path = format!("{instances}09T100000Z");
+    assert_eq!(world.api(&token, Method::DELETE, &path, Value::Null).await.status, 204);
+
+    let april = world.page("/calendar/ana@example.com?month=2026-04").await;
+    for date in ["2026-04-06", "2026-04-07", "2026-04-10"] {
+        assert_eq!(day(&april, date).matches(">Walk<").count(), 1, "{date}");
+        assert!(day(&april, date).contains("aria-label=\"repeats\""), "{date}");
+    }
+    for date in ["2026-04-05", "2026-04-08", "2026-04-09", "2026-04-11"] {
+        assert!(!day(&april, date).contains("href"), "{date}");
+    }
+    assert!(day(&april, "2026-04-14").contains(">17:00</span> <span class=\"what\">Late walk<"));
+    let all = world.page("/calendar/ana@example.com?month=2026-04&deleted=1").await;
+    assert_eq!(all.matches(" gone\"").count(), 1);
+    assert!(day(&all, "2026-04-09").contains(" gone\""));
+    assert!(world.page("/").await.contains("1 event<"), "a series is one event");
+
+    let series = format!("{PRIMARY}/{EVENT_ID}");
+    assert_eq!(world.api(&token, Method::DELETE, &series, Value::Null).await.status, 204);
+    let april = world.page("/calendar/ana@example.com?month=2026-04").await;
+    assert!(!april.contains("class=\"entry"));
+    let all = world.page("/calendar/ana@example.com?month=2026-04&deleted=1").await;
+    assert_eq!(all.matches(" gone\"").count(), 5);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_instances_page_tells_of_its_series() {
+    let world = World::new().await;
+    let (token, _) = world.connect().await;
+    let instances = walks(&world, &token).await;
+    let april = world.page("/calendar/ana@example.com?month=2026-04").await;
+    let page = world.page(link(&april, "datetime=\"2026-04-07\"")).await;
+    for part in [
+        "Tue 7 Apr 2026",
+        "Every day, 5 times",
+        "RRULE:FREQ=DAILY;COUNT=5",
+        "The whole series",
+        "20260407T100000Z",
+        "&#34;recurringEventId&#34;",
+    ] {
+        assert!(page.contains(part), "{part} is not on the page: {page}");
+    }
+    assert!(!page.contains("Moved from"));
+    let series = world.page(link(&page, "<h2>Repeats</h2>")).await;
+    assert!(series.contains("Mon 6 Apr 2026") && !series.contains("The whole series"));
+
+    let path = format!("{instances}08T100000Z");
+    let moved = world.api(&token, Method::PATCH, &path, later()).await.json();
+    let link = moved["htmlLink"].as_str().unwrap().strip_prefix(&world.base).unwrap();
+    assert!(world.page(link).await.contains("Moved from Wed 8 Apr 2026, 11:00."));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn common_rules_are_told_in_words() {
+    let world = World::new().await;
+    let (token, _) = world.connect().await;
+    for (rule, words) in [
+        ("FREQ=WEEKLY", "<p>Every week on Wednesday</p>"),
+        ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TH,MO", "<p>Every 2 weeks on Monday and Thursday</p>"),
+        ("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "<p>Every week on workdays</p>"),
+        (
+            "FREQ=MONTHLY;UNTIL=20260701T080000Z",
+            "<p>Every month on day 1, until Wed 1 Jul 2026</p>",
+        ),
+        ("FREQ=MONTHLY;BYDAY=-1FR", "<p>Every month on the last Friday</p>"),
+        ("FREQ=YEARLY", "<p>Every year on 1 April</p>"),
+        ("FREQ=YEARLY;BYMONTH=5;BYDAY=2SU", "<p>Every year on the second Sunday in May</p>"),
+        ("FREQ=MONTHLY;BYDAY=MO,FR;BYSETPOS=1", "<h2>Repeats</h2>\n\n<ul"),
+    ] {
+        let body = tea_with(json!({"recurrence": [format!("RRULE:{rule}")]}));
+        let event = world.api(&token, Method::POST, PRIMARY, body).await.json();
+        let link = event["htmlLink"].as_str().expect(rule).strip_prefix(&world.base).unwrap();
+        let page = world.page(link).await;
+        assert!(page.contains(words), "{words} is not on the page: {page}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn service_accounts_stand_beside_the_users() {
+    let robot = "robot@project.iam.gserviceaccount.com";
+    let key = include_str!("robot_public.pem");
+    let text = format!("[[service_account]]\nemail = '{robot}'\npublic_key_pem = '''{key}'''\n");
+    let world = World::with(Settings::from_toml(&text).unwrap()).await;
+    let front = world.page("/").await;
+    assert!(front.contains("service account</span>"));
+    assert!(front.contains(&format!("href=\"/calendar/{}\"", robot.replace('@', "%40"))));
+    assert!(world.page(&format!("/calendar/{robot}")).await.contains("<h1>March 2026</h1>"));
+    world.end().await;
+    let world = World::new().await;
+    assert!(!world.page("/").await.contains("service account"));
+    world.end().await;
+}
+
 #[tokio::test]
 async fn buttons_make_trouble_and_end_it() {
     let world = World::new().await;
