@@ -109,26 +109,35 @@ pub(super) fn any_of(granted: &BTreeSet<String>, wanted: &[&str]) -> bool {
     wanted.iter().any(|short| granted.contains(&full(short)))
 }
 
-/// What the consent page says of a scope.
+/// What the consent page says of a scope; of one it has no words for, the scope itself.
 pub(super) fn explained(scope: &str) -> String {
-    match scope.strip_prefix(PREFIX) {
-        Some("calendar") => {
-            "See, edit, share, and permanently delete all the calendars you can access".to_owned()
+    let words = match scope.strip_prefix(PREFIX).unwrap_or(scope) {
+        "calendar" => "See, edit, share, and permanently delete all the calendars you can access",
+        "calendar.readonly" => "See and download any calendar you can access",
+        "calendar.events" => "View and edit events on all your calendars",
+        "calendar.events.readonly" => "View events on all your calendars",
+        "calendar.events.owned" => "See, create, change, and delete events on calendars you own",
+        "calendar.events.owned.readonly" => "See events on calendars you own",
+        "calendar.events.public.readonly" => "See events on public calendars",
+        "calendar.events.freebusy" => "See when calendars you can access are busy",
+        "calendar.freebusy" => "View your availability in your calendars",
+        "calendar.calendarlist" => "See, add, and remove calendars you're subscribed to",
+        "calendar.calendarlist.readonly" => "See the list of calendars you're subscribed to",
+        "calendar.calendars" => {
+            "Create calendars, and change the properties of those you can access"
         }
-        Some("calendar.events") => "View and edit events on all your calendars".to_owned(),
-        Some("calendar.events.owned") => {
-            "See, create, change, and delete events on calendars you own".to_owned()
-        }
-        Some("calendar.readonly") => "See and download any calendar you can access".to_owned(),
-        Some("calendar.freebusy") => "View your availability in your calendars".to_owned(),
-        Some("calendar.calendarlist.readonly") => {
-            "See the list of calendars you're subscribed to".to_owned()
-        }
-        Some("userinfo.email") => "See your primary Google Account email address".to_owned(),
-        Some("userinfo.profile") => "See your personal info, including your name".to_owned(),
-        _ if scope == "openid" => "Associate you with your personal info on Google".to_owned(),
-        _ => scope.to_owned(),
-    }
+        "calendar.calendars.readonly" => "See the properties of calendars you can access",
+        "calendar.acls" => "See and change who may use calendars you own",
+        "calendar.acls.readonly" => "See who may use calendars you own",
+        "calendar.app.created" => "Create calendars of its own, and manage the events on them",
+        "calendar.settings" => "See and change your Calendar settings",
+        "calendar.settings.readonly" => "View your Calendar settings",
+        "userinfo.email" => "See your primary Google Account email address",
+        "userinfo.profile" => "See your personal info, including your name",
+        "openid" => "Associate you with your personal info on Google",
+        _ => scope,
+    };
+    words.to_owned()
 }
 
 /// A set of scopes as it stands in the address a consent comes back to: identity under both names,
