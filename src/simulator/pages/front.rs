@@ -12,7 +12,6 @@ use super::log::CallView;
 use crate::simulator::Simulator;
 use crate::simulator::armed::Armed;
 use crate::simulator::calendar::Calendar;
-use crate::simulator::event::Event;
 use crate::simulator::fault::FaultKind;
 use crate::simulator::settings::User;
 use crate::simulator::state::State;
@@ -37,6 +36,8 @@ struct FrontPage {
     now: String,
     manual: bool,
     accounts: Vec<Account>,
+    /// Some of the accounts are service accounts.
+    programs: bool,
     buttons: &'static [(&'static str, &'static str, u64)],
     kinds: Vec<&'static str>,
     faults: Vec<FaultView>,
@@ -64,6 +65,7 @@ struct CalendarView {
     id: String,
     title: String,
     primary: bool,
+    /// Events that are not deleted; a series is one.
     live: usize,
     events: Vec<Happening>,
 }
@@ -85,6 +87,7 @@ pub(super) async fn show(Shared(simulator): Shared<Simulator>) -> Response {
         now: super::moment(now),
         manual,
         accounts: state.settings.accounts().map(|user| account(&state, &user, now)).collect(),
+        programs: !state.settings.service_accounts.is_empty(),
         buttons: BUTTONS,
         kinds: FaultKind::ALL.iter().map(|kind| kind.name()).collect(),
         faults: state.faults.all().map(fault).collect(),
@@ -135,14 +138,9 @@ fn view(calendar: &Calendar, now: DateTime<Utc>) -> CalendarView {
         id: calendar.id.clone(),
         title: if calendar.primary { "Calendar" } else { &calendar.summary }.to_owned(),
         primary: calendar.primary,
-        live: calendar.events.live().filter(is_own).count(),
+        live: calendar.events.live().filter(|event| event.exception.is_none()).count(),
         events,
     }
-}
-
-/// Not an instance of a series: those count as one event.
-fn is_own(event: &&Event) -> bool {
-    event.exception.is_none()
 }
 
 fn fault(armed: &Armed) -> FaultView {

@@ -212,12 +212,12 @@ async fn service_accounts_stand_beside_the_users() {
     let text = format!("[[service_account]]\nemail = '{robot}'\npublic_key_pem = '''{key}'''\n");
     let world = World::with(Settings::from_toml(&text).unwrap()).await;
     let front = world.page("/").await;
-    assert!(front.contains("service account</span>"));
+    assert!(front.contains("Service accounts</h2>"));
     assert!(front.contains(&format!("href=\"/calendar/{}\"", robot.replace('@', "%40"))));
     assert!(world.page(&format!("/calendar/{robot}")).await.contains("<h1>March 2026</h1>"));
     world.end().await;
     let world = World::new().await;
-    assert!(!world.page("/").await.contains("service account"));
+    assert!(!world.page("/").await.contains("Service accounts"));
     world.end().await;
 }
 
