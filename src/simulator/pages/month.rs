@@ -28,7 +28,9 @@ struct MonthPage {
     this: String,
     deleted: bool,
     weeks: Vec<Vec<Day>>,
-    upcoming: Vec<Happening>,
+    /// The month has today in it.
+    present: bool,
+    listed: Vec<Happening>,
 }
 
 struct Day {
@@ -74,8 +76,14 @@ pub(super) async fn show(
     let week = |start: NaiveDate| {
         start.iter_days().take(7).map(|date| day(date, first, today, &all)).collect()
     };
-    let mut upcoming = happenings(calendar, now, now + TimeDelta::days(NEXT_DAYS), false);
-    upcoming.truncate(NEXT_SHOWN);
+    // The present month is followed by what comes next, any other by what it holds.
+    let (from, until) = if today.year() == first.year() && today.month() == first.month() {
+        (now, now + TimeDelta::days(NEXT_DAYS))
+    } else {
+        (midnight(first, zone), midnight(next, zone))
+    };
+    let mut listed = happenings(calendar, from, until, false);
+    listed.truncate(NEXT_SHOWN);
     super::page(&MonthPage {
         summary: calendar.summary.clone(),
         owner: calendar.owner.clone(),
@@ -86,7 +94,8 @@ pub(super) async fn show(
         this: first.format("%Y-%m").to_string(),
         deleted,
         weeks: monday.iter_weeks().take_while(|start| *start < end).map(week).collect(),
-        upcoming,
+        present: from == now,
+        listed,
     })
 }
 

@@ -26,7 +26,7 @@ fn every(rule: &Rule) -> String {
         Frequency::Monthly => "month",
         Frequency::Yearly => "year",
     };
-    match rule.interval {
+    match rule.interval.get() {
         1 => format!("Every {unit}"),
         interval => format!("Every {interval} {unit}s"),
     }
