@@ -12,6 +12,7 @@ use super::answer::{Answer, Refusal};
 use super::calendar::{ListEntry, Role};
 use super::call::{Asked, Call, Desk, Routes};
 use super::channel::Watched;
+use super::colors;
 use super::event_body;
 use super::listing::{Key, Listing, Manner, invalid_parameter};
 use super::scopes::{ADD_TO_CALENDAR_LIST, READ_CALENDAR_LIST, WRITE_CALENDAR_LIST};
@@ -213,6 +214,7 @@ fn write(entry: &mut ListEntry, body: &Map<String, Value>, rgb: bool) -> Result<
             "defaultReminders" => event_body::are_reminders(value),
             "notificationSettings" => value.is_object(),
             "backgroundColor" | "foregroundColor" => value.as_str().is_some_and(is_colour),
+            "colorId" => value.as_str().and_then(colors::of_calendar).is_some(),
             _ => value.is_string(),
         };
         if value.is_null() || *value == false || *value == "" {
@@ -222,6 +224,12 @@ fn write(entry: &mut ListEntry, body: &Map<String, Value>, rgb: bool) -> Result<
         } else {
             return Err(Refusal::bad("invalid", &format!("Invalid value for: {name}")));
         }
+    }
+    // An index stands for its two colours, unless colours are written as such.
+    let index = body.get("colorId").and_then(Value::as_str).and_then(colors::of_calendar);
+    if let Some(background) = index.filter(|_| !rgb) {
+        entry.fields.insert("backgroundColor".to_owned(), background.into());
+        entry.fields.insert("foregroundColor".to_owned(), colors::FOREGROUND.into());
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ const OF_EVENTS: [&str; 11] = [
     "#5484ed", "#51b749", "#dc2127",
 ];
 /// What can be read on every one of them.
-const FOREGROUND: &str = "#1d1d1d";
+pub(super) const FOREGROUND: &str = "#1d1d1d";
 
 pub(super) fn routes() -> Routes {
     Router::new().route("/calendar/v3/colors", get(colors))
@@ -54,6 +54,12 @@ fn do_colors(_: &mut Desk<'_>) -> Result<Answer, Refusal> {
         "event": palette(&OF_EVENTS),
     });
     Ok(Answer::json(StatusCode::OK, &body))
+}
+
+/// The colour of a calendar that goes by this index.
+pub(super) fn of_calendar(id: &str) -> Option<&'static str> {
+    let place = id.parse::<usize>().ok()?.checked_sub(1)?;
+    OF_CALENDARS.get(place).copied()
 }
 
 fn palette(backgrounds: &[&str]) -> Map<String, Value> {

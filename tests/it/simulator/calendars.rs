@@ -101,11 +101,13 @@ async fn the_list_of_calendars_is_paged_and_synced() {
     let token = last["nextSyncToken"].as_str().expect("a sync token");
 
     let entry = format!("{LIST}/{id}");
-    world.api(&ana, Method::PATCH, &entry, json!({"summaryOverride": "Us", "hidden": true})).await;
+    let change = json!({"summaryOverride": "Us", "hidden": true, "colorId": "1"});
+    world.api(&ana, Method::PATCH, &entry, change).await;
     let sync = format!("{LIST}?syncToken={token}");
     let changed = world.api(&ana, Method::GET, &sync, Value::Null).await.json();
     assert_eq!(changed["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(changed["items"][0]["summaryOverride"], "Us");
+    assert_eq!(changed["items"][0]["backgroundColor"], "#ac725e");
     let token = changed["nextSyncToken"].as_str().expect("a sync token");
     world.api(&ana, Method::DELETE, &format!("{CALENDARS}/{id}"), Value::Null).await;
     let sync = format!("{LIST}?syncToken={token}");
