@@ -171,12 +171,14 @@ async fn end_account(Shared(simulator): Shared<Simulator>, asked: Asked) -> Resp
     StatusCode::NO_CONTENT.into_response()
 }
 
-async fn rotate_keys(Shared(simulator): Shared<Simulator>) -> Response {
+/// The body is read as with a reset.
+async fn rotate_keys(Shared(simulator): Shared<Simulator>, _: Asked) -> Response {
     simulator.rotate_keys();
     StatusCode::NO_CONTENT.into_response()
 }
 
-async fn reset(Shared(simulator): Shared<Simulator>) -> Response {
+/// Its body, if there is one, is read and says nothing: left unread, it would end the connection.
+async fn reset(Shared(simulator): Shared<Simulator>, _: Asked) -> Response {
     simulator.reset();
     StatusCode::NO_CONTENT.into_response()
 }
