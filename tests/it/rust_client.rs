@@ -1,9 +1,4 @@
 //! The simulator and the Rust client that is generated from Google's discovery document.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that finds nothing where something must be has failed"
-)]
-
 use chrono::TimeDelta;
 use google_calendar3::api::{
     ConferenceData, ConferenceSolutionKey, CreateConferenceRequest, Event, EventDateTime,
