@@ -16,7 +16,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 import unittest
 import urllib.parse
 
@@ -146,12 +145,14 @@ class Simulator:
         self.control("clock", {"advance_secs": int(datetime.timedelta(**span).total_seconds())})
 
     def advance_until(self, happened, step=1, longest=600):
-        """Moves the clock on in steps of seconds until something happened; tells whether it did."""
+        """Moves the clock on in steps of seconds until something happened; tells whether it did.
+
+        `happened` waits a little for it itself: what follows from a step comes by another thread.
+        """
         for _ in range(0, longest, step):
             if happened():
                 return True
             self.advance(seconds=step)
-            time.sleep(0.005)
         return happened()
 
     def reset(self):

@@ -147,7 +147,7 @@ class Delays(FaultCase):
         self.google.fault("slow", latency_ms={"p50": 1000, "p99": 10000})
         calls = [self.waiting_list() for _ in range(12)]
         # The slowest of them may take twice the p99; half of all take at most a second.
-        self.google.advance_until(lambda: not any(call.is_held(0) for call in calls), longest=21)
+        self.google.advance_until(lambda: not any(call.is_held(0.005) for call in calls), longest=21)
         self.assertEqual([call.end()[1].status_code for call in calls], [200] * 12)
         self.assertTrue(self.google.now().timestamp() > 0)
 

@@ -295,7 +295,7 @@ class Channels(PushCase):
                 self.receiver.answers = [status]
                 self.insert()
                 self.receiver.wait(before + 1)
-                came = self.google.advance_until(lambda: len(self.receiver.messages) >= before + 2)
+                came = self.google.advance_until(lambda: len(self.receiver.wait(before + 2, 0.005)) >= before + 2)
                 self.assertTrue(came, "no second try")
                 first, second = self.receiver.messages[before:before + 2]
                 self.assertEqual(first.headers["X-Goog-Message-Number"], second.headers["X-Goog-Message-Number"])
@@ -363,7 +363,7 @@ class Knobs(PushCase):
         self.google.fault("push_reorder", times=1)
         self.insert()
         self.insert()
-        self.google.advance_until(lambda: len(self.receiver.messages) >= 3)
+        self.google.advance_until(lambda: len(self.receiver.wait(3, 0.005)) >= 3)
         numbers = [int(message.headers["X-Goog-Message-Number"]) for message in self.receiver.wait(3)]
         self.assertGreater(numbers[1], numbers[2])
 

@@ -42,7 +42,7 @@ fn once_makes_one_event_with_its_meet_link_and_ends_well() {
         "{link}"
     );
     assert!(meet.starts_with("https://meet.google.com/"), "{meet}");
-    assert!(calendar.ends_with("/calendar/ana@example.com"), "{calendar}");
+    assert!(calendar.ends_with("/calendar/ana@example.com?month=2025-10"), "{calendar}");
     assert!(setup.ends_with("/google-calendar-setup"), "{setup}");
     assert_eq!(code.len(), 26, "{code}");
     assert!(key.starts_with("cb_"), "{key}");
