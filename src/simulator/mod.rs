@@ -4,6 +4,20 @@
 //! the two readings check each other. Everything it draws follows from a seed, everything it does
 //! goes by the clock it was given, and a script can make it fail. `docs/simulator.md` lists what it
 //! does, and where it differs from Google.
+//!
+//! Where to look:
+//! - **a call's way**: `serve` (connections) → `method_override`, `batch` → `call` (faults, token, quota, scope) → the work →
+//!   `partial` (`fields`, gzip) → `answer`; `ledger` writes it down, `mails` what would have been sent
+//! - **who calls**: `consent`, `authorization`, `token`, `openid`, `id_token`, `service_account`, `clients`, `scopes`; what was
+//!   granted is in `grants`
+//! - **events**: `events` (routes), `event_changes`, `event_transfers`, `quick_add`, `event_body` and `event_kinds` (what a body
+//!   may say), `event` (how one is shown), `event_store`, `conference`, `guests` (copies)
+//! - **series**: `recurrence` with `recurrence_rule` and `recurrence_walk`, `instances`, `instance_list`
+//! - **lists**: `event_list` with `event_singles`; `listing` has the pages and sync tokens of all collections
+//! - **calendars**: `calendars`, `calendar_list`, `acl` (routes), `calendar` (rules and roles), `colors`, `user_settings`, `free_busy`
+//! - **push**: `channels` (routes), `channel`, `delivery`
+//! - **scripts and people**: `control`, `fault` with `armed`, `fault_answer` and `slow_body`, `quota`, `snapshot`, `pages`; `settings` is
+//!   the seed file, `state` all that is remembered, `generator` its chance
 
 mod acl;
 mod answer;
