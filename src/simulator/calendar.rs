@@ -12,6 +12,8 @@ pub(super) struct Calendar {
     pub(super) id: String,
     /// Who made it: a user or a service account. Google calls it the data owner.
     pub(super) owner: String,
+    /// The client that made it for its owner, if it was one.
+    pub(super) made_by: Option<String>,
     /// The owner's own calendar, which cannot be deleted. All others are secondary.
     pub(super) primary: bool,
     pub(super) summary: String,
@@ -85,6 +87,7 @@ impl Calendar {
         Self {
             id: id.to_owned(),
             owner: owner.to_owned(),
+            made_by: None,
             primary: id == owner,
             summary: id.to_owned(),
             description: String::new(),
@@ -104,6 +107,11 @@ impl Calendar {
         let names = [format!("user:{user}"), format!("domain:{domain}"), "default".to_owned()];
         let granted = names.iter().filter_map(|name| Some(self.rules.get(name)?.role));
         granted.max().unwrap_or(Role::None)
+    }
+
+    /// Whether everybody may read it.
+    pub(super) fn is_public(&self) -> bool {
+        self.rules.get("default").is_some_and(|rule| rule.role >= Role::Reader)
     }
 
     pub(super) fn etag(&self) -> String {

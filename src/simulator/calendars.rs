@@ -152,6 +152,7 @@ fn do_insert(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     let id = format!("c_{}@group.calendar.google.com", desk.state.generator.letters(HEX, 64));
     let version = desk.state.next_version(desk.now);
     let mut calendar = Calendar::new(&id, desk.user(), chrono_tz::UTC, version);
+    calendar.made_by = desk.token.as_ref().map(|token| token.client.clone());
     calendar.summary.clear();
     write(&mut calendar, &body)?;
     let number = desk.state.number();

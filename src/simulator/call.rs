@@ -245,7 +245,9 @@ impl Simulator {
             if let Err(refusal) = desk.charge(&token) {
                 return refusal.into();
             }
-            if !scopes::any_of(&token.scopes, scopes) {
+            let calendar = desk.call.calendar.as_ref();
+            let calendar = calendar.and_then(|id| desk.state.calendars.get(id));
+            if !scopes::any_of(&token, scopes, calendar) {
                 return answer::scope_missing(desk.call.method, scopes);
             }
             let view = match View::read(desk.asked, desk.call.method) {

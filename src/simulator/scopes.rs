@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::calendar::Calendar;
+use super::grants::AccessToken;
+
 const PREFIX: &str = "https://www.googleapis.com/auth/";
 /// The one scope of Google's own with another form.
 const MAIL: &str = "https://mail.google.com/";
@@ -34,6 +37,7 @@ pub(super) const READ_EVENTS: &[&str] = &[
     "calendar.events.readonly",
     "calendar.events.owned",
     "calendar.events.owned.readonly",
+    "calendar.events.public.readonly",
     "calendar.app.created",
 ];
 pub(super) const WRITE_EVENTS: &[&str] =
@@ -104,9 +108,20 @@ pub(super) fn is_mail(scope: &str) -> bool {
     scope == MAIL || scope.strip_prefix(PREFIX).is_some_and(|short| short.starts_with("gmail."))
 }
 
-/// Whether `granted` holds one of the scopes a method takes.
-pub(super) fn any_of(granted: &BTreeSet<String>, wanted: &[&str]) -> bool {
-    wanted.iter().any(|short| granted.contains(&full(short)))
+/// Whether `granted` holds one of the scopes a method takes that reaches the calendar the call is about,
+/// if it is about one: of a calendar, what its owner, its maker or everybody may do.
+pub(super) fn any_of(token: &AccessToken, wanted: &[&str], calendar: Option<&Calendar>) -> bool {
+    let mut held = wanted.iter().filter(|short| token.scopes.contains(&full(short)));
+    held.any(|short| match (*short, calendar) {
+        ("calendar.app.created", Some(calendar)) => {
+            calendar.made_by.as_ref() == Some(&token.client)
+        }
+        ("calendar.events.public.readonly", Some(calendar)) => calendar.is_public(),
+        ("calendar.events.owned" | "calendar.events.owned.readonly", Some(calendar)) => {
+            calendar.owner == token.user
+        }
+        _ => true,
+    })
 }
 
 /// What the consent page says of a scope; of one it has no words for, the scope itself.

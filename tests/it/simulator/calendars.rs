@@ -74,6 +74,36 @@ async fn a_role_says_what_somebody_may_do() {
 }
 
 #[tokio::test]
+async fn a_narrow_scope_reaches_only_its_calendars() {
+    let (world, id, ana, ben) = with_calendar().await;
+    share(&world, &ana, &id, "writer").await;
+    let token_for = async |scope: &str| {
+        let scope = format!("https://www.googleapis.com/auth/{scope}");
+        let path = world.consent_path(&[("scope", &scope)]);
+        let decision = [("decision", "allow"), ("user", "ben@example.com")];
+        let code = super::parameter(&world.decide(&path, &decision).await, "code").expect("a code");
+        let tokens = world.exchange(&code, super::VERIFIER).await.json();
+        tokens["access_token"].as_str().expect("a token").to_owned()
+    };
+    let status = async |token: &str, calendar: &str| {
+        let path = format!("{CALENDARS}/{calendar}/events");
+        world.api(token, Method::GET, &path, Value::Null).await.status
+    };
+    let owned = token_for("calendar.events.owned").await;
+    assert_eq!((status(&owned, "primary").await, status(&owned, &id).await), (200, 403));
+    let made = token_for("calendar.app.created").await;
+    let own = world.api(&made, Method::POST, CALENDARS, json!({"summary": "Ours"})).await.json();
+    let own = own["id"].as_str().expect("an id");
+    assert_eq!((status(&made, own).await, status(&made, "primary").await), (200, 403));
+    let public = token_for("calendar.events.public.readonly").await;
+    assert_eq!((status(&public, "primary").await, status(&ben, "primary").await), (403, 200));
+    let everybody = json!({"role": "reader", "scope": {"type": "default"}});
+    world.api(&ben, Method::POST, &format!("{CALENDARS}/primary/acl"), everybody).await;
+    assert_eq!(status(&public, "primary").await, 200);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_change_of_access_ends_the_sync_tokens_of_the_calendar() {
     let (world, id, ana, ben) = with_calendar().await;
     share(&world, &ana, &id, "writer").await;
