@@ -85,12 +85,23 @@ pub(super) fn relocate(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     if there == here {
         return desk.shown(&stored);
     }
+    let exceptions = desk.calendar()?.events.of_series(&stored.id);
+    let exceptions: Vec<Event> = exceptions
+        .filter(|event| event.exception.as_ref().is_some_and(|exception| !exception.dropped))
+        .cloned()
+        .collect();
     let now = desk.now;
     let gone = Event { cancelled: true, updated: now, ..stored.clone() };
     desk.state.put_event(&here, gone, now);
     let number = desk.state.number();
     let moved = Event { organizer: there.clone(), number, updated: now, ..stored.clone() };
     desk.state.change_event(&there, moved, now);
+    // The instances that differ from their series go with it.
+    for exception in exceptions {
+        let number = desk.state.number();
+        let moved = Event { organizer: there.clone(), number, updated: now, ..exception };
+        desk.state.change_event(&there, moved, now);
+    }
     desk.committed = true;
     desk.call.calendar = Some(there);
     let event = desk.event()?;

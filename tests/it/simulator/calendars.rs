@@ -183,6 +183,31 @@ async fn a_line_of_english_becomes_an_event() {
 }
 
 #[tokio::test]
+async fn a_series_moves_with_the_instances_that_differ_from_it() {
+    let (world, id, ana, _) = with_calendar().await;
+    let events = format!("{CALENDARS}/primary/events");
+    let mut series = tea();
+    series["recurrence"] = json!(["RRULE:FREQ=DAILY;COUNT=3"]);
+    let made = world.api(&ana, Method::POST, &events, series).await.json();
+    let event = made["id"].as_str().expect("an id");
+    let second = format!("{event}_20260402T090000Z");
+    let path = format!("{events}/{second}");
+    world.api(&ana, Method::PATCH, &path, json!({"summary": "Coffee"})).await;
+    let third = format!("{events}/{event}_20260403T090000Z");
+    world.api(&ana, Method::DELETE, &third, Value::Null).await;
+    let path = format!("{events}/{event}/move?destination={id}");
+    assert_eq!(world.api(&ana, Method::POST, &path, Value::Null).await.status, 200);
+    let path = format!("{CALENDARS}/{id}/events/{event}/instances");
+    let told = world.api(&ana, Method::GET, &path, Value::Null).await.json();
+    let items = told["items"].as_array().expect("instances").iter();
+    let shown: Vec<&str> = items.filter_map(|item| item["summary"].as_str()).collect();
+    assert_eq!(shown, ["Tea", "Coffee"]);
+    let left = world.api(&ana, Method::GET, &format!("{events}/{second}"), Value::Null).await;
+    assert!(left.status == 404 || left.json()["status"] == "cancelled", "{}", left.text);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn an_event_moves_to_another_calendar_and_an_import_invites_nobody() {
     let (world, id, ana, _) = with_calendar().await;
     let events = format!("{CALENDARS}/primary/events");
