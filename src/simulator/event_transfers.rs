@@ -85,11 +85,7 @@ pub(super) fn relocate(desk: &mut Desk<'_>) -> Result<Answer, Refusal> {
     if there == here {
         return desk.shown(&stored);
     }
-    let exceptions = desk.calendar()?.events.of_series(&stored.id);
-    let exceptions: Vec<Event> = exceptions
-        .filter(|event| event.exception.as_ref().is_some_and(|exception| !exception.dropped))
-        .cloned()
-        .collect();
+    let exceptions: Vec<Event> = desk.calendar()?.exceptions(&stored.id).cloned().collect();
     let now = desk.now;
     let gone = Event { cancelled: true, updated: now, ..stored.clone() };
     desk.state.put_event(&here, gone, now);

@@ -70,27 +70,25 @@ impl State {
             let next = match copy {
                 // What a guest deleted stays away until the guest is invited anew.
                 Some(copy) if copy.cancelled && (gone || had.contains(guest)) => continue,
-                Some(copy) => copy.follow(&original, gone),
+                Some(copy) => {
+                    let next = copy.follow(&original, gone);
+                    if !differs(copy, &next) {
+                        continue;
+                    }
+                    next
+                }
                 // One instance less of a series that the guest has.
                 None if gone => {
                     let place = original.exception.as_ref();
                     let series = place.and_then(|place| theirs.events.get(&place.master));
-                    if series.is_some_and(|series| !series.cancelled) {
-                        let number = self.number();
-                        let copy = Event { cancelled: true, ..original.invitation(number) };
-                        self.put_event(guest, copy, now);
+                    if series.is_none_or(|series| series.cancelled) {
+                        continue;
                     }
-                    continue;
+                    Event { cancelled: true, ..original.invitation(self.number()) }
                 }
-                None => {
-                    let number = self.number();
-                    self.put_event(guest, original.invitation(number), now);
-                    continue;
-                }
+                None => original.invitation(self.number()),
             };
-            if copy.is_none_or(|copy| differs(copy, &next)) {
-                self.put_event(guest, next, now);
-            }
+            self.put_event(guest, next, now);
         }
     }
 
