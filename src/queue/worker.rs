@@ -13,12 +13,19 @@ use tokio_util::sync::CancellationToken;
 use super::backoff;
 use super::dispatcher::{Begun, Dispatcher};
 use crate::clock::Clock;
-use crate::model::job::{Cause, Claim, End, Line, Obstacle, Until};
+use crate::model::job::{Cause, Claim, End, Line, NewJob, Obstacle, Until};
 use crate::random::Random;
 use crate::store::{Change, Fate, Learned, Ran, Settled, Store, StoreError};
 
-/// What a run says of itself: how it ended, and what it learned of its event.
-pub type Run = (End, Option<Learned>);
+/// What a run says of itself.
+pub struct Run {
+    /// How it ended.
+    pub end: End,
+    /// What it learned of its event.
+    pub learned: Option<Learned>,
+    /// Work that follows.
+    pub then: Option<NewJob>,
+}
 
 /// A job is given up after this many attempts that nobody could explain …
 const MOST_ATTEMPTS: u32 = 25;
@@ -159,17 +166,18 @@ impl Worker {
 
     /// Runs a job, and writes down how it ended.
     async fn work(self, taken: Taken) {
-        let (end, learned) = (self.runner)(taken.claim.clone()).await;
-        self.settle(&taken, end, learned).await;
+        let run = (self.runner)(taken.claim.clone()).await;
+        self.settle(&taken, run).await;
     }
 
-    async fn settle(&self, Taken { claim, begun }: &Taken, end: End, learned: Option<Learned>) {
+    async fn settle(&self, Taken { claim, begun }: &Taken, run: Run) {
+        let Run { end, learned, then } = run;
         let now = self.clock.now();
         let (fate, obstacle) = self.judge(claim, end, now);
         log(claim, &fate);
         // First the wall, then the word that the job is ready again: nobody shall run into it.
         self.dispatcher().end(&claim.job.line, *begun, obstacle, now, &*self.random);
-        match self.store.settle(claim, Ran { fate, learned, then: None }, now).await {
+        match self.store.settle(claim, Ran { fate, learned, then }, now).await {
             Ok(Settled::Yes) => {}
             Ok(Settled::LeaseLost) => {
                 tracing::warn!(job.id = %claim.job.id, "the job outran its lease; what it did is done again");
@@ -268,7 +276,8 @@ impl Worker {
                     tracing::error!(job.id = %taken.claim.job.id, "a job panicked");
                     let cause =
                         Cause::new("internal", "calbridge failed here; the log has the details");
-                    self.settle(&taken, End::Retry(cause), None).await;
+                    let run = Run { end: End::Retry(cause), learned: None, then: None };
+                    self.settle(&taken, run).await;
                 }
             }
         }
