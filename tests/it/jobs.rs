@@ -40,6 +40,7 @@ async fn jobs_are_listed_by_state_page_by_page() {
     let bridge = administered().await;
     let mut made = Vec::new();
     for title in ["one", "two", "three", "four", "five"] {
+        bridge.pass(TimeDelta::milliseconds(1));
         made.push(bridge.accept(&with(tea(), &json!({ "summary": title }))).await["jobId"].clone());
     }
     let mut seen = Vec::new();
