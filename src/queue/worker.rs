@@ -1,6 +1,6 @@
 //! Takes due jobs, runs them, and writes down how each ended.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -90,7 +90,7 @@ impl Worker {
     /// long. One that is cut off nonetheless comes back when its lease is over.
     pub async fn run(self, stop: CancellationToken) {
         let mut in_hand = JoinSet::new();
-        let mut claims: HashMap<Id, Taken> = HashMap::new();
+        let mut claims: BTreeMap<Id, Taken> = BTreeMap::new();
         let mut changes = self.store.changes();
         loop {
             let next =
@@ -108,9 +108,10 @@ impl Worker {
             }
             let idle = in_hand.is_empty();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
-                () = self.rest(&mut changes), if in_hand.len() < self.limits.workers => {}
                 Some(ended) = in_hand.join_next_with_id(), if !idle => self.ended(ended, &mut claims).await,
+                () = self.rest(&mut changes), if in_hand.len() < self.limits.workers => {}
             }
         }
         self.finish(in_hand, claims).await;
@@ -169,7 +170,7 @@ impl Worker {
         log(claim, &fate);
         // First the wall, then the word that the job is ready again: nobody shall run into it.
         self.dispatcher().end(&claim.job.line, *begun, obstacle, now, &*self.random);
-        match self.store.settle(claim, Ran { fate, learned }, now).await {
+        match self.store.settle(claim, Ran { fate, learned, then: None }, now).await {
             Ok(Settled::Yes) => {}
             Ok(Settled::LeaseLost) => {
                 tracing::warn!(job.id = %claim.job.id, "the job outran its lease; what it did is done again");
@@ -219,6 +220,7 @@ impl Worker {
             }
         };
         tokio::select! {
+            biased;
             () = moment => {}
             change = changes.recv() => {
                 if matches!(change, Err(RecvError::Closed)) {
@@ -259,7 +261,7 @@ impl Worker {
     async fn ended(
         &self,
         ended: Result<(Id, ()), tokio::task::JoinError>,
-        claims: &mut HashMap<Id, Taken>,
+        claims: &mut BTreeMap<Id, Taken>,
     ) {
         match ended {
             Ok((id, ())) => drop(claims.remove(&id)),
@@ -274,10 +276,11 @@ impl Worker {
         }
     }
 
-    async fn finish(&self, mut in_hand: JoinSet<()>, mut claims: HashMap<Id, Taken>) {
+    async fn finish(&self, mut in_hand: JoinSet<()>, mut claims: BTreeMap<Id, Taken>) {
         let limit = self.clock.now() + self.limits.drain;
         loop {
             tokio::select! {
+                biased;
                 ended = in_hand.join_next_with_id() => match ended {
                     Some(ended) => self.ended(ended, &mut claims).await,
                     None => return,
@@ -288,7 +291,7 @@ impl Worker {
         tracing::warn!(jobs = in_hand.len(), "handing back the jobs that did not finish in time");
         in_hand.shutdown().await;
         for Taken { claim, .. } in claims.values() {
-            let ran = Ran { fate: Fate::HandedBack { cause: None }, learned: None };
+            let ran = Ran { fate: Fate::HandedBack { cause: None }, learned: None, then: None };
             if let Err(error) = self.store.settle(claim, ran, self.clock.now()).await {
                 tracing::error!(error = &error as &dyn std::error::Error, "cannot hand back a job");
             }

@@ -57,7 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("jobs", &["app", "clock", "google", "limits", "model", "store"]),
     ("queue", &["clock", "limits", "model", "random", "store"]),
     ("app", &["clock", "google", "limits", "model", "random", "store", "vault"]),
-    ("google", &["limits", "model"]),
+    ("google", &["clock", "limits", "model"]),
     ("limits", &["clock", "model"]),
     ("store", &["model"]),
     ("vault", &["model", "random"]),
