@@ -222,6 +222,7 @@ pub async fn wait(app: &App, event: Event, until: DateTime<Utc>) -> Result<Event
         }
         loop {
             tokio::select! {
+                biased;
                 change = changes.recv() => match change {
                     Ok(Change::Event(told)) if told == id => break,
                     Ok(Change::Connection(told)) if told == connection => break,

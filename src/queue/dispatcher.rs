@@ -3,7 +3,7 @@
 //! Lives in memory alone. At a start every line is looked at once, and an obstacle that still
 //! stands is found again by the one run that meets it.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -23,9 +23,9 @@ pub struct Dispatcher {
     /// Lines that have none before some moment.
     asleep: BTreeSet<(DateTime<Utc>, Line)>,
     /// Lines that wait for their connection to change.
-    parked: HashMap<ConnectionId, HashSet<Line>>,
+    parked: BTreeMap<ConnectionId, BTreeSet<Line>>,
     /// Lines that wait for one of their connection's runs to end.
-    crowded: HashMap<ConnectionId, HashSet<Line>>,
+    crowded: HashMap<ConnectionId, BTreeSet<Line>>,
     /// Every line above, so that none is in two places.
     held: HashSet<Line>,
     turns_left: HashMap<Class, u32>,
@@ -59,7 +59,7 @@ impl Dispatcher {
         Self {
             ready: HashMap::new(),
             asleep: BTreeSet::new(),
-            parked: HashMap::new(),
+            parked: BTreeMap::new(),
             crowded: HashMap::new(),
             held: HashSet::new(),
             turns_left: HashMap::new(),

@@ -1,6 +1,6 @@
 //! Takes due jobs, runs them, and writes down how each ended.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -97,7 +97,7 @@ impl Worker {
     /// long. One that is cut off nonetheless comes back when its lease is over.
     pub async fn run(self, stop: CancellationToken) {
         let mut in_hand = JoinSet::new();
-        let mut claims: HashMap<Id, Taken> = HashMap::new();
+        let mut claims: BTreeMap<Id, Taken> = BTreeMap::new();
         let mut changes = self.store.changes();
         loop {
             let next =
@@ -115,9 +115,10 @@ impl Worker {
             }
             let idle = in_hand.is_empty();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
-                () = self.rest(&mut changes), if in_hand.len() < self.limits.workers => {}
                 Some(ended) = in_hand.join_next_with_id(), if !idle => self.ended(ended, &mut claims).await,
+                () = self.rest(&mut changes), if in_hand.len() < self.limits.workers => {}
             }
         }
         self.finish(in_hand, claims).await;
@@ -227,6 +228,7 @@ impl Worker {
             }
         };
         tokio::select! {
+            biased;
             () = moment => {}
             change = changes.recv() => {
                 if matches!(change, Err(RecvError::Closed)) {
@@ -267,7 +269,7 @@ impl Worker {
     async fn ended(
         &self,
         ended: Result<(Id, ()), tokio::task::JoinError>,
-        claims: &mut HashMap<Id, Taken>,
+        claims: &mut BTreeMap<Id, Taken>,
     ) {
         match ended {
             Ok((id, ())) => drop(claims.remove(&id)),
@@ -283,10 +285,11 @@ impl Worker {
         }
     }
 
-    async fn finish(&self, mut in_hand: JoinSet<()>, mut claims: HashMap<Id, Taken>) {
+    async fn finish(&self, mut in_hand: JoinSet<()>, mut claims: BTreeMap<Id, Taken>) {
         let limit = self.clock.now() + self.limits.drain;
         loop {
             tokio::select! {
+                biased;
                 ended = in_hand.join_next_with_id() => match ended {
                     Some(ended) => self.ended(ended, &mut claims).await,
                     None => return,

@@ -28,4 +28,5 @@ mod simulator;
 mod store;
 mod telemetry;
 mod vault;
+mod virtual_time;
 mod when;
