@@ -69,7 +69,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// Copies an open store as a kill would leave it: sled tidies up for a while after the last write,
 /// and a copy taken across that would be of no one moment.
-fn copy_at_rest(from: &Path, to: &Path) {
+pub(super) fn copy_at_rest(from: &Path, to: &Path) {
     for _ in 0..100 {
         copy(from, to);
         if fs::read(from.join("store/db")).unwrap() == fs::read(to.join("store/db")).unwrap() {
