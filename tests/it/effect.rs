@@ -215,7 +215,7 @@ async fn a_store_that_forgets_the_end_of_a_run_runs_it_again_without_a_twin() {
 
 #[tokio::test]
 async fn a_request_repeated_after_its_record_and_event_were_forgotten_finds_its_event() {
-    let settings = "[retention]\nevents_days = 1\ndone_days = 1\n".into();
+    let settings = "[retention]\nevents_days = 4\ndone_days = 1\n".into();
     let bridge = Bridge::with(Choices { settings, ..Choices::default() }).await;
     bridge.connect(ANA).await.expect("connected");
     let made = bridge.post(&tea(), &KEY[..1]).await.json();

@@ -164,7 +164,7 @@ async fn only_the_leader_takes_turns_from_the_moment_it_leads() {
 
 #[tokio::test]
 async fn what_is_over_is_forgotten_when_its_time_has_come_and_not_before() {
-    let settings = "[retention]\ndone_days = 2\nevents_days = 5\ntombstones_days = 3\n".into();
+    let settings = "[retention]\ndone_days = 2\nevents_days = 5\ntombstones_days = 4\n".into();
     let bridge = Bridge::with(Choices { settings, ..Choices::default() }).await;
     bridge.connect(ANA).await.expect("connected");
     let soon =
@@ -178,7 +178,7 @@ async fn what_is_over_is_forgotten_when_its_time_has_come_and_not_before() {
     bridge.send_json(hyper::Method::DELETE, &path(&gone), &json!(null), &[]).await;
     bridge.run_until_idle().await;
     // What is still there after so many days: the job, the cancelled event, the past one.
-    for (days, left) in [(1, [200; 3]), (2, [404, 200, 200]), (3, [404, 404, 200]), (6, [404; 3])] {
+    for (days, left) in [(1, [200; 3]), (2, [404, 200, 200]), (4, [404, 404, 200]), (6, [404; 3])] {
         bridge.clock.set(morning() + TimeDelta::days(days) + TimeDelta::hours(1));
         bridge.tied.periodic.take_turns().await;
         let job = format!("/api/v1/jobs/{}", past["jobId"].as_str().expect("an id"));
@@ -219,4 +219,18 @@ async fn an_idle_grant_is_used_every_week() {
         assert_eq!(bridge.google.token_calls("refresh_token"), week, "not twice a week");
         bridge.pass(TimeDelta::days(1));
     }
+}
+
+#[tokio::test]
+async fn an_event_that_was_over_before_it_came_is_kept_as_long_as_any() {
+    let bridge = Bridge::connected().await;
+    let long_ago =
+        json!({ "startDateTime": "2020-11-02T14:00:00", "endDateTime": "2020-11-02T15:00:00" });
+    let key = [("idempotency-key", "order-7")];
+    let made = bridge.post(&with(tea(), &long_ago), &key).await.json();
+    bridge.run_until_idle().await;
+    bridge.pass(TimeDelta::days(2));
+    bridge.tied.periodic.take_turns().await;
+    let again = bridge.post(&with(tea(), &long_ago), &key).await;
+    assert_eq!((again.status, &again.json()["id"]), (200, &made["id"]), "{}", again.text);
 }
