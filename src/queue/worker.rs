@@ -11,14 +11,23 @@ use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff;
-use super::dispatcher::{Begun, Dispatcher};
+use super::dispatcher::{Begun, Caps, Dispatcher, Met, Pick};
+use super::gates::Gates;
 use crate::clock::Clock;
-use crate::model::job::{Cause, Claim, End, Line, Obstacle, Until};
+use crate::model::job::{Cause, Claim, End, Line, Until};
 use crate::random::Random;
 use crate::store::{Change, Fate, Learned, Ran, Settled, Store, StoreError};
 
-/// What a run says of itself: how it ended, and what it learned of its event.
-pub type Run = (End, Option<Learned>);
+/// What a run says of itself.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// How it ended.
+    pub end: End,
+    /// What it learned of its event.
+    pub learned: Option<Learned>,
+    /// What it cost, in units of Google's quota.
+    pub units: u32,
+}
 
 /// A job is given up after this many attempts that nobody could explain …
 const MOST_ATTEMPTS: u32 = 25;
@@ -54,6 +63,7 @@ pub struct Worker {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     limits: Limits,
+    gates: Arc<dyn Gates>,
     dispatcher: Arc<Mutex<Dispatcher>>,
     changes: Arc<Mutex<broadcast::Receiver<Change>>>,
     runner: Arc<Runner>,
@@ -66,6 +76,7 @@ impl Worker {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         limits: Limits,
+        gates: Arc<dyn Gates>,
         runner: F,
     ) -> Result<Self, StoreError>
     where
@@ -73,14 +84,16 @@ impl Worker {
         R: Future<Output = Run> + Send + 'static,
     {
         let changes = store.changes();
+        let caps = Caps { workers: limits.workers, per_connection: limits.per_connection };
         let worker = Self {
-            dispatcher: Arc::new(Mutex::new(Dispatcher::new(limits.per_connection))),
+            dispatcher: Arc::new(Mutex::new(Dispatcher::new(caps))),
             changes: Arc::new(Mutex::new(changes)),
             runner: Arc::new(move |claim| Box::pin(runner(claim))),
             store,
             clock,
             random,
             limits,
+            gates,
         };
         worker.look_at_everything().await?;
         Ok(worker)
@@ -93,24 +106,27 @@ impl Worker {
         let mut claims: HashMap<Id, Taken> = HashMap::new();
         let mut changes = self.store.changes();
         loop {
-            let next =
-                if in_hand.len() < self.limits.workers { self.next().await } else { Ok(None) };
+            let free = self.limits.workers.saturating_sub(in_hand.len());
+            let next = if free > 0 { self.next(free, free).await } else { Ok(Vec::new()) };
             match next {
-                Ok(Some(taken)) => {
-                    let task = in_hand.spawn(self.clone().work(taken.clone()));
-                    claims.insert(task.id(), taken);
+                Ok(taken) if taken.is_empty() => {}
+                Ok(taken) => {
+                    for taken in taken {
+                        let task = in_hand.spawn(self.clone().work(taken.clone()));
+                        claims.insert(task.id(), taken);
+                    }
                     continue;
                 }
-                Ok(None) => {}
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "cannot claim a job");
                 }
             }
             let idle = in_hand.is_empty();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
-                () = self.rest(&mut changes), if in_hand.len() < self.limits.workers => {}
                 Some(ended) = in_hand.join_next_with_id(), if !idle => self.ended(ended, &mut claims).await,
+                () = self.rest(&mut changes), if in_hand.len() < self.limits.workers => {}
             }
         }
         self.finish(in_hand, claims).await;
@@ -119,10 +135,15 @@ impl Worker {
     /// Does everything that is due now, one job after the other, and returns the next moment at
     /// which there may be more: for tests that hold the clock.
     pub async fn drain(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        while let Some(taken) = self.next().await? {
-            self.clone().work(taken).await;
+        loop {
+            let next = self.next(self.limits.workers, 1).await?;
+            if next.is_empty() {
+                return Ok(self.dispatcher().next_moment());
+            }
+            for taken in next {
+                self.clone().work(taken).await;
+            }
         }
-        Ok(self.dispatcher().next_moment())
     }
 
     /// Whether all of Google is taken to be out of reach.
@@ -130,13 +151,15 @@ impl Worker {
         self.dispatcher().google_is_shut()
     }
 
-    /// Takes the job whose turn it is.
-    async fn next(&self) -> Result<Option<Taken>, StoreError> {
+    /// Takes up to `most` jobs of the line whose turn it is, while `free` workers have nothing to do.
+    async fn next(&self, free: usize, most: usize) -> Result<Vec<Taken>, StoreError> {
         self.catch_up().await?;
         loop {
             let now = self.clock.now();
-            let Some(line) = self.dispatcher().pick(now) else { return Ok(None) };
-            let claimed = match self.store.claim(&line, 1, now, now + self.limits.lease).await {
+            let picked = self.dispatcher().pick(now, free, &*self.gates);
+            let Some(Pick { line, most: allowed }) = picked else { return Ok(Vec::new()) };
+            let until = now + self.limits.lease;
+            let claimed = match self.store.claim(&line, most.min(allowed), now, until).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     let later = now + backoff::delay(0, backoff::PATIENCE, &*self.random);
@@ -145,30 +168,36 @@ impl Worker {
                 }
             };
             let mut dispatcher = self.dispatcher();
+            // Begun first: what is charged decides where the line comes to wait.
+            let taken: Vec<Taken> = claimed
+                .claims
+                .into_iter()
+                .map(|claim| Taken { begun: dispatcher.begin(&line), claim })
+                .collect();
             match claimed.next {
                 Some(moment) if moment <= now => dispatcher.look_at(line),
                 Some(moment) => dispatcher.look_later(line, moment),
                 None => {}
             }
-            if let Some(claim) = claimed.claims.into_iter().next() {
-                let begun = dispatcher.begin(&claim.job.line);
-                return Ok(Some(Taken { claim, begun }));
+            if !taken.is_empty() {
+                return Ok(taken);
             }
         }
     }
 
     /// Runs a job, and writes down how it ended.
     async fn work(self, taken: Taken) {
-        let (end, learned) = (self.runner)(taken.claim.clone()).await;
-        self.settle(&taken, end, learned).await;
+        let run = (self.runner)(taken.claim.clone()).await;
+        self.settle(&taken, run).await;
     }
 
-    async fn settle(&self, Taken { claim, begun }: &Taken, end: End, learned: Option<Learned>) {
+    async fn settle(&self, Taken { claim, begun }: &Taken, run: Run) {
         let now = self.clock.now();
-        let (fate, obstacle) = self.judge(claim, end, now);
+        let Run { end, learned, units } = run;
+        let (fate, met) = self.judge(claim, end, now);
         log(claim, &fate);
         // First the wall, then the word that the job is ready again: nobody shall run into it.
-        self.dispatcher().end(&claim.job.line, *begun, obstacle, now, &*self.random);
+        self.dispatcher().end(&claim.job.line, *begun, units, met, now, &*self.random);
         match self.store.settle(claim, Ran { fate, learned }, now).await {
             Ok(Settled::Yes) => {}
             Ok(Settled::LeaseLost) => {
@@ -181,13 +210,13 @@ impl Worker {
         }
     }
 
-    fn judge(&self, claim: &Claim, end: End, now: DateTime<Utc>) -> (Fate, Option<Obstacle>) {
+    fn judge(&self, claim: &Claim, end: End, now: DateTime<Utc>) -> (Fate, Met) {
         let job = &claim.job;
         match end {
-            End::Done => (Fate::Done, None),
-            End::GiveUp(cause) => (Fate::Dead(cause), None),
+            End::Done => (Fate::Done, Met::Nothing),
+            End::GiveUp(cause) => (Fate::Dead(cause), Met::Nothing),
             End::Block(obstacle, cause) => {
-                (Fate::HandedBack { cause: Some(cause) }, Some(obstacle))
+                (Fate::HandedBack { cause: Some(cause) }, Met::Wall(obstacle))
             }
             End::Snooze(until, cause) => {
                 let due = match until {
@@ -196,15 +225,15 @@ impl Worker {
                         now + backoff::delay(job.tries, backoff::PATIENCE, &*self.random)
                     }
                 };
-                (Fate::Again { due, spends: false, cause }, None)
+                (Fate::Again { due, spends: false, cause }, Met::Nothing)
             }
             End::Retry(cause) => {
                 let failing_since = job.failing_since.unwrap_or(now);
                 if job.spent + 1 >= MOST_ATTEMPTS && failing_since + LEAST_DAYS_OF_FAILURE <= now {
-                    return (Fate::Dead(cause), None);
+                    return (Fate::Dead(cause), Met::Nothing);
                 }
                 let due = now + backoff::delay(job.spent, backoff::UNEXPLAINED, &*self.random);
-                (Fate::Again { due, spends: true, cause }, None)
+                (Fate::Again { due, spends: true, cause }, Met::Nothing)
             }
         }
     }
@@ -268,7 +297,8 @@ impl Worker {
                     tracing::error!(job.id = %taken.claim.job.id, "a job panicked");
                     let cause =
                         Cause::new("internal", "calbridge failed here; the log has the details");
-                    self.settle(&taken, End::Retry(cause), None).await;
+                    let end = End::Retry(cause);
+                    self.settle(&taken, Run { end, learned: None, units: 0 }).await;
                 }
             }
         }

@@ -1,0 +1,15 @@
+//! What the dispatcher asks before it serves a line: whether a call would have to wait.
+
+use chrono::{DateTime, Utc};
+
+use crate::model::id::ConnectionId;
+
+/// Knows how much of the quotas is left. A line that would have to wait for its quota holds no
+/// worker meanwhile.
+pub trait Gates: Send + Sync {
+    /// When a call for `connection` may be made next; none if it may be made now.
+    fn not_before(&self, connection: ConnectionId, now: DateTime<Utc>) -> Option<DateTime<Utc>>;
+
+    /// When any call may be made next; none if one may be made now.
+    fn project_not_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>>;
+}
