@@ -73,18 +73,17 @@ pub struct Settings {
 const MOST_CREDENTIALS_BYTES: u64 = 64 * 1024;
 
 impl App {
-    /// The OAuth client, as its file says now.
-    pub async fn oauth_client(&self) -> Result<OauthClient, Error> {
+    /// The OAuth client, as its file says now. The file is small and local, and read at once: no
+    /// other thread is asked, so that a simulated history has one order of things.
+    pub fn oauth_client(&self) -> Result<OauthClient, Error> {
         let file = &self.settings.credentials_file;
         let refused =
             |reason: String| Error::NotConfigured { file: file.display().to_string(), reason };
-        let size =
-            tokio::fs::metadata(file).await.map_err(|error| refused(error.to_string()))?.len();
+        let size = std::fs::metadata(file).map_err(|error| refused(error.to_string()))?.len();
         if size > MOST_CREDENTIALS_BYTES {
             return Err(refused("it is far too large for a file of that kind".into()));
         }
-        let text =
-            tokio::fs::read_to_string(file).await.map_err(|error| refused(error.to_string()))?;
+        let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
         OauthClient::read(&text).map_err(|error: CredentialsError| refused(error.to_string()))
     }
 }

@@ -154,7 +154,7 @@ async fn touch(app: &App) -> Result<(), Error> {
 async fn refresh(app: &App, connection: &Connection) -> Result<AccessToken, Error> {
     let sealed = connection.token.as_ref().ok_or(Error::NotFound("connection"))?;
     let token = app.open_token(&connection.owner, connection.id, connection.version, sealed)?;
-    let client = app.oauth_client().await?;
+    let client = app.oauth_client()?;
     match app.google.refresh(&client, &token).await {
         Ok((access, _)) => {
             tracing::debug!(connection.id = %connection.id, "access token refreshed");

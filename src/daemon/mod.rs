@@ -18,7 +18,7 @@ use crate::app::tokens::{self, Tokens};
 use crate::app::{self, App, Error, access};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, StoreKind};
-use crate::google::{Endpoints, Google, OauthClient};
+use crate::google::{Endpoints, Google, OauthClient, Wires};
 use crate::http;
 use crate::jobs;
 use crate::model::event::Notify;
@@ -95,6 +95,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
+    /// What connections to Google run over.
+    pub wires: Wires,
 }
 
 /// Everything tied together, not running yet.
@@ -111,7 +113,7 @@ pub struct Bridge {
 impl Bridge {
     /// Ties `parts` together as `config` says.
     pub async fn tie(config: &Config, parts: Parts) -> Result<Self, DaemonError> {
-        let Parts { store, clock, random } = parts;
+        let Parts { store, clock, random, wires } = parts;
         let vault = keys::unlock(&*store, &config.vault.key_file, Arc::clone(&random)).await?;
         let redirects = listed_redirects(&config.google.credentials_file);
         let public_url = config.public_url(&redirects);
@@ -135,7 +137,7 @@ impl Bridge {
         let app = App {
             store: Arc::clone(&store),
             vault: Arc::new(vault),
-            google: Google::new(endpoints, config.google.deadline),
+            google: Google::new(endpoints, wires, config.google.deadline, Arc::clone(&clock)),
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             settings: Arc::new(settings),
@@ -216,7 +218,7 @@ pub async fn open(config: &Config) -> Result<Daemon, DaemonError> {
             opened
         }
     };
-    let parts = Parts { store, clock: Arc::new(SystemClock), random };
+    let parts = Parts { store, clock: Arc::new(SystemClock), random, wires: Wires::Network };
     let bridge = Bridge::tie(config, parts).await?;
     Ok(Daemon { bridge, sled, data_dir })
 }

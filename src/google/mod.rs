@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod error;
 pub mod events;
 pub mod oauth;
+mod wires;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +20,9 @@ pub use credentials::{CredentialsError, OauthClient};
 pub use error::{Failure, Verdict};
 pub use events::{Conference, Copy, Events, Stamp};
 pub use oauth::{AccessToken, Account, Grant};
+pub use wires::{Open, Wires};
+
+use crate::clock::Clock;
 
 /// Where Google is: real addresses, or a simulator's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,15 +51,21 @@ struct Inner {
     calendar: String,
     client: client::Client,
     deadline: Duration,
+    clock: Arc<dyn Clock>,
 }
 
 impl Google {
-    /// Google at `endpoints`, whose answers are waited for no longer than `deadline`. Opens no
-    /// connection yet.
-    pub fn new(endpoints: Endpoints, deadline: Duration) -> Self {
+    /// Google at `endpoints`, reached over `wires`, whose answers are waited for no longer than
+    /// `deadline`. Opens no connection yet.
+    pub fn new(
+        endpoints: Endpoints,
+        wires: Wires,
+        deadline: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let calendar = format!("{}/calendar/v3/", endpoints.api.as_str().trim_end_matches('/'));
-        let client = client::new();
-        Self { inner: Arc::new(Inner { endpoints, calendar, client, deadline }) }
+        let client = client::new(wires);
+        Self { inner: Arc::new(Inner { endpoints, calendar, client, deadline, clock }) }
     }
 
     /// Where it looks for Google.

@@ -1,6 +1,6 @@
 //! Takes due jobs, runs them, and writes down how each ended.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -103,7 +103,7 @@ impl Worker {
     /// long. One that is cut off nonetheless comes back when its lease is over.
     pub async fn run(self, stop: CancellationToken) {
         let mut in_hand = JoinSet::new();
-        let mut claims: HashMap<Id, Taken> = HashMap::new();
+        let mut claims: BTreeMap<Id, Taken> = BTreeMap::new();
         let mut changes = self.store.changes();
         loop {
             let free = self.limits.workers.saturating_sub(in_hand.len());
@@ -198,7 +198,7 @@ impl Worker {
         log(claim, &fate);
         // First the wall, then the word that the job is ready again: nobody shall run into it.
         self.dispatcher().end(&claim.job.line, *begun, units, met, now, &*self.random);
-        match self.store.settle(claim, Ran { fate, learned }, now).await {
+        match self.store.settle(claim, Ran { fate, learned, then: None }, now).await {
             Ok(Settled::Yes) => {}
             Ok(Settled::LeaseLost) => {
                 tracing::warn!(job.id = %claim.job.id, "the job outran its lease; what it did is done again");
@@ -248,6 +248,7 @@ impl Worker {
             }
         };
         tokio::select! {
+            biased;
             () = moment => {}
             change = changes.recv() => {
                 if matches!(change, Err(RecvError::Closed)) {
@@ -288,7 +289,7 @@ impl Worker {
     async fn ended(
         &self,
         ended: Result<(Id, ()), tokio::task::JoinError>,
-        claims: &mut HashMap<Id, Taken>,
+        claims: &mut BTreeMap<Id, Taken>,
     ) {
         match ended {
             Ok((id, ())) => drop(claims.remove(&id)),
@@ -304,10 +305,11 @@ impl Worker {
         }
     }
 
-    async fn finish(&self, mut in_hand: JoinSet<()>, mut claims: HashMap<Id, Taken>) {
+    async fn finish(&self, mut in_hand: JoinSet<()>, mut claims: BTreeMap<Id, Taken>) {
         let limit = self.clock.now() + self.limits.drain;
         loop {
             tokio::select! {
+                biased;
                 ended = in_hand.join_next_with_id() => match ended {
                     Some(ended) => self.ended(ended, &mut claims).await,
                     None => return,
@@ -318,7 +320,7 @@ impl Worker {
         tracing::warn!(jobs = in_hand.len(), "handing back the jobs that did not finish in time");
         in_hand.shutdown().await;
         for Taken { claim, .. } in claims.values() {
-            let ran = Ran { fate: Fate::HandedBack { cause: None }, learned: None };
+            let ran = Ran { fate: Fate::HandedBack { cause: None }, learned: None, then: None };
             if let Err(error) = self.store.settle(claim, ran, self.clock.now()).await {
                 tracing::error!(error = &error as &dyn std::error::Error, "cannot hand back a job");
             }

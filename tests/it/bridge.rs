@@ -16,6 +16,7 @@ use calbridge::app::connections::{self, Answer as Redirect};
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::config::Config;
 use calbridge::daemon::{Bridge as Tied, Parts};
+use calbridge::google::{Open, Wires};
 use calbridge::model::id::InstanceId;
 use calbridge::model::key::Scope;
 use calbridge::random::{CountingRandom, Random};
@@ -28,19 +29,22 @@ use hyper::body::Bytes;
 use hyper::{HeaderMap, Method, Request, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 /// Who the server's account is, unless a test says otherwise.
 pub const ANA: &str = "ana@example.com";
 /// Work that is not done after so many moments never will be.
 const MOST_MOMENTS: usize = 200;
+/// How much a pipe to the simulator holds.
+const PIPE: usize = 64 * 1024;
 
 /// The whole bridge.
 pub struct Bridge {
@@ -57,6 +61,7 @@ pub struct Bridge {
     /// Where credentials and key files live.
     pub place: TempDir,
     dead_expected: u64,
+    wires: Wires,
     http: Client<HttpConnector, Full<Bytes>>,
     stop: CancellationToken,
     _tasks: JoinSet<()>,
@@ -72,11 +77,13 @@ pub struct Choices {
     pub settings: String,
     /// What chance follows from.
     pub seed: u64,
+    /// Whether Google is reached by pipes in memory, not by sockets.
+    pub in_memory: bool,
 }
 
 impl Default for Choices {
     fn default() -> Self {
-        Self { store: None, google: None, settings: String::new(), seed: 1 }
+        Self { store: None, google: None, settings: String::new(), seed: 1, in_memory: false }
     }
 }
 
@@ -138,16 +145,21 @@ impl Bridge {
 
     /// A bridge as chosen.
     pub async fn with(choices: Choices) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let base = format!("http://{}", listener.local_addr().expect("an address"));
         let (google, clock) = choices.google.unwrap_or_else(|| {
             let clock = Arc::new(ManualClock::at(morning()));
             (Simulator::with_manual_clock(Settings::default(), clock.clone()), clock)
         });
-        google.set_base_address(&base);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(google.clone().serve(listener, stop.clone()));
+        let (wires, base) = if choices.in_memory {
+            (pipes_to(&google, &stop), "https://google.test".to_owned())
+        } else {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let base = format!("http://{}", listener.local_addr().expect("an address"));
+            tasks.spawn(google.clone().serve(listener, stop.clone()));
+            (Wires::Network, base)
+        };
+        google.set_base_address(&base);
 
         let place = tempfile::tempdir().expect("a directory");
         let callback = "http://localhost:3001/oauth2callback";
@@ -165,7 +177,7 @@ impl Bridge {
         let store = choices
             .store
             .unwrap_or_else(|| Arc::new(MemoryStore::new(InstanceId::random(&*random))));
-        let parts = Parts { store, clock: clock.clone(), random };
+        let parts = Parts { store, clock: clock.clone(), random, wires: wires.clone() };
         let tied = Tied::tie(&config, parts).await.expect("a bridge");
         let scopes = vec![Scope::EventsWrite];
         let key = access::create_key(&tied.app, "test", scopes, "").await.expect("a key");
@@ -177,6 +189,7 @@ impl Bridge {
             clock,
             place,
             dead_expected: 0,
+            wires,
             http: Client::builder(TokioExecutor::new()).build_http(),
             stop,
             _tasks: tasks,
@@ -200,7 +213,21 @@ impl Bridge {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Full::new(Bytes::from(form)))
             .expect("a request");
-        let response = self.http.request(request).await.expect("an answer");
+        let response = match &self.wires {
+            Wires::Network => self.http.request(request).await.expect("an answer"),
+            Wires::Memory(open) => {
+                let pipe = open(request.uri()).expect("a pipe");
+                let (mut sender, connection) =
+                    hyper::client::conn::http1::handshake(TokioIo::new(pipe))
+                        .await
+                        .expect("a connection");
+                tokio::select! {
+                    biased;
+                    response = sender.send_request(request) => response.expect("an answer"),
+                    ended = connection => panic!("the connection ended early: {ended:?}"),
+                }
+            }
+        };
         let location = response.headers()[header::LOCATION].to_str().expect("ASCII").to_owned();
         let location = url::Url::parse(&location).expect("a URL");
         let mut redirect = Redirect::default();
@@ -307,7 +334,16 @@ impl Bridge {
     /// Sends JSON, and leaves the work and the clock alone.
     pub async fn router_send(&self, method: Method, path: &str, body: &Value) -> Answer {
         let request = self.request(method, path).header(header::CONTENT_TYPE, "application/json");
-        let request = request.body(Body::from(body.to_string())).expect("a request");
+        self.router_ask(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
+    /// Posts `body` to the classic route, and leaves the work and the clock alone.
+    pub async fn router_post(&self, body: &Value) -> Answer {
+        self.router_send(Method::POST, "/api/create-calendar-event", body).await
+    }
+
+    /// Sends a request, and leaves the work and the clock alone.
+    pub async fn router_ask(&self, request: Request<Body>) -> Answer {
         read(self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}))
             .await
     }
@@ -354,7 +390,8 @@ impl Bridge {
         self.google.ledger().iter().filter(|entry| entry.method == method).count()
     }
 
-    fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
+    /// The beginning of a request with the test's key.
+    pub fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
         Request::builder()
             .method(method)
             .uri(path)
@@ -381,6 +418,18 @@ impl Drop for Bridge {
             );
         }
     }
+}
+
+/// Wires that lead to `google`, where each connection is served by a task of its own until `stop`.
+pub fn pipes_to(google: &Simulator, stop: &CancellationToken) -> Wires {
+    let (google, stop, tasks) = (google.clone(), stop.clone(), TaskTracker::new());
+    let open: Open = Arc::new(move |_| {
+        let (ours, theirs) = tokio::io::duplex(PIPE);
+        let serving = google.clone().serve_stream(theirs, stop.clone());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(serving));
+        Ok(ours)
+    });
+    Wires::Memory(open)
 }
 
 async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {

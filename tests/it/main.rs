@@ -24,4 +24,5 @@ mod simulator;
 mod store;
 mod telemetry;
 mod vault;
+mod virtual_time;
 mod when;

@@ -56,7 +56,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("jobs", &["app", "clock", "google", "model", "store"]),
     ("queue", &["clock", "model", "random", "store"]),
     ("app", &["clock", "google", "model", "random", "store", "vault"]),
-    ("google", &["model"]),
+    ("google", &["clock", "model"]),
     ("store", &["model"]),
     ("vault", &["model", "random"]),
     ("simulator", &["clock"]),

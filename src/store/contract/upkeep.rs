@@ -3,12 +3,17 @@
 use chrono::TimeDelta;
 
 use super::examples::{
-    NOON, accept, after, cause, claim_one, digest, done, event, request, sealed, ticket,
+    NOON, accept, after, cause, claim_one, digest, done, event, request, sealed, take_in, ticket,
 };
 use crate::model::key::TicketKind;
 use crate::store::{Accept, Accepted, Counts, Fate, Keystone, Ran, Retention, Store};
 
-const KEEP: Retention = Retention { done: TimeDelta::days(7), dead: TimeDelta::days(30) };
+const KEEP: Retention = Retention {
+    done: TimeDelta::days(7),
+    dead: TimeDelta::days(30),
+    past: TimeDelta::days(400),
+    tombstones: TimeDelta::days(300),
+};
 
 /// Who comes second is shown it.
 pub async fn the_first_keystone_stays(store: &dyn Store) {
@@ -28,11 +33,11 @@ async fn fill(store: &dyn Store) {
             request.expires = after(i64::from(n) * 10);
             request
         });
-        store.accept(Accept { request, ..accept(n.into()) }, NOON).await.unwrap();
+        take_in(store, Accept { request, ..accept(n.into()) }, NOON).await.unwrap();
     }
     for fate in [Fate::Done, Fate::Dead(cause())] {
         let claim = claim_one(store, &event(1), NOON).await.expect("a job is due");
-        store.settle(&claim, Ran { fate, learned: None }, NOON).await.unwrap();
+        store.settle(&claim, Ran { fate, learned: None, then: None }, NOON).await.unwrap();
     }
     store.put_ticket(ticket(TicketKind::Session, 1, after(10))).await.unwrap();
     store.put_ticket(ticket(TicketKind::Consent, 2, after(20))).await.unwrap();
@@ -46,13 +51,19 @@ pub async fn only_what_is_over_is_forgotten(store: &dyn Store) {
     assert_eq!(store.ticket(TicketKind::Session, &digest(1)).await.unwrap(), None);
     assert!(store.ticket(TicketKind::Consent, &digest(2)).await.unwrap().is_some());
     let known = Accept { request: Some(request(2, 2)), ..accept(9) };
-    assert_eq!(store.accept(known, after(10)).await.unwrap(), Accepted::OtherBody);
+    assert_eq!(take_in(store, known, after(10)).await.unwrap(), Accepted::OtherBody);
 
     assert_eq!(store.prune(NOON + KEEP.done, KEEP, 99).await.unwrap(), 3);
-    assert_eq!(store.count_jobs().await.unwrap(), Counts { live: 1, done: 0, dead: 1 });
+    assert_eq!(
+        store.count_jobs().await.unwrap(),
+        Counts { live: 1, done: 0, dead: 1, cancelled: 0 }
+    );
     assert_eq!(store.job(event(1).job).await.unwrap(), None);
     assert_eq!(store.prune(NOON + KEEP.dead, KEEP, 99).await.unwrap(), 1);
-    assert_eq!(store.count_jobs().await.unwrap(), Counts { live: 1, done: 0, dead: 0 });
+    assert_eq!(
+        store.count_jobs().await.unwrap(),
+        Counts { live: 1, done: 0, dead: 0, cancelled: 0 }
+    );
     for n in 1..=3 {
         assert!(store.event(event(n).id).await.unwrap().is_some());
     }
@@ -73,7 +84,7 @@ pub async fn no_more_is_forgotten_than_asked(store: &dyn Store) {
 /// And keeps its name.
 pub async fn a_used_store_is_writable(store: &dyn Store) {
     let name = store.instance();
-    store.accept(accept(1), NOON).await.unwrap();
+    take_in(store, accept(1), NOON).await.unwrap();
     let claim = claim_one(store, &event(1), NOON).await.expect("a job is due");
     store.settle(&claim, done(), NOON).await.unwrap();
     assert_eq!(store.writable().await, Ok(()));

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use calbridge::clock::ManualClock;
+use calbridge::clock::{ManualClock, SystemClock};
 use calbridge::google::events::{conference_request, members};
 use calbridge::google::{
-    AccessToken, Conference, Endpoints, Events, Failure, Google, OauthClient, Stamp, Verdict,
+    AccessToken, Conference, Endpoints, Events, Failure, Google, OauthClient, Stamp, Verdict, Wires,
 };
 use calbridge::model::event::{Content, Notify};
 use calbridge::model::id::{EventId, GoogleId};
@@ -53,7 +53,8 @@ impl World {
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(simulator.clone().serve(listener, CancellationToken::new()));
-        let google = Google::new(endpoints, Duration::from_secs(20));
+        let google =
+            Google::new(endpoints, Wires::Network, Duration::from_secs(20), Arc::new(SystemClock));
         Self { simulator, google, client, _tasks: tasks }
     }
 

@@ -4,7 +4,8 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use calbridge::google::{AccessToken, Endpoints, Google};
+use calbridge::clock::SystemClock;
+use calbridge::google::{AccessToken, Endpoints, Google, Wires};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -78,7 +79,7 @@ pub fn google_at(port: u16, deadline: Duration) -> Google {
         userinfo: at("userinfo"),
         api: at(""),
     };
-    Google::new(endpoints, deadline)
+    Google::new(endpoints, Wires::Network, deadline, Arc::new(SystemClock))
 }
 
 pub fn access() -> AccessToken {

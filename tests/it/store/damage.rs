@@ -10,7 +10,7 @@ use calbridge::model::id::InstanceId;
 use calbridge::model::key::TicketKind;
 use calbridge::store::contract::examples::{
     NOON, accept, after, cause, claim_one, connection, done, event, line_of, request, sealed,
-    ticket, user,
+    take_in, ticket, user,
 };
 use calbridge::store::sled::{OpenError, SledStore};
 use calbridge::store::{
@@ -39,7 +39,7 @@ impl Images {
             let store = Arc::clone(&store);
             tasks.spawn(async move {
                 for n in (hand..MANY).step_by(64) {
-                    store.accept(accept(n), NOON).await.unwrap();
+                    take_in(&*store, accept(n), NOON).await.unwrap();
                 }
             });
         }
@@ -103,7 +103,8 @@ async fn holds_everything(store: &SledStore) {
     for n in 0..MANY {
         assert_eq!(store.event(event(n).id).await.unwrap(), Some(event(n)));
     }
-    let counts = Counts { live: u64::try_from(MANY).unwrap() - 100, done: 100, dead: 0 };
+    let counts =
+        Counts { live: u64::try_from(MANY).unwrap() - 100, done: 100, dead: 0, cancelled: 0 };
     assert_eq!(store.count_jobs().await.unwrap(), counts);
 }
 
@@ -161,12 +162,12 @@ async fn small(killed: bool) -> TempDir {
         let request = Some(request(u8::try_from(n).unwrap(), 1));
         let mut accepted = Accept { request, ..accept(n) };
         accepted.job.payload = Some(sealed(9));
-        store.accept(accepted, NOON).await.unwrap();
+        take_in(&store, accepted, NOON).await.unwrap();
         store.put_connection(connection(n, user("ana")), None).await.unwrap();
     }
     for fate in [Fate::Done, Fate::Dead(cause())] {
         let claim = claim_one(&store, &event(1), NOON).await.unwrap();
-        store.settle(&claim, Ran { fate, learned: None }, NOON).await.unwrap();
+        store.settle(&claim, Ran { fate, learned: None, then: None }, NOON).await.unwrap();
     }
     store.put_ticket(ticket(TicketKind::Session, 1, after(5))).await.unwrap();
     let keystone = Keystone { canary: sealed(1), index_key: sealed(1) };
@@ -226,7 +227,7 @@ async fn an_older_store_beside_a_newer_head_is_refused() {
     let older = small(false).await;
     let (newer, _) = copied(&older);
     let store = open(newer.path()).unwrap();
-    store.accept(accept(9), NOON).await.unwrap();
+    take_in(&store, accept(9), NOON).await.unwrap();
     store.close().unwrap();
     fs::copy(newer.path().join("store.head"), older.path().join("store.head")).unwrap();
     assert!(refused(older.path()).contains("its newest batch is number"));

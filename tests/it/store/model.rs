@@ -8,8 +8,8 @@ use calbridge::model::key::{ApiKey, Scope, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::random::{CountingRandom, Random};
 use calbridge::store::contract::examples::{
-    accept, after, cause, connection, digest, event, known, line_of, push, sealed, ticket, user,
-    wanted,
+    ROOM, accept, after, cause, connection, digest, event, known, line_of, push, sealed, ticket,
+    user, wanted,
 };
 use calbridge::store::memory::MemoryStore;
 use calbridge::store::sled::SledStore;
@@ -138,8 +138,8 @@ impl Pair {
             expires: after(self.now + self.seconds(300)),
         });
         let now = after(self.now);
-        let memory = self.memory.accept(accept.clone(), now).await;
-        assert_eq!(self.disk().accept(accept, now).await, memory, "{at}: accept");
+        let memory = self.memory.accept(vec![accept.clone()], ROOM, now).await;
+        assert_eq!(self.disk().accept(vec![accept], ROOM, now).await, memory, "{at}: accept");
     }
 
     async fn change(&mut self, at: &str) {
@@ -182,7 +182,7 @@ impl Pair {
         let learned = Learned { seen, known: known(seen) };
         let about_event = matches!(memory.job.kind, Kind::PushEvent { .. });
         let learned = (about_event && self.below(3) > 0).then_some(learned);
-        let (ran, now) = (Ran { fate, learned }, after(self.now));
+        let (ran, now) = (Ran { fate, learned, then: None }, after(self.now));
         let settled = self.memory.settle(&memory, ran.clone(), now).await;
         assert_eq!(self.disk().settle(&disk, ran, now).await, settled, "{at}: settle");
     }
@@ -256,7 +256,12 @@ impl Pair {
 
     async fn prune(&mut self, at: &str) {
         let seconds = TimeDelta::seconds;
-        let keep = Retention { done: seconds(self.seconds(400)), dead: seconds(self.seconds(900)) };
+        let keep = Retention {
+            done: seconds(self.seconds(400)),
+            dead: seconds(self.seconds(900)),
+            past: seconds(self.seconds(900)),
+            tombstones: seconds(self.seconds(400)),
+        };
         let (now, most) = (after(self.now), usize::from(self.small(8)));
         let memory = self.memory.prune(now, keep, most).await;
         assert_eq!(self.disk().prune(now, keep, most).await, memory, "{at}: prune");
