@@ -23,7 +23,7 @@ use crate::http;
 use crate::jobs;
 use crate::model::event::Notify;
 use crate::model::id::InstanceId;
-use crate::queue::{Limits, Worker, periodic};
+use crate::queue::{Limits, Run, Worker, periodic};
 use crate::random::{OsRandom, Random};
 use crate::store::memory::MemoryStore;
 use crate::store::sled::{OpenError, Options, SledStore};
@@ -151,8 +151,12 @@ impl Bridge {
             drain: delta(config.stop.drain),
         };
         let for_jobs = app.clone();
-        let worker = Worker::new(store, clock, random, limits, move |claim| {
-            jobs::run(for_jobs.clone(), claim)
+        let worker = Worker::new(store, clock, random, limits, Arc::new(()), move |claim| {
+            let run = jobs::run(for_jobs.clone(), claim);
+            async {
+                let (end, learned) = run.await;
+                Run { end, learned, then: None, units: 1 }
+            }
         })
         .await?;
         let door = http::Settings {

@@ -133,7 +133,7 @@ impl Dispatcher {
         match self.places.get(&line) {
             None => {}
             Some(Place::Asleep(moment)) => {
-                drop(self.timers.remove(&(*moment, Timer::Line(line.clone()))))
+                self.timers.remove(&(*moment, Timer::Line(line.clone())));
             }
             // It has its reason to wait.
             Some(_) => return,
@@ -211,7 +211,8 @@ impl Dispatcher {
             return None;
         }
         let first = self.timers.first().map(|(moment, _)| *moment);
-        match self.google.until.max(self.project_opens) {
+        let opens = self.google.until.max(self.project_opens).filter(|opens| *opens > self.now);
+        match opens {
             Some(opens) if self.ring.iter().any(|lines| !lines.is_empty()) => Some(opens),
             Some(opens) => first.map(|first| first.max(opens)),
             None => first,

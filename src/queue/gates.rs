@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::limits::Limits;
 use crate::model::id::ConnectionId;
 
 /// Knows how much of the quotas is left. A line that would have to wait for its quota holds no
@@ -12,4 +13,25 @@ pub trait Gates: Send + Sync {
 
     /// When any call may be made next; none if one may be made now.
     fn project_not_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>>;
+}
+
+impl Gates for Limits {
+    fn not_before(&self, connection: ConnectionId, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        Self::not_before(self, connection, now)
+    }
+
+    fn project_not_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        Self::project_not_before(self, now)
+    }
+}
+
+/// Nothing has to wait.
+impl Gates for () {
+    fn not_before(&self, _: ConnectionId, _: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        None
+    }
+
+    fn project_not_before(&self, _: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        None
+    }
 }
