@@ -5,6 +5,7 @@ pub mod access;
 pub mod connections;
 pub mod error;
 pub mod events;
+pub mod jobs;
 mod sealing;
 pub mod tokens;
 
@@ -19,7 +20,7 @@ use crate::google::Google;
 use crate::google::credentials::{CredentialsError, OauthClient};
 use crate::model::event::Notify;
 use crate::random::Random;
-use crate::store::Store;
+use crate::store::{Backlog, Store};
 use crate::vault::Vault;
 
 pub use error::Error;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub namespace: String,
     /// Who gets mail when the caller does not say.
     pub notify: Notify,
+    /// How many jobs may wait.
+    pub backlog: Backlog,
     /// How long a request waits for its event when the caller does not say.
     pub wait: TimeDelta,
     /// Where a person is sent to connect an account.

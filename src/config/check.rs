@@ -11,7 +11,7 @@ use super::raw::Raw;
 use super::reader::Reader;
 use super::{
     CALLBACK, ClassicConfig, Config, Faults, GoogleConfig, Loaded, LogConfig, LogFormat, Notify,
-    QueueConfig, StopConfig, StoreConfig, StoreKind, VaultConfig, origin_of,
+    QueueConfig, RetentionConfig, StopConfig, StoreConfig, StoreKind, VaultConfig, origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
@@ -69,6 +69,12 @@ impl Reader {
             vault: self.vault(&data_dir),
             data_dir,
             queue: self.queue(google.deadline),
+            retention: RetentionConfig {
+                done: self.days("retention.done_days"),
+                dead: self.days("retention.dead_days"),
+                events: self.days("retention.events_days"),
+                tombstones: self.days("retention.tombstones_days"),
+            },
             google,
             store: StoreConfig {
                 kind: self.choice(
@@ -240,6 +246,8 @@ impl Reader {
             workers: self.size("queue.workers", 1..=1024),
             lease,
             per_connection: self.size("queue.per_connection", 1..=64),
+            max_jobs: self.whole("queue.max_jobs", 1..=100_000_000),
+            max_jobs_per_owner: self.whole("queue.max_jobs_per_owner", 1..=100_000_000),
         }
     }
 

@@ -81,6 +81,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Background work.
     pub queue: QueueConfig,
+    /// How long what is over is kept.
+    pub retention: RetentionConfig,
     /// `POST /api/create-calendar-event`.
     pub classic: ClassicConfig,
     /// The end of the process.
@@ -152,6 +154,23 @@ pub struct QueueConfig {
     pub lease: Duration,
     /// How many jobs of one Google account run at once.
     pub per_connection: usize,
+    /// How many jobs may wait or run; more are refused.
+    pub max_jobs: u64,
+    /// How many of one owner.
+    pub max_jobs_per_owner: u64,
+}
+
+/// How long what is over is kept.
+#[derive(Clone, Debug)]
+pub struct RetentionConfig {
+    /// Jobs that did their work or were cancelled.
+    pub done: Duration,
+    /// Jobs that were given up.
+    pub dead: Duration,
+    /// Events, after their end.
+    pub events: Duration,
+    /// Cancelled events, after that was asked for.
+    pub tombstones: Duration,
 }
 
 /// `POST /api/create-calendar-event`.

@@ -59,7 +59,7 @@ pub struct Bridge {
     /// An API key that may write events.
     pub key: String,
     /// Where credentials and key files live.
-    pub place: TempDir,
+    pub place: Arc<TempDir>,
     dead_expected: u64,
     wires: Wires,
     http: Client<HttpConnector, Full<Bytes>>,
@@ -73,6 +73,8 @@ pub struct Choices {
     pub store: Option<Arc<dyn Store>>,
     /// The simulated Google; a new one by default.
     pub google: Option<(Simulator, Arc<ManualClock>)>,
+    /// Where credentials and the key file live; a new place by default.
+    pub place: Option<Arc<TempDir>>,
     /// More settings, as TOML.
     pub settings: String,
     /// What chance follows from.
@@ -83,7 +85,14 @@ pub struct Choices {
 
 impl Default for Choices {
     fn default() -> Self {
-        Self { store: None, google: None, settings: String::new(), seed: 1, in_memory: false }
+        Self {
+            store: None,
+            google: None,
+            place: None,
+            settings: String::new(),
+            seed: 1,
+            in_memory: false,
+        }
     }
 }
 
@@ -161,7 +170,8 @@ impl Bridge {
         };
         google.set_base_address(&base);
 
-        let place = tempfile::tempdir().expect("a directory");
+        let place =
+            choices.place.unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a directory")));
         let callback = "http://localhost:3001/oauth2callback";
         let credentials = place.path().join("google-credentials.json");
         std::fs::write(&credentials, google.credentials_json(callback)).expect("a file");

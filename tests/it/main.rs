@@ -1,5 +1,6 @@
 //! Every test of calbridge, in one binary.
 
+mod backlog;
 mod bridge;
 mod browser;
 mod classic;
@@ -8,10 +9,13 @@ mod conformance;
 mod delivery;
 mod demo;
 mod disk;
+mod effect;
 mod google;
+mod jobs;
 mod kill;
 mod operations;
 mod packaging;
+mod periodic;
 mod process;
 mod queue;
 mod rooms;
