@@ -240,14 +240,14 @@ impl Dispatcher {
         &mut self,
         line: &Line,
         begun: Begun,
-        units: u32,
+        units: u64,
         met: Met,
         now: DateTime<Utc>,
         random: &dyn Random,
     ) {
         let class = at(line.class);
         self.busy[class] -= 1;
-        self.charge(line, u64::from(units).saturating_sub(ESTIMATE));
+        self.charge(line, units.saturating_sub(ESTIMATE));
         for way in ways_of(line) {
             self.door(way).running -= 1;
         }

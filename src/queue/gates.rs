@@ -24,14 +24,3 @@ impl Gates for Limits {
         Self::project_not_before(self, now)
     }
 }
-
-/// Nothing has to wait.
-impl Gates for () {
-    fn not_before(&self, _: ConnectionId, _: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        None
-    }
-
-    fn project_not_before(&self, _: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        None
-    }
-}

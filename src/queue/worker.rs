@@ -28,7 +28,7 @@ pub struct Run {
     /// Work that follows.
     pub then: Option<NewJob>,
     /// What it cost, in units of Google's quota.
-    pub units: u32,
+    pub units: u64,
 }
 
 /// A job is given up after this many attempts that nobody could explain …
@@ -230,7 +230,7 @@ impl Worker {
     }
 
     /// Tells the dispatcher, once.
-    fn is_over(&self, taken: &Taken, units: u32, met: Met, now: DateTime<Utc>) {
+    fn is_over(&self, taken: &Taken, units: u64, met: Met, now: DateTime<Utc>) {
         let begun = taken.begun.lock().expect("no one panics while taking it").take();
         if let Some(begun) = begun {
             let line = &taken.claim.job.line;

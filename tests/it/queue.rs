@@ -86,7 +86,7 @@ impl Desk {
     }
 
     /// Serves the next line, which has more to do, for what its runs cost.
-    fn serve_at(&mut self, cost: impl Fn(&Line) -> u32) -> Line {
+    fn serve_at(&mut self, cost: impl Fn(&Line) -> u64) -> Line {
         let line = self.pick().expect("there is always work");
         let begun = self.begin(&line);
         self.dispatcher.look_at(line.clone());

@@ -24,7 +24,7 @@ enum Step {
     LookLater(Line, i64),
     /// A pick whose line has so many jobs due, and more after so many seconds.
     Pick(usize, Option<i64>),
-    End(usize, u32, Wall),
+    End(usize, u64, Wall),
     Pass(i64),
     Change(u128),
     Forget,
@@ -68,7 +68,7 @@ fn steps() -> impl Strategy<Value = Step> {
         8 => lines().prop_map(Step::LookAt),
         3 => (lines(), 1..30_i64).prop_map(|(line, secs)| Step::LookLater(line, secs)),
         10 => (0..4_usize, prop::option::of(-1..20_i64)).prop_map(|(due, next)| Step::Pick(due, next)),
-        8 => (0..8_usize, 0..9_u32, walls()).prop_map(|(which, units, wall)| Step::End(which, units, wall)),
+        8 => (0..8_usize, 0..9_u64, walls()).prop_map(|(which, units, wall)| Step::End(which, units, wall)),
         4 => (-5..30_i64).prop_map(Step::Pass),
         1 => (1..4_u128).prop_map(Step::Change),
         1 => Just(Step::Forget),
@@ -216,7 +216,7 @@ impl Both {
         }
     }
 
-    fn end(&mut self, which: usize, units: u32, wall: Wall) {
+    fn end(&mut self, which: usize, units: u64, wall: Wall) {
         if self.running.is_empty() {
             return;
         }
