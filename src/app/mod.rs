@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::google::Google;
 use crate::google::credentials::{CredentialsError, OauthClient};
+use crate::limits::Limits;
+pub use crate::limits::Ticking;
 use crate::model::event::Notify;
 use crate::random::Random;
 use crate::store::{Backlog, Store};
@@ -40,6 +42,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
+    /// What is left of Google's quota.
+    pub limits: Limits,
     /// What the operator chose.
     pub settings: Arc<Settings>,
     /// Access tokens, refreshed once for many.

@@ -71,6 +71,7 @@ impl Tokens {
 /// is written down as such before this returns; a fault of the operator costs no grant (promise 4).
 pub async fn access(app: &App, connection: &Connection) -> Result<AccessToken, Error> {
     let seat = app.tokens.seat(connection.id);
+    app.limits.know(connection.id, connection.account);
     let seen = seat.refreshes.load(Ordering::Acquire);
     let mut held = seat.held.lock().await;
     if let Some(fresh) = &held.token
@@ -136,7 +137,7 @@ async fn refresh(app: &App, connection: &Connection) -> Result<AccessToken, Erro
     match app.google.refresh(&client, &token).await {
         Ok((access, _)) => {
             tracing::debug!(connection.id = %connection.id, "access token refreshed");
-            Ok(access)
+            Ok(AccessToken { payer: Some(connection.account), ..access })
         }
         Err(failure) => {
             tracing::warn!(connection.id = %connection.id, reason = failure.reason.as_deref(), "refresh failed: {}", failure.text);

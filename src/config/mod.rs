@@ -114,8 +114,27 @@ pub struct GoogleConfig {
     pub api_url: Url,
     /// A call that takes longer counts as unanswered.
     pub deadline: Duration,
+    /// What Google allows each of its accounts.
+    pub user: AllowanceConfig,
+    /// What it allows everybody together.
+    pub project: AllowanceConfig,
+    /// So many calls of one day are told in the log.
+    pub daily_warning: u64,
+    /// For how long an account rests that reached a limit of Calendar itself.
+    pub quota_park: Duration,
     /// What `redirect_uri()` starts from: letter for letter as written, as Google compares it.
     redirect_uri: Option<String>,
+}
+
+/// What Google allows, and how much of it is made use of.
+#[derive(Clone, Copy, Debug)]
+pub struct AllowanceConfig {
+    /// Calls in any minute.
+    pub calls_per_minute: NonZeroU32,
+    /// How many percent of them are aimed at.
+    pub aim_percent: NonZeroU32,
+    /// How many may come at once after a rest.
+    pub burst: NonZeroU32,
 }
 
 /// The master key.

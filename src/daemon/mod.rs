@@ -23,10 +23,11 @@ use crate::config::{self, Config, StoreKind};
 use crate::google::{Endpoints, Google, OauthClient, Wires};
 use crate::http;
 use crate::jobs;
+use crate::limits::{self, Allowance};
 use crate::model::event::Notify;
 use crate::model::id::InstanceId;
 use crate::queue::periodic::Periodic;
-use crate::queue::{Limits, Run, Worker};
+use crate::queue::{self, Run, Worker};
 use crate::random::{OsRandom, Random};
 use crate::store::memory::MemoryStore;
 use crate::store::sled::{OpenError, Options, SledStore};
@@ -140,28 +141,33 @@ impl Bridge {
             setup_url: format!("{public_url}google-calendar-setup"),
             setup_code_file: config.data_dir.join(SETUP_CODE_FILE),
         };
+        let limits = limits::Limits::new(limits_of(&config.google), Arc::clone(&clock));
+        let deadline = config.google.deadline;
+        let google = Google::new(endpoints, wires, deadline, Arc::clone(&clock), limits.clone());
         let app = App {
             store: Arc::clone(&store),
             vault: Arc::new(vault),
-            google: Google::new(endpoints, wires, config.google.deadline, Arc::clone(&clock)),
+            google,
+            limits,
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             settings: Arc::new(settings),
             tokens: Arc::new(Tokens::default()),
             stopping: CancellationToken::new(),
         };
-        let limits = Limits {
+        let limits = queue::Limits {
             workers: config.queue.workers,
             per_connection: config.queue.per_connection,
             lease: delta(config.queue.lease),
             drain: delta(config.stop.drain),
         };
-        let for_jobs = app.clone();
-        let worker = Worker::new(store, clock, random, limits, move |claim| {
-            let app = for_jobs.clone();
+        let (for_jobs, gates) = (app.clone(), Arc::new(app.limits.clone()));
+        let worker = Worker::new(store, clock, random, limits, gates, move |claim| {
+            let (google, meter) = for_jobs.google.metered();
+            let app = App { google, ..for_jobs.clone() };
             async move {
                 let jobs::Report { end, learned, then } = jobs::run(app, claim).await;
-                Run { end, learned, then }
+                Run { end, learned, then, units: meter.units() }
             }
         })
         .await?;
@@ -361,6 +367,21 @@ fn retention(config: &config::RetentionConfig) -> Retention {
 
 fn delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+/// What the operator says of Google's quotas.
+fn limits_of(google: &config::GoogleConfig) -> limits::Settings {
+    let allowance = |config: config::AllowanceConfig| Allowance {
+        limit: config.calls_per_minute,
+        aim_percent: config.aim_percent,
+        burst: config.burst,
+    };
+    limits::Settings {
+        user: allowance(google.user),
+        project: allowance(google.project),
+        park: delta(google.quota_park),
+        daily_warning: google.daily_warning,
+    }
 }
 
 fn notify(choice: config::Notify) -> Notify {

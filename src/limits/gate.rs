@@ -152,7 +152,8 @@ impl Gate {
         let limit = u64::from(self.allowance.limit.get()) / share;
         let used = standing.paid.sum(passed);
         let left = limit.saturating_sub(used);
-        Used { limit, used, left, next, factor: standing.factor.at(passed) }
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        Used { limit, used, left, waiting, next, factor: standing.factor.at(passed) }
     }
 
     /// Whether it is as good as a rested one.

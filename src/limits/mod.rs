@@ -92,6 +92,8 @@ pub struct Used {
     pub used: u64,
     /// What is left of the limit.
     pub left: u64,
+    /// Units of calls that wait to be paid for at this moment.
+    pub waiting: u64,
     /// After what time one more unit can be had.
     pub next: Duration,
     /// Which part of the aim is made use of, in thousandths: less than all of them after Google
@@ -335,6 +337,6 @@ impl Limits {
 }
 
 fn moment(now: DateTime<Utc>, wait: Duration) -> Option<DateTime<Utc>> {
-    let wait = TimeDelta::from_std(wait).expect("no wait is longer than a day");
-    (wait > TimeDelta::zero()).then(|| now + wait)
+    let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
+    (!wait.is_zero()).then(|| now.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC))
 }

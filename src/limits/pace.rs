@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use governor::clock::{Clock as Pace, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -48,10 +48,15 @@ impl Ticking {
         seen.passed
     }
 
-    /// Returns after `wait`.
+    /// Returns after `wait`, or sooner if the clock is set forward; that it is set back makes the
+    /// wait no longer.
     pub(super) async fn sleep(&self, wait: Duration) {
-        let wait = chrono::TimeDelta::from_std(wait).expect("no wait is longer than a day");
-        self.clock.sleep_until(self.clock.now() + wait).await;
+        let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
+        tokio::select! {
+            biased;
+            () = self.clock.sleep_until(self.clock.now() + wait) => {}
+            () = self.clock.sleep(wait) => {}
+        }
     }
 }
 

@@ -188,7 +188,11 @@ impl Bridge {
             .store
             .unwrap_or_else(|| Arc::new(MemoryStore::new(InstanceId::random(&*random))));
         let parts = Parts { store, clock: clock.clone(), random, wires: wires.clone() };
+        // It has been up for a while, and its quota is whole.
+        let now = clock.now();
+        clock.set(now - TimeDelta::minutes(1));
         let tied = Tied::tie(&config, parts).await.expect("a bridge");
+        clock.set(now);
         let scopes = vec![Scope::EventsWrite];
         let key = access::create_key(&tied.app, "test", scopes, "").await.expect("a key");
         Self {
@@ -267,7 +271,7 @@ impl Bridge {
     /// Does everything there is to do, moving the clock to whatever is due next.
     pub async fn run_until_idle(&self) {
         for _ in 0..MOST_MOMENTS {
-            match self.tied.worker.drain().await.expect("a store that works") {
+            match self.drain().await {
                 Some(moment) => self.clock.set(moment.max(self.clock.now())),
                 None => return,
             }
@@ -277,7 +281,26 @@ impl Bridge {
 
     /// Does what is due now.
     pub async fn work(&self) {
-        self.tied.worker.drain().await.expect("a store that works");
+        self.drain().await;
+    }
+
+    /// Does what is due now, and moves the clock for calls that wait for quota. Returns the next
+    /// moment at which there is more to do.
+    async fn drain(&self) -> Option<DateTime<Utc>> {
+        let mut work = pin!(self.tied.worker.drain());
+        loop {
+            if let Poll::Ready(next) = poll_once(work.as_mut()).await {
+                return next.expect("a store that works");
+            }
+            let used = self.tied.app.limits.report();
+            let payers = used.payers.iter().map(|(_, payer)| payer.waiting).sum::<u64>();
+            match self.clock.next_waited_for() {
+                Some(moment) if used.project.waiting + payers > 0 => {
+                    self.clock.set(moment.max(self.clock.now()));
+                }
+                _ => tokio::task::yield_now().await,
+            }
+        }
     }
 
     /// Moves the clock.
@@ -293,7 +316,7 @@ impl Bridge {
             if let Poll::Ready(response) = poll_once(answer.as_mut()).await {
                 return read(response.unwrap_or_else(|never| match never {})).await;
             }
-            let next = self.tied.worker.drain().await.expect("a store that works");
+            let next = self.drain().await;
             if let Poll::Ready(response) = poll_once(answer.as_mut()).await {
                 return read(response.unwrap_or_else(|never| match never {})).await;
             }
