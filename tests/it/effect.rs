@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::bridge::{ANA, Bridge, Choices, morning, tea, with};
 use mortal::{Death, MortalStore, Step};
 
-mod mortal;
+pub mod mortal;
 
 const INSERT: &str = "calendar.events.insert";
 const PATCH: &str = "calendar.events.patch";
