@@ -11,6 +11,7 @@ mod job;
 mod leases;
 pub mod memory;
 mod period;
+pub mod postgres;
 pub mod sled;
 
 use async_trait::async_trait;
@@ -56,6 +57,10 @@ pub enum StoreError {
     /// until the store was opened anew.
     #[error("the store failed and must be opened anew: {0}")]
     Failed(String),
+    /// The database cannot be reached, or cannot work at present; what was asked is not known to have
+    /// happened. Mends itself.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
     /// What is on disk is not what was written.
     #[error("the store is damaged: {0}")]
     Damaged(String),
