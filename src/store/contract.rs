@@ -1,8 +1,8 @@
 //! What every store promises, as tests that each store runs.
 //!
 //! A promise is a function that takes an empty store and panics if the store breaks it. A test file
-//! says `calbridge::promises!(open)` once for each store, where `open` is a function that
-//! returns something with a member `store`, and gets a test of each promise.
+//! says `calbridge::promises!(open)` once for each store, where `open` is an async function
+//! that returns something with a member `store`, and gets a test of each promise.
 #![expect(clippy::unwrap_used, reason = "a promise is broken by a panic")]
 
 mod access;
@@ -76,7 +76,7 @@ macro_rules! promises {
         $(
             #[tokio::test]
             async fn $promise() {
-                let opened = $open();
+                let opened = $open().await;
                 $crate::store::contract::$promise(&*opened.store).await;
             }
         )*

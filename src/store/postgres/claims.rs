@@ -50,11 +50,12 @@ impl PostgresStore {
                 taken.push(candidate);
             }
         }
-        let claims = take(&mut tx, &taken, until).await?;
+        // As others have the line's jobs: those taken here are the caller's own concern.
         let next = match left {
             Some(due) => Some(due),
             None => next(&mut tx, &line, at).await?.into_iter().chain(hidden.then_some(end)).min(),
         };
+        let claims = take(&mut tx, &taken, until).await?;
         tx.commit().await?;
         Ok(Claimed { claims, next: next.map(time) })
     }

@@ -108,8 +108,9 @@ impl PostgresStore {
         most: i64,
     ) -> Result<Vec<Vec<u8>>, Trouble> {
         let mut taken: Vec<Vec<u8>> = sqlx::query_scalar(
-            "UPDATE holding SET node = $1
-             WHERE connection = $3 AND (node IS NULL OR node <> ALL($2)) RETURNING connection",
+            "INSERT INTO holding AS h VALUES ($3, $1) ON CONFLICT (connection)
+                 DO UPDATE SET node = excluded.node WHERE h.node IS NULL OR h.node <> ALL($2)
+             RETURNING connection",
         )
         .bind(&self.node)
         .bind(alive)

@@ -156,7 +156,6 @@ CREATE TABLE holding (
     connection bytea PRIMARY KEY,
     node bytea
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01);
-INSERT INTO holding VALUES ('', NULL);
 
 -- Who looks for changes later must find those of transactions that ended meanwhile.
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$
