@@ -1,5 +1,6 @@
 //! Every test of calbridge, in one binary.
 
+mod backlog;
 mod bridge;
 mod browser;
 mod classic;
@@ -8,11 +9,14 @@ mod conformance;
 mod delivery;
 mod demo;
 mod disk;
+mod effect;
 mod google;
+mod jobs;
 mod kill;
 mod operations;
 mod packaging;
 mod postgres;
+mod periodic;
 mod process;
 mod queue;
 mod rooms;
@@ -25,4 +29,5 @@ mod simulator;
 mod store;
 mod telemetry;
 mod vault;
+mod virtual_time;
 mod when;

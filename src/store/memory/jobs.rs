@@ -78,7 +78,9 @@ impl JobStore for MemoryStore {
         let mut job = state.jobs.get(&id).cloned().expect("a claimed job is stored");
         if let (Some(event), Some(learned)) = (job.kind.event(), learned) {
             let stored = state.events.get_mut(&event).expect("a live job's event is stored");
-            newer_wanted = stored.wanted.revision > learned.seen;
+            // Whatever else runs about the event, the newer revision has its own push.
+            newer_wanted =
+                matches!(job.kind, Kind::PushEvent { .. }) && stored.wanted.revision > learned.seen;
             stored.known = learned.known;
             told.push(Change::Event(event));
         }

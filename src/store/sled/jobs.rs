@@ -14,7 +14,7 @@ use crate::model::id::JobId;
 use crate::model::job::{Claim, Job, JobState, Kind, Line};
 use crate::model::owner::Owner;
 use crate::store::{
-    Change, Claimed, Counts, JobStore, Ran, Retention, Settled, StoreError, Touched, Which,
+    Change, Claimed, Counts, JobStore, Ran, Retention, Settled, StoreError, Touched, Which, fits,
 };
 
 /// A page of jobs is looked for in so many rows for each that is asked for.
@@ -59,6 +59,8 @@ impl JobStore for SledStore {
         ran: Ran,
         now: DateTime<Utc>,
     ) -> Result<Settled, StoreError> {
+        fits(ran.learned.iter().filter_map(|learned| learned.known.links.as_ref()))?;
+        fits(ran.then.iter().filter_map(|job| job.payload.as_ref()))?;
         let (id, fence) = (claim.job.id, claim.fence);
         self.committer.commit(move |ledger| claims::settle(ledger, id, fence, ran, now)).await
     }
