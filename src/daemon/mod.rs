@@ -1,5 +1,6 @@
 //! Opens everything, ties it together, runs it and stops it: the one room that knows all the others.
 
+mod import;
 mod keys;
 mod listen;
 
@@ -14,6 +15,7 @@ use chrono::TimeDelta;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
+use crate::app::backup::{self, BackupError};
 use crate::app::tokens::{self, Tokens};
 use crate::app::{self, App, Error, access};
 use crate::clock::{Clock, SystemClock};
@@ -29,6 +31,7 @@ use crate::store::memory::MemoryStore;
 use crate::store::sled::{OpenError, Options, SledStore};
 use crate::store::{Store, StoreError};
 use crate::vault::VaultError;
+pub use import::import;
 use keys::KeyMissing;
 
 /// The administrator's socket, in the data directory.
@@ -62,6 +65,22 @@ pub enum DaemonError {
     /// A use case that the start needs failed.
     #[error(transparent)]
     App(#[from] Error),
+    /// An import was broken off, and not done again yet.
+    #[error(
+        "the store holds an import that was broken off; run `calbridge import` again, and nothing is lost"
+    )]
+    HalfImported,
+    /// An import needs a store that was never used.
+    #[error(
+        "the store was used before, and an import needs one that never was; name another data_dir or database"
+    )]
+    InUse,
+    /// An import into a store that forgets it at once.
+    #[error("store.kind = \"memory\" would forget the import at once; name another kind of store")]
+    Forgetful,
+    /// The export cannot be used.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The address cannot be listened on.
     #[error(
         "cannot listen on {address}: {error}; is another calbridge running? Set `listen` to a free address"
@@ -80,7 +99,14 @@ impl DaemonError {
         match self {
             Self::Open(OpenError::Held { .. }) => 75,
             Self::Store(_) => 74,
-            Self::Open(_) | Self::DataDir { .. } | Self::Vault(_) | Self::Key(_) => 73,
+            Self::Open(_)
+            | Self::DataDir { .. }
+            | Self::Vault(_)
+            | Self::Key(_)
+            | Self::HalfImported
+            | Self::InUse
+            | Self::Backup(_) => 73,
+            Self::Forgetful => 78,
             Self::Listen { .. } => 69,
             Self::App(_) => 1,
         }
@@ -131,6 +157,7 @@ impl Bridge {
             wait: delta(config.classic.wait),
             setup_url: format!("{public_url}google-calendar-setup"),
             setup_code_file: config.data_dir.join(SETUP_CODE_FILE),
+            data_dir: config.data_dir.clone(),
         };
         let app = App {
             store: Arc::clone(&store),
@@ -189,17 +216,32 @@ pub struct Daemon {
 
 /// Opens the data directory and ties a bridge over it.
 pub async fn open(config: &Config) -> Result<Daemon, DaemonError> {
+    let Opened { store, sled } = open_store(config).await?;
+    let data_dir = config.data_dir.clone();
+    let parts = Parts { store, clock: Arc::new(SystemClock), random: Arc::new(OsRandom) };
+    let bridge = Bridge::tie(config, parts).await?;
+    Ok(Daemon { bridge, sled, data_dir })
+}
+
+/// A store, and what closes it.
+struct Opened {
+    store: Arc<dyn Store>,
+    sled: Option<Arc<SledStore>>,
+}
+
+/// Opens the store that `config` names.
+async fn open_store(config: &Config) -> Result<Opened, DaemonError> {
     let data_dir = config.data_dir.clone();
     make_private(&data_dir)
         .map_err(|error| DaemonError::DataDir { path: data_dir.clone(), error })?;
-    let random: Arc<dyn Random> = Arc::new(OsRandom);
+    let random = OsRandom;
     let mut sled = None;
     let store: Arc<dyn Store> = match config.store.kind {
         StoreKind::Memory => {
             tracing::warn!(
                 "store.kind = \"memory\": everything is forgotten when this process ends"
             );
-            Arc::new(MemoryStore::new(InstanceId::random(&*random)))
+            Arc::new(MemoryStore::new(InstanceId::random(&random)))
         }
         StoreKind::Sled => {
             let options = Options {
@@ -207,8 +249,7 @@ pub async fn open(config: &Config) -> Result<Daemon, DaemonError> {
                 cache: config.store.cache,
                 ..Options::default()
             };
-            let (place, fresh, now) =
-                (data_dir.clone(), InstanceId::random(&*random), SystemClock.now());
+            let (place, fresh, now) = (data_dir, InstanceId::random(&random), SystemClock.now());
             let opened =
                 tokio::task::spawn_blocking(move || SledStore::open(&place, fresh, now, &options));
             let opened = Arc::new(opened.await.expect("opening guards against panics itself")?);
@@ -216,9 +257,7 @@ pub async fn open(config: &Config) -> Result<Daemon, DaemonError> {
             opened
         }
     };
-    let parts = Parts { store, clock: Arc::new(SystemClock), random };
-    let bridge = Bridge::tie(config, parts).await?;
-    Ok(Daemon { bridge, sled, data_dir })
+    Ok(Opened { store, sled })
 }
 
 impl Daemon {
@@ -242,6 +281,9 @@ impl Daemon {
                 app.settings.setup_code_file.display(),
                 app.settings.setup_url,
             );
+        }
+        if let Err(error) = backup::sweep(&data_dir) {
+            tracing::warn!(%error, "cannot remove exports that nobody took away");
         }
         let Doors { public, admin } = doors;
         // Whoever waits for an event is answered at once when the stop comes; what a slow reader has

@@ -143,6 +143,7 @@ impl From<Error> for Problem {
             Error::Store(StoreError::Failed(_) | StoreError::Damaged(_)) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable")
             }
+            Error::Backup(_) => (StatusCode::INTERNAL_SERVER_ERROR, "export_failed"),
             Error::Vault(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         if status.is_server_error() {
