@@ -8,10 +8,8 @@ use tokio::sync::watch;
 use crate::app::{App, tokens};
 use crate::clock::Clock;
 use crate::queue::periodic::{self, Periodic, Recurring};
+use crate::store::postgres::PostgresStore;
 use crate::store::{Beat, Retention, Store};
-
-/// A sign of life holds for this long; it is given three times as often.
-const LIFE: TimeDelta = TimeDelta::seconds(15);
 
 /// Everything that recurs, and whose turn only one of many processes may take.
 pub fn periodic(app: &App, keep: Retention) -> Periodic {
@@ -55,15 +53,21 @@ async fn touch(app: &App) {
     }
 }
 
-/// Says that this process lives, again and again, and tells `beats` what it learns. A process that
-/// cannot say so in time leads no more.
-pub async fn live(store: &dyn Store, clock: &dyn Clock, beats: &watch::Sender<Beat>) {
+/// Says that this process lives, three times in each `life`, and tells `beats` what it learns. A
+/// process that cannot say so in time leads no more.
+pub async fn live(
+    store: &dyn Store,
+    postgres: Option<&PostgresStore>,
+    clock: &dyn Clock,
+    life: TimeDelta,
+    beats: &watch::Sender<Beat>,
+) {
     let mut until: Option<DateTime<Utc>> = None;
     loop {
         let now = clock.now();
-        match store.beat(now, now + LIFE).await {
+        match store.beat(now, now + life).await {
             Ok(beat) => {
-                until = Some(now + LIFE);
+                until = Some(now + life);
                 tell(beats, beat);
             }
             Err(error) => {
@@ -77,7 +81,26 @@ pub async fn live(store: &dyn Store, clock: &dyn Clock, beats: &watch::Sender<Be
                 }
             }
         }
-        clock.sleep_until(now + LIFE / 3).await;
+        tokio::select! {
+            () = clock.sleep_until(now + life / 3) => {}
+            // What another process hands back need not wait.
+            () = goodbye(postgres) => {}
+        }
+    }
+}
+
+/// Hears the other processes and tells them, where there can be any.
+pub async fn hear(postgres: Option<&PostgresStore>, clock: &dyn Clock) {
+    match postgres {
+        Some(store) => store.run(clock).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn goodbye(postgres: Option<&PostgresStore>) {
+    match postgres {
+        Some(store) => store.goodbye().await,
+        None => std::future::pending().await,
     }
 }
 

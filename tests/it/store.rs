@@ -68,6 +68,7 @@ fn every_promise_is_listed() {
     let list = include_str!("../../src/store/contract.rs");
     let promises = [
         include_str!("../../src/store/contract/access.rs"),
+        include_str!("../../src/store/contract/backup.rs"),
         include_str!("../../src/store/contract/batches.rs"),
         include_str!("../../src/store/contract/connections.rs"),
         include_str!("../../src/store/contract/events.rs"),

@@ -14,6 +14,7 @@ use crate::model::event::{Event, Wanted};
 use crate::model::id::EventId;
 use crate::model::job::NewJob;
 use crate::model::key::Digest;
+use crate::model::sealed::Sealed;
 use crate::store::{
     Accept, Accepted, Backlog, Change, Changed, EventStore, Request, StoreError, fits,
 };
@@ -82,8 +83,10 @@ impl PostgresStore {
         }
         // First, while those events are missing whose requests may be replaced.
         remember(&mut tx, fresh.into_values().collect(), now).await?;
-        insert_events(&mut tx, new.iter().map(|accept| &accept.event)).await?;
-        enqueue(&mut tx, new.iter().map(|accept| &accept.job)).await?;
+        let events: Vec<_> = new.iter().map(|accept| &accept.event).collect();
+        insert_events(&mut tx, &events).await?;
+        let jobs: Vec<_> = new.iter().map(|accept| &accept.job).collect();
+        enqueue(&mut tx, jobs).await?;
         tx.commit().await?;
         let told = new.into_iter().flat_map(|Accept { event, job, .. }| {
             [Change::Line(job.line.clone()), Change::Event(event.id)]
@@ -252,17 +255,8 @@ async fn events(
     Ok(found)
 }
 
-async fn insert_events(
-    tx: &mut PgConnection,
-    events: impl IntoIterator<Item = &Event>,
-) -> Result<(), Trouble> {
-    let mut rows = Vec::new();
-    let (mut ids, mut contents) = (Vec::new(), Vec::new());
-    for event in events {
-        rows.push(EventRow::from(event));
-        ids.push(id_bytes(event.id));
-        contents.push(event.wanted.content.as_bytes().to_vec());
-    }
+async fn insert_events(tx: &mut PgConnection, events: &[&Event]) -> Result<(), Trouble> {
+    let rows: Vec<_> = events.iter().map(|event| EventRow::from(*event)).collect();
     if rows.is_empty() {
         return Ok(());
     }
@@ -274,11 +268,25 @@ async fn insert_events(
     .bind(written(&rows))
     .execute(&mut *tx)
     .await?;
-    sqlx::query("INSERT INTO event_content SELECT * FROM unnest($1::bytea[], $2::bytea[])")
-        .bind(ids)
-        .bind(contents)
-        .execute(tx)
-        .await?;
+    let contents = events.iter().map(|event| (event.id, &event.wanted.content)).collect();
+    insert_contents(tx, contents).await
+}
+
+/// Keeps what events say, for those of which nothing is kept yet.
+pub(super) async fn insert_contents(
+    tx: &mut PgConnection,
+    contents: Vec<(EventId, &Sealed)>,
+) -> Result<(), Trouble> {
+    let contents = contents.into_iter().map(|(id, content)| (id_bytes(id), content.as_bytes()));
+    let (ids, contents): (Vec<_>, Vec<_>) = contents.unzip();
+    sqlx::query(
+        "INSERT INTO event_content SELECT * FROM unnest($1::bytea[], $2::bytea[])
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(ids)
+    .bind(contents)
+    .execute(tx)
+    .await?;
     Ok(())
 }
 

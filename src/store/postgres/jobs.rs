@@ -125,7 +125,7 @@ impl JobStore for PostgresStore {
         .fetch_all(&self.pool)
         .await
         .map_err(failure)?;
-        let of = |which| {
+        let of = |which: Which| {
             let found = counted.iter().find(|(state, _)| state == which.as_str());
             found.map_or(0, |(_, jobs)| jobs.max(&0).unsigned_abs())
         };

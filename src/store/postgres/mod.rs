@@ -5,6 +5,7 @@
 //! anew. No transaction is open while work is done.
 
 mod access;
+mod backup;
 mod claims;
 mod connections;
 mod error;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::sync::broadcast;
 
@@ -150,29 +151,14 @@ impl Store for PostgresStore {
     }
 
     async fn keystone(&self) -> Result<Option<Keystone>, StoreError> {
-        let stones: (Option<Vec<u8>>, Option<Vec<u8>>) =
-            sqlx::query_as("SELECT canary, index_key FROM store")
-                .fetch_one(&self.pool)
-                .await
-                .map_err(failure)?;
-        let (Some(canary), Some(index_key)) = stones else { return Ok(None) };
-        let (canary, index_key) = (Sealed::from_bytes(canary), Sealed::from_bytes(index_key));
-        Ok(Some(Keystone { canary, index_key }))
+        let mut connection = self.pool.acquire().await.map_err(failure)?;
+        keystone_in(&mut connection).await.map_err(failure)
     }
 
     async fn lay_keystone(&self, keystone: Keystone) -> Result<Keystone, StoreError> {
         fits([&keystone.canary, &keystone.index_key])?;
-        let (canary, index_key): (Vec<u8>, Vec<u8>) = sqlx::query_as(
-            "UPDATE store SET canary = coalesce(canary, $1), index_key = coalesce(index_key, $2)
-             RETURNING canary, index_key",
-        )
-        .bind(keystone.canary.as_bytes())
-        .bind(keystone.index_key.as_bytes())
-        .fetch_one(&self.pool)
-        .await
-        .map_err(failure)?;
-        let (canary, index_key) = (Sealed::from_bytes(canary), Sealed::from_bytes(index_key));
-        Ok(Keystone { canary, index_key })
+        let mut connection = self.pool.acquire().await.map_err(failure)?;
+        lay(&mut connection, &keystone).await.map_err(failure)
     }
 
     async fn prune(
@@ -191,4 +177,28 @@ impl Store for PostgresStore {
     async fn leave(&self, _now: DateTime<Utc>) -> Result<(), StoreError> {
         self.say_goodbye().await
     }
+}
+
+async fn keystone_in(connection: &mut PgConnection) -> Result<Option<Keystone>, sqlx::Error> {
+    let stones = sqlx::query_as("SELECT canary, index_key FROM store").fetch_one(connection).await?;
+    let (Some(canary), Some(index_key)) = stones else { return Ok(None) };
+    let (canary, index_key) = (Sealed::from_bytes(canary), Sealed::from_bytes(index_key));
+    Ok(Some(Keystone { canary, index_key }))
+}
+
+/// Keeps what opens the vault, if nothing does yet. Returns what does.
+async fn lay(
+    connection: &mut PgConnection,
+    keystone: &Keystone,
+) -> Result<Keystone, sqlx::Error> {
+    let (canary, index_key) = sqlx::query_as(
+        "UPDATE store SET canary = coalesce(canary, $1), index_key = coalesce(index_key, $2)
+         RETURNING canary, index_key",
+    )
+    .bind(keystone.canary.as_bytes())
+    .bind(keystone.index_key.as_bytes())
+    .fetch_one(connection)
+    .await?;
+    let (canary, index_key) = (Sealed::from_bytes(canary), Sealed::from_bytes(index_key));
+    Ok(Keystone { canary, index_key })
 }

@@ -169,6 +169,7 @@ impl PostgresStore {
 
     pub(super) async fn say_goodbye(&self) -> Result<(), StoreError> {
         self.again(|| self.try_say_goodbye()).await?;
+        self.word.send(&self.pool).await;
         self.word.nudge_others(&self.pool).await;
         Ok(())
     }

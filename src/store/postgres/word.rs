@@ -12,7 +12,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::sync::{Notify, broadcast};
-use tokio_util::sync::CancellationToken;
 
 use super::PostgresStore;
 use super::error::{Trouble, failure};
@@ -100,7 +99,7 @@ impl Word {
     }
 
     /// Tells the others what lies in the outbox.
-    async fn send(&self, pool: &PgPool) {
+    pub(super) async fn send(&self, pool: &PgPool) {
         let words = std::mem::take(&mut *self.outbox());
         let mut told = String::new();
         let mut letters = Vec::new();
@@ -152,11 +151,10 @@ struct Sight {
 }
 
 impl PostgresStore {
-    /// Hears the other processes and tells them, until `stop`. A database that is away is waited for.
-    pub async fn run(&self, clock: &dyn Clock, stop: &CancellationToken) {
-        let words = async { tokio::join!(self.send_all(clock), self.hear_all(clock), self.look_around(clock)) };
-        stop.run_until_cancelled(words).await;
-        self.word.send(&self.pool).await;
+    /// Hears the other processes and tells them, until it is dropped. A database that is away is
+    /// waited for.
+    pub async fn run(&self, clock: &dyn Clock) {
+        tokio::join!(self.send_all(clock), self.hear_all(clock), self.look_around(clock));
     }
 
     /// Returns when another node hands back what it held.
