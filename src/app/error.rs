@@ -1,5 +1,6 @@
 //! Every way a use case can say no.
 
+use super::backup::BackupError;
 use crate::google::error::Failure;
 use crate::model::invalid::Invalid;
 use crate::store::Which;
@@ -78,6 +79,9 @@ pub enum Error {
     /// The store could not do it.
     #[error("the bridge cannot do this right now; try again in a moment")]
     Store(#[from] StoreError),
+    /// The export could not be made.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// A sealed record did not open.
     #[error("a sealed record cannot be used; the log has the details")]
     Vault(#[from] VaultError),

@@ -2,6 +2,7 @@
 //! programs through the door.
 
 pub mod access;
+pub mod backup;
 pub mod connections;
 pub mod error;
 pub mod events;
@@ -72,6 +73,8 @@ pub struct Settings {
     pub wait: TimeDelta,
     /// Where a person is sent to connect an account.
     pub setup_url: String,
+    /// The directory of what is kept.
+    pub data_dir: PathBuf,
     /// Where the setup code for the first administrator is written.
     pub setup_code_file: PathBuf,
 }

@@ -3,7 +3,9 @@
 mod api_keys;
 mod client;
 mod demo;
+mod export;
 mod healthcheck;
+mod import;
 mod serve;
 mod setup_code;
 mod simulator;
@@ -62,6 +64,10 @@ enum Verb {
         #[command(subcommand)]
         verb: api_keys::KeysVerb,
     },
+    /// Write the whole store to a file: a backup, and the way to another kind of store
+    Export(export::ExportArguments),
+    /// Read an export into a store that was never used
+    Import(import::ImportArguments),
     /// Ask the running daemon whether it is alive; for container health checks
     Healthcheck(SettingsArguments),
 }
@@ -108,6 +114,8 @@ async fn obey(arguments: Arguments) -> Result<(), Failed> {
         Verb::Simulator(simulator) => simulator::run(&simulator).await,
         Verb::SetupCode(settings) => setup_code::run(load(&settings)?).await,
         Verb::ApiKeys { settings, verb } => api_keys::run(load(&settings)?, verb).await,
+        Verb::Export(arguments) => export::run(load(&arguments.settings)?, &arguments).await,
+        Verb::Import(arguments) => import::run(load(&arguments.settings)?, &arguments).await,
         Verb::Healthcheck(settings) => healthcheck::run(&load(&settings)?).await,
     }
 }

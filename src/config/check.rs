@@ -78,14 +78,7 @@ impl Reader {
                 tombstones: self.days("retention.tombstones_days", 4..=36_500),
             },
             google,
-            store: StoreConfig {
-                kind: self.choice(
-                    "store.kind",
-                    &[("sled", StoreKind::Sled), ("memory", StoreKind::Memory)],
-                ),
-                min_free: self.whole("store.min_free_mb", 10..=1_000_000) * BYTES_PER_MB,
-                cache: self.whole("store.cache_mb", 8..=65_536) * BYTES_PER_MB,
-            },
+            store: self.store(),
             classic: ClassicConfig {
                 notify: self.choice(
                     "classic.notify",
@@ -98,6 +91,48 @@ impl Reader {
             },
             stop: StopConfig { drain: self.seconds("stop.drain_secs", 1..=600) },
             log: self.log(),
+        }
+    }
+
+    fn store(&mut self) -> StoreConfig {
+        let kinds = [
+            ("sled", StoreKind::Sled),
+            ("postgres", StoreKind::Postgres),
+            ("memory", StoreKind::Memory),
+        ];
+        let kind = self.choice("store.kind", &kinds);
+        let postgres = self.postgres(kind);
+        StoreConfig {
+            kind,
+            min_free: self.whole("store.min_free_mb", 10..=1_000_000) * BYTES_PER_MB,
+            cache: self.whole("store.cache_mb", 8..=65_536) * BYTES_PER_MB,
+            postgres,
+        }
+    }
+
+    fn postgres(&mut self, kind: StoreKind) -> PostgresConfig {
+        const KEY: &str = "store.postgres_url";
+        const FILE: &str = "store.postgres_url_file";
+        let mut url = self.optional(KEY);
+        if let Some(file) = self.optional(FILE) {
+            match std::fs::read_to_string(file) {
+                Ok(_) if url.is_some() => self.fault(FILE, "says what store.postgres_url says already: write one of them"),
+                Ok(text) => url = Some(text.trim().to_owned()),
+                Err(error) => self.fault(FILE, format!("cannot be read: {error}")),
+            }
+        } else if url.is_none() && kind == StoreKind::Postgres {
+            self.fault(
+                KEY,
+                "is needed where store.kind is postgres, such as \
+                 `postgres://user:password@host/database`; or name a file that holds it as \
+                 store.postgres_url_file",
+            );
+        }
+        PostgresConfig {
+            url: url.unwrap_or_default().into(),
+            connections: self.count("store.postgres_connections", 1_000).get().max(2),
+            listen: self.flag("store.postgres_listen"),
+            node_lease: self.seconds("store.node_lease_secs", 3..=300),
         }
     }
 

@@ -15,6 +15,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use url::Url;
 
 pub use raw::Origin;
@@ -153,6 +154,21 @@ pub struct StoreConfig {
     pub min_free: u64,
     /// How many bytes of it are kept in memory.
     pub cache: u64,
+    /// The database, where that is the store.
+    pub postgres: PostgresConfig,
+}
+
+/// A database that several processes may share.
+#[derive(Clone, Debug)]
+pub struct PostgresConfig {
+    /// Its address, which may hold a password.
+    pub url: SecretString,
+    /// How many connections to it there may be.
+    pub connections: u32,
+    /// Whether other processes are heard by `LISTEN`.
+    pub listen: bool,
+    /// After so long without a sign of life, a process's work is given to others.
+    pub node_lease: Duration,
 }
 
 /// Which store.
@@ -160,6 +176,8 @@ pub struct StoreConfig {
 pub enum StoreKind {
     /// On disk.
     Sled,
+    /// A database.
+    Postgres,
     /// Forgets everything at exit.
     Memory,
 }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::DaemonError;
+use crate::model::owner::Owner;
 use crate::random::Random;
-use crate::store::{Keystone, Store};
+use crate::store::{Counts, Keystone, Store};
 use crate::vault::{self, Foundation, KeyRing, Vault, keyfile};
 
 /// The master key is not where it was.
@@ -37,10 +38,29 @@ pub async fn unlock(
     };
     let keystone = match laid {
         Some(keystone) => keystone,
-        None => lay(store, &ring, &*random).await?,
+        None if is_blank(store).await? => lay(store, &ring, &*random).await?,
+        None => return Err(DaemonError::HalfImported),
     };
-    let foundation = Foundation { canary: keystone.canary, index_key: keystone.index_key };
-    Ok(vault::unlock(ring, &foundation, random)?)
+    Ok(vault::unlock(ring, &keystone.into(), random)?)
+}
+
+/// Refuses unless the key ring in `file` opens what `keystone` was sealed with.
+pub fn must_fit(
+    keystone: &Keystone,
+    file: &Path,
+    random: Arc<dyn Random>,
+) -> Result<(), DaemonError> {
+    let ring = keyfile::open(file)?.ok_or_else(|| KeyMissing { path: file.to_owned() })?;
+    vault::unlock(ring, &keystone.clone().into(), random)?;
+    Ok(())
+}
+
+/// Whether nothing is kept that a vault would have to open.
+async fn is_blank(store: &dyn Store) -> Result<bool, DaemonError> {
+    let connections = store.connections(&Owner::Application).await?;
+    Ok(connections.is_empty()
+        && store.keys().await?.is_empty()
+        && store.count_jobs().await? == Counts::default())
 }
 
 async fn lay(
@@ -50,4 +70,11 @@ async fn lay(
 ) -> Result<Keystone, DaemonError> {
     let Foundation { canary, index_key } = vault::found(ring, random)?;
     Ok(store.lay_keystone(Keystone { canary, index_key }).await?)
+}
+
+impl From<Keystone> for Foundation {
+    fn from(keystone: Keystone) -> Self {
+        let Keystone { canary, index_key } = keystone;
+        Self { canary, index_key }
+    }
 }

@@ -1,5 +1,6 @@
 //! Opens everything, ties it together, runs it and stops it: the one room that knows all the others.
 
+mod import;
 mod keys;
 mod listen;
 mod recurring;
@@ -12,10 +13,12 @@ use std::time::Duration;
 
 use axum::Router;
 use chrono::TimeDelta;
+use secrecy::ExposeSecret;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::backup::{self, BackupError};
 use crate::app::tokens::Tokens;
 use crate::app::{self, App, Error, access};
 use crate::clock::{Clock, SystemClock};
@@ -25,20 +28,24 @@ use crate::http;
 use crate::jobs;
 use crate::limits::{self, Allowance};
 use crate::model::event::Notify;
-use crate::model::id::InstanceId;
+use crate::model::id::{InstanceId, NodeId};
 use crate::queue::periodic::Periodic;
 use crate::queue::{self, Run, Worker};
 use crate::random::{OsRandom, Random};
 use crate::store::memory::MemoryStore;
+use crate::store::postgres::{self, PostgresStore};
 use crate::store::sled::{OpenError, Options, SledStore};
 use crate::store::{Backlog, Beat, Retention, Store, StoreError};
 use crate::vault::VaultError;
+pub use import::import;
 use keys::KeyMissing;
 
 /// The administrator's socket, in the data directory.
 pub const ADMIN_SOCKET: &str = "admin.sock";
 /// Where the first administrator finds the setup code, in the data directory.
 const SETUP_CODE_FILE: &str = "setup-code";
+/// The clocks of processes on one database may differ by so much.
+const MOST_SKEW: TimeDelta = TimeDelta::seconds(2);
 
 /// Why the bridge did not start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +61,9 @@ pub enum DaemonError {
     /// The store cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Postgres(#[from] postgres::OpenError),
     /// The store failed while running.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -66,6 +76,22 @@ pub enum DaemonError {
     /// A use case that the start needs failed.
     #[error(transparent)]
     App(#[from] Error),
+    /// An import was broken off, and not done again yet.
+    #[error(
+        "the store holds an import that was broken off; run `calbridge import` again, and nothing is lost"
+    )]
+    HalfImported,
+    /// An import needs a store that was never used.
+    #[error(
+        "the store was used before, and an import needs one that never was; name another data_dir or database"
+    )]
+    InUse,
+    /// An import into a store that forgets it at once.
+    #[error("store.kind = \"memory\" would forget the import at once; name another kind of store")]
+    Forgetful,
+    /// The export cannot be used.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The address cannot be listened on.
     #[error(
         "cannot listen on {address}: {error}; is another calbridge running? Set `listen` to a free address"
@@ -83,8 +109,19 @@ impl DaemonError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Open(OpenError::Held { .. }) => 75,
+            Self::Store(StoreError::Unavailable(_))
+            | Self::Postgres(postgres::OpenError::Store(StoreError::Unavailable(_))) => 69,
+            Self::Postgres(postgres::OpenError::Address) => 78,
             Self::Store(_) => 74,
-            Self::Open(_) | Self::DataDir { .. } | Self::Vault(_) | Self::Key(_) => 73,
+            Self::Postgres(_) => 73,
+            Self::Open(_)
+            | Self::DataDir { .. }
+            | Self::Vault(_)
+            | Self::Key(_)
+            | Self::HalfImported
+            | Self::InUse
+            | Self::Backup(_) => 73,
+            Self::Forgetful => 78,
             Self::Listen { .. } => 69,
             Self::App(_) => 1,
         }
@@ -140,6 +177,7 @@ impl Bridge {
             wait: delta(config.classic.wait),
             setup_url: format!("{public_url}google-calendar-setup"),
             setup_code_file: config.data_dir.join(SETUP_CODE_FILE),
+            data_dir: config.data_dir.clone(),
         };
         let limits = limits::Limits::new(limits_of(&config.google), Arc::clone(&clock));
         let deadline = config.google.deadline;
@@ -203,22 +241,42 @@ pub struct Daemon {
     /// The bridge.
     pub bridge: Bridge,
     sled: Option<Arc<SledStore>>,
+    postgres: Option<Arc<PostgresStore>>,
+    /// For how long a sign of life holds.
+    life: TimeDelta,
     data_dir: PathBuf,
 }
 
 /// Opens the data directory and ties a bridge over it.
 pub async fn open(config: &Config) -> Result<Daemon, DaemonError> {
+    let Opened { store, sled, postgres } = open_store(config).await?;
+    let data_dir = config.data_dir.clone();
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(OsRandom));
+    let bridge = Bridge::tie(config, Parts { store, clock, random, wires: Wires::Network }).await?;
+    let life = delta(config.store.postgres.node_lease);
+    Ok(Daemon { bridge, sled, postgres, life, data_dir })
+}
+
+/// A store, and what closes it.
+struct Opened {
+    store: Arc<dyn Store>,
+    sled: Option<Arc<SledStore>>,
+    postgres: Option<Arc<PostgresStore>>,
+}
+
+/// Opens the store that `config` names.
+async fn open_store(config: &Config) -> Result<Opened, DaemonError> {
     let data_dir = config.data_dir.clone();
     make_private(&data_dir)
         .map_err(|error| DaemonError::DataDir { path: data_dir.clone(), error })?;
-    let random: Arc<dyn Random> = Arc::new(OsRandom);
-    let mut sled = None;
+    let random = OsRandom;
+    let (mut sled, mut postgres) = (None, None);
     let store: Arc<dyn Store> = match config.store.kind {
         StoreKind::Memory => {
             tracing::warn!(
                 "store.kind = \"memory\": everything is forgotten when this process ends"
             );
-            Arc::new(MemoryStore::new(InstanceId::random(&*random)))
+            Arc::new(MemoryStore::new(InstanceId::random(&random)))
         }
         StoreKind::Sled => {
             let options = Options {
@@ -226,18 +284,20 @@ pub async fn open(config: &Config) -> Result<Daemon, DaemonError> {
                 cache: config.store.cache,
                 ..Options::default()
             };
-            let (place, fresh, now) =
-                (data_dir.clone(), InstanceId::random(&*random), SystemClock.now());
+            let (place, fresh, now) = (data_dir, InstanceId::random(&random), SystemClock.now());
             let opened =
                 tokio::task::spawn_blocking(move || SledStore::open(&place, fresh, now, &options));
             let opened = Arc::new(opened.await.expect("opening guards against panics itself")?);
             sled = Some(Arc::clone(&opened));
             opened
         }
+        StoreKind::Postgres => {
+            let opened = Arc::new(open_postgres(&config.store.postgres, &random).await?);
+            postgres = Some(Arc::clone(&opened));
+            opened
+        }
     };
-    let parts = Parts { store, clock: Arc::new(SystemClock), random, wires: Wires::Network };
-    let bridge = Bridge::tie(config, parts).await?;
-    Ok(Daemon { bridge, sled, data_dir })
+    Ok(Opened { store, sled, postgres })
 }
 
 impl Daemon {
@@ -253,7 +313,7 @@ impl Daemon {
     /// Serves at `doors` and works, until `stop` or until the store fails. No request in hand is cut,
     /// and jobs in hand are finished or handed back.
     pub async fn run(self, doors: Doors, stop: CancellationToken) -> Result<(), DaemonError> {
-        let Self { bridge, sled, data_dir } = self;
+        let Self { bridge, sled, postgres, life, data_dir } = self;
         let Bridge { app, worker, periodic, .. } = &bridge;
         if let Some(code) = access::first_setup_code(app).await? {
             tracing::warn!(
@@ -261,6 +321,9 @@ impl Daemon {
                 app.settings.setup_code_file.display(),
                 app.settings.setup_url,
             );
+        }
+        if let Err(error) = backup::sweep(&data_dir) {
+            tracing::warn!(%error, "cannot remove exports that nobody took away");
         }
         let Doors { public, admin } = doors;
         // Whoever waits for an event is answered at once when the stop comes; what a slow reader has
@@ -284,7 +347,11 @@ impl Daemon {
         let recurring = periodic.run(beating, &stop);
         let everything = async { tokio::join!(serving, working, recurring) };
         // Until the last job in hand has ended: others shall not take it for lost.
-        let living = async { tokio::join!(bridge.live(&beats), bridge.count()) };
+        let living = async {
+            let postgres = postgres.as_deref();
+            let signs = bridge.live(life, postgres, &beats);
+            tokio::join!(signs, bridge.count(), recurring::hear(postgres, &*app.clock));
+        };
         let failed = async {
             match &sled {
                 Some(store) => store.failed().await,
@@ -321,6 +388,20 @@ async fn close(sled: Option<Arc<SledStore>>) -> Result<(), DaemonError> {
     let Some(store) = sled.and_then(Arc::into_inner) else { return Ok(()) };
     let closed = tokio::task::spawn_blocking(move || store.close());
     Ok(closed.await.expect("closing does not panic")?)
+}
+
+async fn open_postgres(
+    config: &config::PostgresConfig,
+    random: &dyn Random,
+) -> Result<PostgresStore, DaemonError> {
+    let options = postgres::Options {
+        connections: config.connections,
+        listens: config.listen,
+        skew: Some(MOST_SKEW),
+    };
+    let (fresh, node) = (InstanceId::random(random), NodeId::random(random));
+    let url = config.url.expose_secret();
+    Ok(PostgresStore::open(url, &options, fresh, node, SystemClock.now()).await?)
 }
 
 /// The address to listen on.

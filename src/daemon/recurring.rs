@@ -9,10 +9,8 @@ use tokio::sync::watch;
 use super::Bridge;
 use crate::app::{App, tokens};
 use crate::queue::periodic::{self, Periodic, Recurring};
+use crate::store::postgres::PostgresStore;
 use crate::store::{Beat, Retention};
-
-/// A sign of life holds for this long; it is given three times as often.
-const LIFE: TimeDelta = TimeDelta::seconds(15);
 
 /// How often the calls to Google are written down.
 const COUNT: TimeDelta = TimeDelta::minutes(1);
@@ -60,17 +58,22 @@ async fn touch(app: &App) {
 }
 
 impl Bridge {
-    /// Says that this process lives, again and again, and tells `beats` and the limits what it learns.
-    /// A process that cannot say so in time leads no more.
-    pub async fn live(&self, beats: &watch::Sender<Beat>) {
+    /// Says that this process lives, three times in each `life`, and tells `beats` and the limits what
+    /// it learns. A process that cannot say so in time leads no more.
+    pub async fn live(
+        &self,
+        life: TimeDelta,
+        postgres: Option<&PostgresStore>,
+        beats: &watch::Sender<Beat>,
+    ) {
         let App { store, clock, limits, .. } = &self.app;
         let mut until: Option<DateTime<Utc>> = None;
         loop {
             let now = clock.now();
-            match store.beat(now, now + LIFE).await {
+            match store.beat(now, now + life).await {
                 Ok(beat) => {
-                    until = Some(now + LIFE);
-                    limits.share(beat.nodes, LIFE);
+                    until = Some(now + life);
+                    limits.share(beat.nodes, life);
                     tell(beats, beat);
                 }
                 Err(error) => {
@@ -84,7 +87,11 @@ impl Bridge {
                     }
                 }
             }
-            clock.sleep_until(now + LIFE / 3).await;
+            tokio::select! {
+                () = clock.sleep_until(now + life / 3) => {}
+                // What another process hands back need not wait.
+                () = goodbye(postgres) => {}
+            }
         }
     }
 
@@ -117,6 +124,21 @@ impl Bridge {
                 return;
             }
         }
+    }
+}
+
+/// Hears the other processes and tells them, where there can be any.
+pub async fn hear(postgres: Option<&PostgresStore>, clock: &dyn Clock) {
+    match postgres {
+        Some(store) => store.run(clock).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn goodbye(postgres: Option<&PostgresStore>) {
+    match postgres {
+        Some(store) => store.goodbye().await,
+        None => std::future::pending().await,
     }
 }
 

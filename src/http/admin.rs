@@ -1,5 +1,7 @@
 //! The administrator's door: a socket beside the data, which only the daemon's own user may open.
 
+use std::path::PathBuf;
+
 use axum::Json;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -10,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::events::utc;
 use super::problem::Problem;
-use crate::app::access;
 use crate::app::{App, Error};
+use crate::app::{access, backup};
 use crate::model::id::KeyId;
 use crate::model::key::{ApiKey, Scope};
 
@@ -55,18 +57,33 @@ pub struct KeyBody {
     pub key: Option<String>,
 }
 
+/// An export that was made.
+#[derive(Serialize, Deserialize)]
+pub struct ExportBody {
+    /// Where it lies, in the data directory. Whoever asked takes it away.
+    pub file: PathBuf,
+    /// How many records it has.
+    pub records: u64,
+}
+
 /// Everything the command line asks of a running daemon.
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/setup-code", post(setup_code))
         .route("/api-keys", get(list_keys).post(create_key))
         .route("/api-keys/{id}", axum::routing::delete(revoke_key))
+        .route("/export", post(export))
         .with_state(app)
 }
 
 async fn setup_code(State(app): State<App>) -> Result<Json<SetupCode>, Problem> {
     let code = access::new_setup_code(&app).await?;
     Ok(Json(SetupCode { code, url: app.settings.setup_url.clone() }))
+}
+
+async fn export(State(app): State<App>) -> Result<Json<ExportBody>, Problem> {
+    let (file, records) = backup::to_file(&app).await?;
+    Ok(Json(ExportBody { file, records }))
 }
 
 async fn list_keys(State(app): State<App>) -> Result<Json<Vec<KeyBody>>, Problem> {

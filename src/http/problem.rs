@@ -142,9 +142,12 @@ impl From<Error> for Problem {
                 (StatusCode::UNPROCESSABLE_ENTITY, "too_large")
             }
             Error::Store(StoreError::Full { .. }) => (StatusCode::SERVICE_UNAVAILABLE, "disk_full"),
-            Error::Store(StoreError::Failed(_) | StoreError::Damaged(_)) => {
+            Error::Store(
+                StoreError::Failed(_) | StoreError::Damaged(_) | StoreError::Unavailable(_),
+            ) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable")
             }
+            Error::Backup(_) => (StatusCode::INTERNAL_SERVER_ERROR, "export_failed"),
             Error::Vault(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         if status.is_server_error() {

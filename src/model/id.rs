@@ -32,6 +32,9 @@ pub mod noun {
     /// Names a store, from its creation.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum Instance {}
+    /// Names one of the processes on a store.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Node {}
 }
 
 /// A name of one kind of thing.
@@ -51,6 +54,8 @@ pub type JobId = Id<noun::Job>;
 pub type KeyId = Id<noun::Key>;
 /// A store, from its creation.
 pub type InstanceId = Id<noun::Instance>;
+/// One of the processes on a store, from its start to its end.
+pub type NodeId = Id<noun::Node>;
 
 /// Length of an id in characters.
 pub const ID_CHARS: usize = 26;

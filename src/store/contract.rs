@@ -1,11 +1,12 @@
 //! What every store promises, as tests that each store runs.
 //!
 //! A promise is a function that takes an empty store and panics if the store breaks it. A test file
-//! says `calbridge::promises!(open)` once for each store, where `open` is a function that
-//! returns something with a member `store`, and gets a test of each promise.
+//! says `calbridge::promises!(open)` once for each store, where `open` is an async function
+//! that returns something with a member `store`, and gets a test of each promise.
 #![expect(clippy::unwrap_used, reason = "a promise is broken by a panic")]
 
 mod access;
+mod backup;
 mod batches;
 mod connections;
 mod events;
@@ -18,6 +19,7 @@ mod periods;
 mod upkeep;
 
 pub use access::*;
+pub use backup::*;
 pub use batches::*;
 pub use connections::*;
 pub use events::*;
@@ -125,13 +127,18 @@ macro_rules! promises {
             a_dead_job_of_a_forgotten_event_is_not_replayed
             a_days_tally_is_kept_for_a_while
             a_process_alone_leads
+            what_is_restored_is_exported_again
+            what_is_restored_is_found_by_every_index
+            a_restored_job_runs
+            a_record_that_is_there_stays_as_it_is
+            a_restored_event_with_a_live_job_is_not_forgotten
         }
     };
     ($open:path => $($promise:ident)*) => {
         $(
             #[tokio::test]
             async fn $promise() {
-                let opened = $open();
+                let opened = $open().await;
                 $crate::store::contract::$promise(&*opened.store).await;
             }
         )*

@@ -44,7 +44,7 @@ pub struct Accept {
 }
 
 /// A request that its sender may repeat.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// Keyed hash of owner, route and `Idempotency-Key`.
     pub key: Digest,

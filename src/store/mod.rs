@@ -11,16 +11,20 @@ mod job;
 mod leases;
 pub mod memory;
 mod period;
+pub mod postgres;
+mod record;
+mod rows;
 pub mod sled;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 pub use changes::{Change, Changes};
 pub use event::{Accept, Accepted, Backlog, Changed, Crowd, EventStore, Request};
 pub use job::{Claimed, Counts, Fate, JobStore, Learned, Ran, Settled, Touched, Which};
 pub use period::{PeriodStore, Turn};
+pub use record::Record;
 
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::{ConnectionId, InstanceId, KeyId};
@@ -56,6 +60,10 @@ pub enum StoreError {
     /// until the store was opened anew.
     #[error("the store failed and must be opened anew: {0}")]
     Failed(String),
+    /// The database cannot be reached, or cannot work at present; what was asked is not known to have
+    /// happened. Mends itself.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
     /// What is on disk is not what was written.
     #[error("the store is damaged: {0}")]
     Damaged(String),
@@ -64,7 +72,7 @@ pub enum StoreError {
 /// Everything the bridge remembers.
 #[async_trait]
 pub trait Store:
-    EventStore + JobStore + PeriodStore + ConnectionStore + AccessStore + Send + Sync
+    EventStore + JobStore + PeriodStore + ConnectionStore + AccessStore + Backup + Send + Sync
 {
     /// The store's name, given at its creation.
     fn instance(&self) -> InstanceId;
@@ -186,6 +194,18 @@ pub trait AccessStore {
 
     /// Voids every ticket of a kind. Returns how many there were.
     async fn drop_tickets(&self, kind: TicketKind) -> Result<usize, StoreError>;
+}
+
+/// The whole store, out and in.
+#[async_trait]
+pub trait Backup {
+    /// Sends every record to `into`, all as they are at one moment: what is written meanwhile waits,
+    /// or is not among them. Ends early if nobody receives any more.
+    async fn export(&self, into: mpsc::Sender<Record>) -> Result<(), StoreError>;
+
+    /// Keeps these records of an export, all of them in one step, in any order. One that is there
+    /// already stays as it is. Nobody is told: a store is restored before it is served.
+    async fn restore(&self, records: Vec<Record>) -> Result<(), StoreError>;
 }
 
 /// Refuses a record whose sealed parts are larger together than a record may hold.

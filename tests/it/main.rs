@@ -17,6 +17,7 @@ mod kill;
 mod load;
 mod operations;
 mod packaging;
+mod postgres;
 mod periodic;
 mod process;
 mod queue;

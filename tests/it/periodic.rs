@@ -268,7 +268,7 @@ async fn a_process_says_that_it_lives_and_hears_who_shares_its_work() {
         assert!(!beating.borrow().leads, "others may lead by now");
     };
     tokio::select! {
-        () = bridge.tied.live(&beats) => panic!("it goes on"),
+        () = bridge.tied.live(TimeDelta::seconds(15), None, &beats) => panic!("it goes on"),
         () = test => {}
     }
 }

@@ -59,7 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("app", &["clock", "google", "limits", "model", "random", "store", "vault"]),
     ("google", &["clock", "limits", "model"]),
     ("limits", &["clock", "model"]),
-    ("store", &["model"]),
+    ("store", &["clock", "model"]),
     ("vault", &["model", "random"]),
     ("simulator", &["clock"]),
     ("telemetry", &["config"]),
@@ -76,6 +76,7 @@ const LIVES_IN: &[(&[&str], &str)] = &[
     (&["oauth2"], "google"),
     (&["yup_oauth2"], "google"),
     (&["sled"], "store/sled"),
+    (&["sqlx"], "store/postgres"),
     (&["std", "env"], "config"),
 ];
 

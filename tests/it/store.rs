@@ -11,19 +11,27 @@ use calbridge::store::memory::MemoryStore;
 use calbridge::store::sled::{OpenError, Options, SledStore};
 use tempfile::TempDir;
 
+use crate::postgres::server;
+
 /// An empty store, and what it lies in.
 struct Opened {
     store: Arc<dyn Store>,
     _dir: Option<TempDir>,
 }
 
-fn in_memory() -> Opened {
+async fn in_memory() -> Opened {
     Opened { store: Arc::new(MemoryStore::new(InstanceId::from_u128(1))), _dir: None }
 }
 
-fn on_disk() -> Opened {
+async fn on_disk() -> Opened {
     let dir = TempDir::new().unwrap();
     Opened { store: Arc::new(open(dir.path()).unwrap()), _dir: Some(dir) }
+}
+
+async fn in_postgres() -> Opened {
+    let server = server::shared().await;
+    let store = server.open(&server.database().await, 1).await;
+    Opened { store: Arc::new(store), _dir: None }
 }
 
 fn open(data_dir: &Path) -> Result<SledStore, OpenError> {
@@ -51,11 +59,16 @@ mod sled {
     calbridge::promises!(super::on_disk);
 }
 
+mod postgres {
+    calbridge::promises!(super::in_postgres);
+}
+
 #[test]
 fn every_promise_is_listed() {
     let list = include_str!("../../src/store/contract.rs");
     let promises = [
         include_str!("../../src/store/contract/access.rs"),
+        include_str!("../../src/store/contract/backup.rs"),
         include_str!("../../src/store/contract/batches.rs"),
         include_str!("../../src/store/contract/connections.rs"),
         include_str!("../../src/store/contract/events.rs"),

@@ -229,7 +229,7 @@ impl State {
     }
 
     /// Keeps a job, and where it stands if it lives.
-    fn start(&mut self, job: Job) {
+    pub(super) fn start(&mut self, job: Job) {
         if job.state == JobState::Live {
             self.lines.entry(job.line.clone()).or_default().insert((job.due, job.id));
             self.live.insert(job.kind.clone(), job.id);

@@ -2,6 +2,7 @@
 //! stores are judged by.
 
 mod access;
+mod backup;
 mod connections;
 mod events;
 mod jobs;

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use super::SledStore;
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Ledger, Read, failed};
-use super::rows::{ApiKeyRow, Row, TicketRow};
 use crate::model::id::KeyId;
 use crate::model::key::{ApiKey, Digest, Ticket, TicketKind};
+use crate::store::rows::{ApiKeyRow, Row, TicketRow};
 use crate::store::{AccessStore, StoreError, fits};
 
 #[async_trait]
@@ -39,9 +39,7 @@ impl AccessStore for SledStore {
         let step = move |ledger: &mut Ledger| {
             ledger.must_have_room()?;
             remove(ledger, ticket.kind, ticket.digest)?;
-            let Ticket { kind, digest, expires, .. } = &ticket;
-            ledger.put_bytes(keys::ticket_over(*expires, *kind, digest), Vec::new())?;
-            ledger.put(keys::ticket(*kind, digest), &TicketRow::from(&ticket))
+            write_ticket(ledger, &ticket)
         };
         self.committer.commit(step).await
     }
@@ -83,6 +81,13 @@ impl AccessStore for SledStore {
 fn find(rows: &impl Read, kind: TicketKind, digest: Digest) -> Result<Option<Ticket>, StoreError> {
     let row: Option<TicketRow> = rows.row(&keys::ticket(kind, &digest))?;
     row.map(|row| row.under(kind, digest)).transpose()
+}
+
+/// Keeps the row, and its place in the index.
+pub(super) fn write_ticket(ledger: &mut Ledger, ticket: &Ticket) -> Result<(), StoreError> {
+    let Ticket { kind, digest, expires, .. } = ticket;
+    ledger.put_bytes(keys::ticket_over(*expires, *kind, digest), Vec::new())?;
+    ledger.put(keys::ticket(*kind, digest), &TicketRow::from(ticket))
 }
 
 fn remove(

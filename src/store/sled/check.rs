@@ -13,14 +13,15 @@ use sled::Tree;
 use super::events::listing;
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Read, failed};
-use super::rows::{
-    ApiKeyRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, MetaRow, PayloadRow,
-    PeriodRow, RequestRow, Row, TicketRow,
-};
+use super::meta::MetaRow;
 use crate::model::connection::Connection;
 use crate::model::job::Job;
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
+use crate::store::rows::{
+    ApiKeyRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow, PeriodRow,
+    RequestRow, Row, TicketRow,
+};
 
 /// Refuses unless each table has as many rows as were counted when they were written, each row can
 /// be read, and the indexes hold exactly what the rows say.

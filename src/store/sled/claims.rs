@@ -9,11 +9,11 @@ use super::events::Open;
 use super::keys::{self, KeyReader};
 use super::ledger::{Ledger, Read};
 use super::lines::{self, must_find};
-use super::rows::{JobRow, PayloadRow};
 use crate::model::id::JobId;
 use crate::model::job::{Claim, Job, JobState, Kind, Line, NewJob};
 use crate::model::sealed::Sealed;
 use crate::store::leases::Leases;
+use crate::store::rows::{JobRow, PayloadRow};
 use crate::store::{Change, Claimed, Ran, Settled, StoreError};
 
 /// Reads as far into the line as it must: past the jobs that are hidden, to the first that is left.

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 
 use super::ledger::{Ledger, Read, failed};
-use super::rows::ConnectionRow;
 use super::{SledStore, claims, keys};
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::ConnectionId;
 use crate::model::job::NewJob;
 use crate::model::owner::Owner;
+use crate::store::rows::ConnectionRow;
 use crate::store::{Change, ConnectionStore, StoreError, fits};
 
 #[async_trait]
@@ -68,16 +68,21 @@ fn put(
         ledger.delete(keys::owner_connection(&stored.owner, stored.linked, id))?;
         ledger.delete(keys::account_connection(&stored.account, id))?;
     }
-    let Connection { owner, account, linked, .. } = connection;
-    ledger.put_bytes(keys::owner_connection(owner, *linked, id), Vec::new())?;
-    ledger.put_bytes(keys::account_connection(account, id), Vec::new())?;
-    ledger.put(keys::connection(id), &ConnectionRow::from(connection))?;
+    write(ledger, connection)?;
     ledger.tell(Change::Connection(id));
     if let Some(job) = job {
         let line = claims::enqueue(ledger, job)?;
         ledger.tell(Change::Line(line));
     }
     Ok(true)
+}
+
+/// Keeps the row, and its place in the indexes.
+pub(super) fn write(ledger: &mut Ledger, connection: &Connection) -> Result<(), StoreError> {
+    let Connection { id, owner, account, linked, .. } = connection;
+    ledger.put_bytes(keys::owner_connection(owner, *linked, *id), Vec::new())?;
+    ledger.put_bytes(keys::account_connection(account, *id), Vec::new())?;
+    ledger.put(keys::connection(*id), &ConnectionRow::from(connection))
 }
 
 fn find(rows: &impl Read, id: ConnectionId) -> Result<Option<Connection>, StoreError> {

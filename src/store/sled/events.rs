@@ -5,11 +5,11 @@ use chrono::{DateTime, Utc};
 
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Ledger, Read};
-use super::rows::{ContentRow, EventRow, RequestRow};
 use super::{SledStore, lines};
 use crate::model::event::{Event, Wanted};
 use crate::model::id::EventId;
 use crate::model::job::NewJob;
+use crate::store::rows::{ContentRow, EventRow, RequestRow};
 use crate::store::{
     Accept, Accepted, Backlog, Change, Changed, EventStore, Learned, Request, Retention,
     StoreError, fits,
@@ -99,7 +99,11 @@ fn take_in(
     Ok(Accepted::New(new))
 }
 
-fn remember(ledger: &mut Ledger, request: &Request, event: EventId) -> Result<(), StoreError> {
+pub(super) fn remember(
+    ledger: &mut Ledger,
+    request: &Request,
+    event: EventId,
+) -> Result<(), StoreError> {
     ledger.put(keys::request(&request.key), &RequestRow::new(request, event))?;
     ledger.put_bytes(keys::request_over(request.expires, &request.key), Vec::new())
 }
@@ -137,6 +141,11 @@ pub(super) struct Open {
 }
 
 impl Open {
+    /// The row of an event that is not stored yet.
+    pub(super) fn fresh(id: EventId, row: EventRow) -> Self {
+        Self { id, row, listed: None }
+    }
+
     /// The row of an event, if there is one.
     pub(super) fn find(ledger: &Ledger, id: EventId) -> Result<Option<Self>, StoreError> {
         let Some(row) = ledger.row::<EventRow>(&keys::event(id))? else { return Ok(None) };

@@ -8,11 +8,11 @@ use super::events::Open;
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Ledger, failed};
 use super::lines::{self, find};
-use super::rows::{JobRow, Row};
 use super::{SledStore, claims};
 use crate::model::id::JobId;
 use crate::model::job::{Claim, Job, JobState, Kind, Line};
 use crate::model::owner::Owner;
+use crate::store::rows::{JobRow, Row};
 use crate::store::{
     Change, Claimed, Counts, JobStore, Ran, Retention, Settled, StoreError, Touched, Which, fits,
 };

@@ -327,6 +327,11 @@ impl<'a> KeyReader<'a> {
         NaiveDate::from_num_days_from_ce_opt(day).ok_or_else(unreadable)
     }
 
+    /// The rest of the key, as text.
+    pub(super) fn text(&mut self) -> Result<String, StoreError> {
+        String::from_utf8(std::mem::take(&mut self.0).to_vec()).map_err(|_| unreadable())
+    }
+
     pub(super) fn ticket_kind(&mut self) -> Result<TicketKind, StoreError> {
         match self.bytes()? {
             [0] => Ok(TicketKind::SetupCode),

@@ -9,8 +9,9 @@ use sled::{Batch, IVec, Tree};
 
 use super::Probe;
 use super::keys::{self, Table};
-use super::rows::{MetaRow, Row};
+use super::meta::MetaRow;
 use crate::store::leases::Leases;
+use crate::store::rows::Row;
 use crate::store::{Change, StoreError};
 
 /// The largest row. sled keeps 16 rows to a leaf, and a leaf over a quarter of a segment would go

@@ -5,10 +5,10 @@ use chrono::{DateTime, Utc};
 
 use super::keys;
 use super::ledger::{Ledger, Read};
-use super::rows::{JobRow, PayloadRow};
 use crate::model::id::JobId;
 use crate::model::job::{Job, Kind, Line, NewJob};
 use crate::store::StoreError;
+use crate::store::rows::{JobRow, PayloadRow};
 
 /// A job that lives as was asked.
 pub(super) struct Enqueued {

@@ -4,6 +4,7 @@
 //! `committer`; reads go straight to the tree.
 
 mod access;
+mod backup;
 mod check;
 mod claims;
 mod committer;
@@ -15,9 +16,9 @@ mod keys;
 mod ledger;
 mod lines;
 mod lock;
+mod meta;
 mod open;
 mod periods;
-mod rows;
 mod sync;
 
 use std::fmt;
@@ -32,6 +33,7 @@ use tokio::sync::broadcast;
 
 pub use open::OpenError;
 
+use super::rows::KeystoneRow;
 use super::{Beat, Change, Changes, Keystone, Retention, Store, StoreError, fits};
 use crate::model::id::InstanceId;
 use committer::{Committer, Desk, Durability};
@@ -39,7 +41,6 @@ use head::Head;
 use ledger::{Ledger, Read};
 use lock::Lock;
 use open::{Layout, settle_db};
-use rows::KeystoneRow;
 
 /// How a store on disk behaves.
 #[derive(Clone)]

@@ -15,10 +15,11 @@ use sled::{Config, Db, Mode};
 use super::committer::{Durability, flush};
 use super::head::{Head, HeadFile, sync_dir};
 use super::ledger::Read;
-use super::rows::{FORMAT, MetaRow, Row};
+use super::meta::{FORMAT, MetaRow};
 use super::{check, keys, sync};
 use crate::model::id::InstanceId;
 use crate::store::StoreError;
+use crate::store::rows::Row;
 
 /// How many times, [`RETRY`] apart, a `db` file that something still holds is tried again: sled's
 /// own threads let go of it a moment after it was closed.

@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use super::SledStore;
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Ledger, Read};
-use super::rows::PeriodRow;
 use crate::store::period::first_tally;
+use crate::store::rows::PeriodRow;
 use crate::store::{PeriodStore, StoreError, Turn};
 
 #[async_trait]

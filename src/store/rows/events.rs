@@ -12,7 +12,7 @@ use crate::store::{Request, StoreError};
 
 /// An event but for its content; its id is its key.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in super::super) struct EventRow {
+pub(in crate::store) struct EventRow {
     owner: OwnerRow,
     connection: u128,
     calendar: u64,
@@ -58,7 +58,7 @@ impl Row for EventRow {
 
 /// What an event says, and in which revision.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in super::super) struct ContentRow {
+pub(in crate::store) struct ContentRow {
     pub revision: u32,
     pub content: Vec<u8>,
 }
@@ -75,7 +75,7 @@ impl From<&Wanted> for ContentRow {
 
 impl EventRow {
     /// The row of an event that so many live jobs are about.
-    pub(in super::super) fn new(event: &Event, live: u32) -> Self {
+    pub(in crate::store) fn new(event: &Event, live: u32) -> Self {
         let Event { id: _, owner, placement, created, job, wanted, known } = event;
         Self {
             owner: owner.into(),
@@ -100,7 +100,7 @@ impl EventRow {
     }
 
     /// The event that lies under `id`, with its content.
-    pub(in super::super) fn under(
+    pub(in crate::store) fn under(
         self,
         id: EventId,
         content: ContentRow,
@@ -135,18 +135,18 @@ impl EventRow {
     }
 
     /// Names the newest job that writes it.
-    pub(in super::super) fn write_with(&mut self, job: JobId) {
+    pub(in crate::store) fn write_with(&mut self, job: JobId) {
         self.job = job.as_u128();
     }
 
     /// From when on the time counts after which it may be forgotten, and whether it was cancelled.
-    pub(in super::super) fn idle_since(&self) -> Result<(bool, DateTime<Utc>), StoreError> {
+    pub(in crate::store) fn idle_since(&self) -> Result<(bool, DateTime<Utc>), StoreError> {
         let since = if self.present { self.over } else { self.since };
         Ok((!self.present, since.try_into()?))
     }
 
     /// Replaces what is known of Google's copy.
-    pub(in super::super) fn learn(&mut self, known: &Known) {
+    pub(in crate::store) fn learn(&mut self, known: &Known) {
         self.google_id = known.google_id.as_u128();
         self.generation = known.generation;
         self.applied = known.applied;
@@ -209,7 +209,7 @@ impl TryFrom<MeetRow> for Meet {
 
 /// A request that may be repeated; its keyed hash is its key.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in super::super) struct RequestRow {
+pub(in crate::store) struct RequestRow {
     pub body: Digest,
     expires: TimeRow,
     event: u128,
@@ -220,16 +220,16 @@ impl Row for RequestRow {
 }
 
 impl RequestRow {
-    pub(in super::super) fn new(request: &Request, event: EventId) -> Self {
+    pub(in crate::store) fn new(request: &Request, event: EventId) -> Self {
         let Request { key: _, body, expires } = request;
         Self { body: *body, expires: (*expires).into(), event: event.as_u128() }
     }
 
-    pub(in super::super) fn event(&self) -> EventId {
+    pub(in crate::store) fn event(&self) -> EventId {
         EventId::from_u128(self.event)
     }
 
-    pub(in super::super) fn expires(&self) -> Result<DateTime<Utc>, StoreError> {
+    pub(in crate::store) fn expires(&self) -> Result<DateTime<Utc>, StoreError> {
         self.expires.try_into()
     }
 }

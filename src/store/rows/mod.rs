@@ -5,7 +5,6 @@ mod access;
 mod connections;
 mod events;
 mod jobs;
-mod meta;
 mod periods;
 
 use std::borrow::Cow;
@@ -14,11 +13,11 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-pub(super) use access::{ApiKeyRow, KeystoneRow, TicketRow};
+pub(super) use access::{ApiKeyRow, KeystoneRow, TicketKindRow, TicketRow};
 pub(super) use connections::ConnectionRow;
 pub(super) use events::{ContentRow, EventRow, RequestRow};
 pub(super) use jobs::{JobRow, PayloadRow};
-pub(super) use meta::{FORMAT, MetaRow};
+
 pub(super) use periods::PeriodRow;
 
 use crate::model::job::Cause;
@@ -49,7 +48,7 @@ pub(super) trait Row: Serialize + DeserializeOwned {
     }
 }
 
-fn unreadable<R: Row>() -> StoreError {
+pub(super) fn unreadable<R: Row>() -> StoreError {
     StoreError::Damaged(format!("a row of {} cannot be read", R::NOUN))
 }
 

@@ -9,7 +9,7 @@ use crate::model::sealed::Sealed;
 use crate::store::StoreError;
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(in super::super) struct ConnectionRow {
+pub(in crate::store) struct ConnectionRow {
     id: u128,
     owner: OwnerRow,
     account: AccountTag,

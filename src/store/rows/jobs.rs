@@ -10,7 +10,7 @@ use crate::store::StoreError;
 
 /// A job; its id is its key.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in super::super) struct JobRow {
+pub(in crate::store) struct JobRow {
     kind: KindRow,
     class: ClassRow,
     owner: OwnerRow,
@@ -96,7 +96,7 @@ impl From<&Job> for JobRow {
 
 impl JobRow {
     /// The job that lies under `id`.
-    pub(in super::super) fn under(self, id: JobId) -> Result<Job, StoreError> {
+    pub(in crate::store) fn under(self, id: JobId) -> Result<Job, StoreError> {
         Ok(Job {
             id,
             kind: match self.kind {
@@ -142,7 +142,7 @@ impl JobRow {
 
 /// What a delivery carries.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in super::super) struct PayloadRow(Vec<u8>);
+pub(in crate::store) struct PayloadRow(Vec<u8>);
 
 impl Row for PayloadRow {
     const NOUN: &'static str = "what a job carries";

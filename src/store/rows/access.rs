@@ -9,7 +9,7 @@ use crate::model::sealed::Sealed;
 use crate::store::{Keystone, StoreError};
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(in super::super) struct ApiKeyRow {
+pub(in crate::store) struct ApiKeyRow {
     id: u128,
     name: String,
     scopes: Vec<String>,
@@ -56,7 +56,7 @@ impl TryFrom<ApiKeyRow> for ApiKey {
 
 /// A ticket; its kind and digest are its key.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in super::super) struct TicketRow {
+pub(in crate::store) struct TicketRow {
     created: TimeRow,
     expires: TimeRow,
     payload: Option<Vec<u8>>,
@@ -78,7 +78,7 @@ impl From<&Ticket> for TicketRow {
 
 impl TicketRow {
     /// The ticket that lies under this kind and digest.
-    pub(in super::super) fn under(
+    pub(in crate::store) fn under(
         self,
         kind: TicketKind,
         digest: Digest,
@@ -93,8 +93,36 @@ impl TicketRow {
     }
 }
 
+/// What a ticket opens, where that is not in its key.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in super::super) struct KeystoneRow {
+pub(in crate::store) enum TicketKindRow {
+    SetupCode,
+    Session,
+    Consent,
+}
+
+impl From<TicketKind> for TicketKindRow {
+    fn from(kind: TicketKind) -> Self {
+        match kind {
+            TicketKind::SetupCode => Self::SetupCode,
+            TicketKind::Session => Self::Session,
+            TicketKind::Consent => Self::Consent,
+        }
+    }
+}
+
+impl From<TicketKindRow> for TicketKind {
+    fn from(row: TicketKindRow) -> Self {
+        match row {
+            TicketKindRow::SetupCode => Self::SetupCode,
+            TicketKindRow::Session => Self::Session,
+            TicketKindRow::Consent => Self::Consent,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::store) struct KeystoneRow {
     canary: Vec<u8>,
     index_key: Vec<u8>,
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Row;
+use crate::store::rows::Row;
 
 /// The arrangement of tables and keys that this release writes.
-pub(in super::super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 
 /// The store's name and its tally, rewritten with every batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in super::super) struct MetaRow {
+pub(super) struct MetaRow {
     /// The arrangement of tables and keys.
     pub format: u32,
     /// The store's name.

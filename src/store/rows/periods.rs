@@ -8,7 +8,7 @@ use crate::store::StoreError;
 
 /// When the next turn comes; the name is the key.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in super::super) struct PeriodRow {
+pub(in crate::store) struct PeriodRow {
     next: TimeRow,
 }
 
@@ -17,11 +17,11 @@ impl Row for PeriodRow {
 }
 
 impl PeriodRow {
-    pub(in super::super) fn new(next: DateTime<Utc>) -> Self {
+    pub(in crate::store) fn new(next: DateTime<Utc>) -> Self {
         Self { next: next.into() }
     }
 
-    pub(in super::super) fn next(&self) -> Result<DateTime<Utc>, StoreError> {
+    pub(in crate::store) fn next(&self) -> Result<DateTime<Utc>, StoreError> {
         self.next.try_into()
     }
 }

@@ -1,0 +1,238 @@
+//! Rows of calendar entries.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CauseRow, Hex, count, nanos, owner, owner_text, time};
+use crate::model::event::{Copied, Event, Known, Meet, Placement, Presence, Wanted};
+use crate::model::id::EventId;
+use crate::model::sealed::Sealed;
+use crate::store::{Request, StoreError};
+
+/// An event but for its content, which has a table of its own.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in super::super) struct EventRow {
+    id: Hex,
+    owner: String,
+    connection: Hex,
+    calendar: i64,
+    created: i64,
+    job: Hex,
+    #[serde(flatten)]
+    wanted: WantedRow,
+    #[serde(flatten)]
+    known: KnownRow,
+}
+
+/// What its owner asks for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in super::super) struct WantedRow {
+    revision: i64,
+    present: bool,
+    fingerprint: Hex,
+    since: i64,
+    over_at: i64,
+}
+
+/// What is known of Google's copy.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in super::super) struct KnownRow {
+    google_id: Hex,
+    generation: i64,
+    applied: i64,
+    copy: CopyRow,
+    meet: MeetRow,
+    version: i64,
+    links: Option<Hex>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum CopyRow {
+    Awaited,
+    Present,
+    RemovedInGoogle,
+    Cancelled,
+    Refused(CauseRow),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum MeetRow {
+    Unwanted,
+    Pending { tries: u32, since: Option<i64> },
+    Ready,
+    Failed(CauseRow),
+}
+
+impl From<&Event> for EventRow {
+    fn from(event: &Event) -> Self {
+        let Event { id, owner, placement, created, job, wanted, known } = event;
+        Self {
+            id: (*id).into(),
+            owner: owner_text(owner),
+            connection: placement.connection.into(),
+            calendar: placement.calendar.cast_signed(),
+            created: nanos(*created),
+            job: (*job).into(),
+            wanted: wanted.into(),
+            known: known.into(),
+        }
+    }
+}
+
+impl EventRow {
+    /// The columns of what is known alone.
+    pub(in super::super) fn known(known: &Known) -> KnownRow {
+        known.into()
+    }
+
+    /// The event, with its content.
+    pub(in super::super) fn with(self, content: Vec<u8>) -> Result<Event, StoreError> {
+        let wanted = self.wanted;
+        Ok(Event {
+            id: self.id.id()?,
+            owner: owner(self.owner)?,
+            placement: Placement {
+                connection: self.connection.id()?,
+                calendar: self.calendar.cast_unsigned(),
+            },
+            created: time(self.created),
+            job: self.job.id()?,
+            wanted: Wanted {
+                revision: count(wanted.revision)?,
+                presence: if wanted.present { Presence::Present } else { Presence::Absent },
+                fingerprint: wanted.fingerprint.exactly()?,
+                content: Sealed::from_bytes(content),
+                since: time(wanted.since),
+                over: time(wanted.over_at),
+            },
+            known: self.known.try_into()?,
+        })
+    }
+}
+
+impl From<&Wanted> for WantedRow {
+    fn from(wanted: &Wanted) -> Self {
+        Self {
+            revision: wanted.revision.into(),
+            present: wanted.presence == Presence::Present,
+            fingerprint: Hex(wanted.fingerprint.to_vec()),
+            since: nanos(wanted.since),
+            over_at: nanos(wanted.over),
+        }
+    }
+}
+
+impl From<&Known> for KnownRow {
+    fn from(known: &Known) -> Self {
+        Self {
+            google_id: known.google_id.into(),
+            generation: known.generation.into(),
+            applied: known.applied.into(),
+            copy: (&known.copy).into(),
+            meet: (&known.meet).into(),
+            version: known.version.into(),
+            links: known.links.as_ref().map(Hex::from),
+        }
+    }
+}
+
+impl TryFrom<KnownRow> for Known {
+    type Error = StoreError;
+
+    fn try_from(row: KnownRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            google_id: row.google_id.id()?,
+            generation: count(row.generation)?,
+            applied: count(row.applied)?,
+            copy: row.copy.into(),
+            meet: row.meet.into(),
+            version: count(row.version)?,
+            links: row.links.map(Sealed::from),
+        })
+    }
+}
+
+impl From<&Copied> for CopyRow {
+    fn from(copy: &Copied) -> Self {
+        match copy {
+            Copied::Awaited => Self::Awaited,
+            Copied::Present => Self::Present,
+            Copied::RemovedInGoogle => Self::RemovedInGoogle,
+            Copied::Cancelled => Self::Cancelled,
+            Copied::Refused(cause) => Self::Refused(cause.into()),
+        }
+    }
+}
+
+impl From<CopyRow> for Copied {
+    fn from(row: CopyRow) -> Self {
+        match row {
+            CopyRow::Awaited => Self::Awaited,
+            CopyRow::Present => Self::Present,
+            CopyRow::RemovedInGoogle => Self::RemovedInGoogle,
+            CopyRow::Cancelled => Self::Cancelled,
+            CopyRow::Refused(cause) => Self::Refused(cause.into()),
+        }
+    }
+}
+
+impl From<&Meet> for MeetRow {
+    fn from(meet: &Meet) -> Self {
+        match meet {
+            Meet::Unwanted => Self::Unwanted,
+            Meet::Pending { tries, since } => {
+                Self::Pending { tries: *tries, since: since.map(nanos) }
+            }
+            Meet::Ready => Self::Ready,
+            Meet::Failed(cause) => Self::Failed(cause.into()),
+        }
+    }
+}
+
+impl From<MeetRow> for Meet {
+    fn from(row: MeetRow) -> Self {
+        match row {
+            MeetRow::Unwanted => Self::Unwanted,
+            MeetRow::Pending { tries, since } => Self::Pending { tries, since: since.map(time) },
+            MeetRow::Ready => Self::Ready,
+            MeetRow::Failed(cause) => Self::Failed(cause.into()),
+        }
+    }
+}
+
+/// A request that may be repeated.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in super::super) struct RequestRow {
+    pub key: Hex,
+    pub body: Hex,
+    pub expires: i64,
+    event: Hex,
+}
+
+impl RequestRow {
+    pub(in super::super) fn new(request: &Request, event: EventId) -> Self {
+        Self {
+            key: Hex(request.key.to_vec()),
+            body: Hex(request.body.to_vec()),
+            expires: nanos(request.expires),
+            event: event.into(),
+        }
+    }
+
+    pub(in super::super) fn event(&self) -> Result<EventId, StoreError> {
+        self.event.id()
+    }
+}
+
+impl TryFrom<RequestRow> for Request {
+    type Error = StoreError;
+
+    fn try_from(row: RequestRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            key: row.key.exactly()?,
+            body: row.body.exactly()?,
+            expires: time(row.expires),
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! The whole store, out and in.
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use super::events::Open;
+use super::keys::{self, KeyReader, Table};
+use super::ledger::{Ledger, Read};
+use super::{SledStore, access, claims, connections, events, lines};
+use crate::model::connection::Connection;
+use crate::model::event::Event;
+use crate::model::job::{Job, JobState, Kind};
+use crate::model::key::ApiKey;
+use crate::model::sealed::Sealed;
+use crate::store::rows::{
+    ApiKeyRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow, PeriodRow,
+    RequestRow, Row, TicketRow,
+};
+use crate::store::{Backup, Record, Request, StoreError};
+
+/// The tables that records are made of, in the order in which they are exported: what shows that a
+/// store is in use comes first, what makes it usable last.
+const TABLES: [Table; 9] = [
+    Table::Connection,
+    Table::Key,
+    Table::Ticket,
+    Table::Event,
+    Table::Request,
+    Table::Job,
+    Table::Period,
+    Table::Tally,
+    Table::Keystone,
+];
+
+#[async_trait]
+impl Backup for SledStore {
+    /// Runs on the writing thread, so that nothing is written meanwhile.
+    async fn export(&self, into: mpsc::Sender<Record>) -> Result<(), StoreError> {
+        self.committer.commit(move |ledger| send_all(ledger, &into)).await
+    }
+
+    async fn restore(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        let step = move |ledger: &mut Ledger| {
+            ledger.must_have_room()?;
+            records.iter().try_for_each(|record| keep(ledger, record))
+        };
+        self.committer.commit(step).await
+    }
+}
+
+fn send_all(ledger: &Ledger, into: &mpsc::Sender<Record>) -> Result<(), StoreError> {
+    for table in TABLES {
+        for found in ledger.scan(&table.prefix()) {
+            let (key, row) = found?;
+            if into.blocking_send(record(ledger, table, &key, &row)?).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The record whose main row lies in `table` under `key`.
+fn record(ledger: &Ledger, table: Table, key: &[u8], row: &[u8]) -> Result<Record, StoreError> {
+    let mut read = KeyReader::new(key)?;
+    Ok(match table {
+        Table::Connection => Record::Connection(Connection::try_from(ConnectionRow::decode(row)?)?),
+        Table::Key => Record::Key(ApiKey::try_from(ApiKeyRow::decode(row)?)?),
+        Table::Ticket => {
+            let (kind, digest) = (read.ticket_kind()?, read.bytes()?);
+            Record::Ticket(TicketRow::decode(row)?.under(kind, digest)?)
+        }
+        Table::Event => {
+            let id = read.id()?;
+            let content: Option<ContentRow> = ledger.row(&keys::content(id))?;
+            let content = content.ok_or_else(|| {
+                StoreError::Damaged(format!("the event {id} has lost its content"))
+            })?;
+            Record::Event(EventRow::decode(row)?.under(id, content)?)
+        }
+        Table::Request => {
+            let row = RequestRow::decode(row)?;
+            let request = Request { key: read.bytes()?, body: row.body, expires: row.expires()? };
+            Record::Request(request, row.event())
+        }
+        Table::Job => {
+            let id = read.id()?;
+            let payload: Option<PayloadRow> = ledger.row(&keys::payload(id))?;
+            Record::Job(JobRow::decode(row)?.under(id)?, payload.map(Sealed::from))
+        }
+        Table::Period => Record::Period(read.text()?, PeriodRow::decode(row)?.next()?),
+        Table::Tally => Record::Tally(read.day()?, ledger.number(key)?),
+        Table::Keystone => Record::Keystone(KeystoneRow::decode(row)?.into()),
+        _ => return Err(StoreError::Damaged("an index was taken for a table".to_owned())),
+    })
+}
+
+/// Keeps `record`, unless it is there.
+fn keep(ledger: &mut Ledger, record: &Record) -> Result<(), StoreError> {
+    let key = match record {
+        Record::Connection(connection) => keys::connection(connection.id),
+        Record::Key(key) => keys::key(key.id),
+        Record::Ticket(ticket) => keys::ticket(ticket.kind, &ticket.digest),
+        Record::Event(event) => keys::event(event.id),
+        Record::Request(request, _) => keys::request(&request.key),
+        Record::Job(job, _) => keys::job(job.id),
+        Record::Period(name, _) => keys::period(name),
+        Record::Tally(day, _) => keys::tally_of(*day),
+        Record::Keystone(_) => keys::keystone(),
+    };
+    if ledger.get(&key)?.is_some() {
+        return Ok(());
+    }
+    match record {
+        Record::Connection(connection) => connections::write(ledger, connection),
+        Record::Key(row) => ledger.put(key, &ApiKeyRow::from(row)),
+        Record::Ticket(ticket) => access::write_ticket(ledger, ticket),
+        Record::Event(event) => write_event(ledger, event),
+        Record::Request(request, event) => events::remember(ledger, request, *event),
+        Record::Job(job, payload) => write_job(ledger, job, payload.as_ref()),
+        Record::Period(_, next) => ledger.put(key, &PeriodRow::new(*next)),
+        Record::Tally(_, calls) => ledger.put_bytes(key, calls.to_be_bytes().to_vec()),
+        Record::Keystone(keystone) => ledger.put(key, &KeystoneRow::from(keystone)),
+    }
+}
+
+/// Keeps an event, whose live jobs may be there already.
+fn write_event(ledger: &mut Ledger, event: &Event) -> Result<(), StoreError> {
+    let mut live = 0;
+    for kind in Kind::about(event.id) {
+        live += u32::from(lines::live(ledger, &kind)?.is_some());
+    }
+    ledger.put(keys::content(event.id), &ContentRow::from(&event.wanted))?;
+    Open::fresh(event.id, EventRow::new(event, live)).keep(ledger)
+}
+
+fn write_job(ledger: &mut Ledger, job: &Job, payload: Option<&Sealed>) -> Result<(), StoreError> {
+    if let Some(payload) = payload {
+        ledger.put(keys::payload(job.id), &PayloadRow::from(payload))?;
+    }
+    if job.state != JobState::Live {
+        return claims::finish(ledger, job);
+    }
+    lines::start(ledger, job)?;
+    if let Some(event) = job.kind.event()
+        && let Some(mut event) = Open::find(ledger, event)?
+    {
+        event.row.live += 1;
+        event.keep(ledger)?;
+    }
+    Ok(())
+}
