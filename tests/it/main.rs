@@ -8,6 +8,7 @@ mod conformance;
 mod delivery;
 mod demo;
 mod disk;
+mod export;
 mod google;
 mod kill;
 mod operations;
