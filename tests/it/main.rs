@@ -11,6 +11,7 @@ mod demo;
 mod disk;
 mod effect;
 mod fairness;
+mod export;
 mod google;
 mod jobs;
 mod kill;
