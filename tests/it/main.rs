@@ -20,6 +20,7 @@ mod secrets;
 mod seed;
 mod setup;
 mod shutdown;
+mod simulation;
 mod simulator;
 mod store;
 mod telemetry;
