@@ -85,19 +85,28 @@ async fn come_to_rest(world: &World) {
 }
 
 /// Plays a seed, twice if it is one of those, and says what is wrong with it.
-fn fault_of(seed: u64) -> Option<String> {
-    let (story, broken) = history_of(seed);
+fn fault_of(seed: u64) -> Option<Fault> {
+    let Ok((story, broken)) = std::panic::catch_unwind(|| history_of(seed)) else {
+        return Some(Fault { seed, story: String::new(), broken: vec!["it panicked".to_owned()] });
+    };
     if !broken.is_empty() {
-        return Some(format!("{story}\nseed {seed}:\n{}", broken.join("\n")));
+        return Some(Fault { seed, story, broken });
     }
     if seed.is_multiple_of(TWICE) {
         let (again, _) = history_of(seed);
         let differs = story.lines().zip(again.lines()).find(|(one, other)| one != other);
         if story != again {
-            return Some(format!("seed {seed} tells two stories:\n{differs:?}"));
+            return Some(Fault { seed, broken: vec![format!("two stories: {differs:?}")], story });
         }
     }
     None
+}
+
+/// A seed in which a promise was broken.
+struct Fault {
+    seed: u64,
+    story: String,
+    broken: Vec<String>,
 }
 
 #[test]
@@ -109,28 +118,27 @@ fn what_was_promised_holds_in_any_weather() {
         return;
     }
     let seeds = if std::env::var("TEST_LONG").is_ok() { MANY_SEEDS } else { SEEDS };
-    let next = AtomicU64::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let broken = std::thread::scope(|scope| {
-        let players: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| {
-                    loop {
-                        let seed = next.fetch_add(1, Ordering::Relaxed);
-                        if seed >= seeds {
-                            return None;
-                        }
-                        if let Some(fault) = fault_of(seed) {
-                            next.store(seeds, Ordering::Relaxed);
-                            return Some((seed, fault));
-                        }
-                    }
-                })
-            })
-            .collect();
-        players.into_iter().find_map(|player| player.join().expect("no player panics"))
-    });
-    if let Some((seed, fault)) = broken {
-        panic!("{fault}\nto replay: SIMULATION_SEED={seed} cargo test --release simulation");
+    let mut faults = play_all(seeds);
+    faults.sort_by_key(|fault| fault.seed);
+    let Some(first) = faults.first() else { return };
+    println!("{}", first.story);
+    for Fault { seed, broken, .. } in &faults {
+        println!("seed {seed}: {}", broken.join("; "));
     }
+    panic!("to replay: SIMULATION_SEED={} cargo test --release simulation", first.seed);
+}
+
+/// Plays seeds on as many threads as there are cores, each history on one.
+fn play_all(seeds: u64) -> Vec<Fault> {
+    let next = AtomicU64::new(0);
+    let play_some = || {
+        let seeds = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed))
+            .take_while(|seed| *seed < seeds);
+        seeds.filter_map(fault_of).collect::<Vec<_>>()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let players: Vec<_> = (0..threads).map(|_| scope.spawn(play_some)).collect();
+        players.into_iter().flat_map(|player| player.join().expect("no player panics")).collect()
+    })
 }

@@ -19,7 +19,7 @@ pub const STRANGER: &str = "Stranger's";
 /// So many of a hundred events find their id taken.
 const STRANGERS: u32 = 4;
 /// Causes that nobody can explain away: only these may cost an attempt.
-const UNEXPLAINED: [&str; 2] = ["token_rejected", "not_found"];
+const UNEXPLAINED: [&str; 3] = ["conflict", "not_found", "token_rejected"];
 
 /// Who looks on.
 pub struct Watch {

@@ -288,6 +288,15 @@ impl World {
     }
 }
 
+/// Whoever looks for the reason of a panic finds the history before it.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}seed {}", self.history.end().0, self.seed);
+        }
+    }
+}
+
 fn config(google: &Simulator, place: &TempDir) -> Config {
     let credentials = place.path().join("google-credentials.json");
     let callback = "http://localhost:3001/oauth2callback";
