@@ -128,9 +128,10 @@ pub async fn finish(app: &App, answer: Answer, cookie: Option<&str>) -> Result<P
     };
     let client = app.oauth_client()?;
     let (code, verifier) = (SecretString::from(code), SecretString::from(pending.verifier));
-    let grant = app.google.exchange(&client, &pending.redirect_uri, &code, &verifier).await?;
+    let mut grant = app.google.exchange(&client, &pending.redirect_uri, &code, &verifier).await?;
     let refresh_token = check_grant(app, &grant)?;
     let account = app.google.account(&grant.access).await?;
+    grant.access.payer = Some(account_tag(app, &account.sub));
     let calendar = app.google.primary(&grant.access).await?;
     let kept = keep(app, account, calendar, grant.scopes, refresh_token).await?;
     tokens::hold(app, kept.id, kept.version, grant.access).await;

@@ -5,6 +5,7 @@ pub mod access;
 pub mod connections;
 pub mod error;
 pub mod events;
+pub mod jobs;
 mod sealing;
 pub mod tokens;
 
@@ -17,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::google::Google;
 use crate::google::credentials::{CredentialsError, OauthClient};
+use crate::limits::Limits;
+pub use crate::limits::Ticking;
 use crate::model::event::Notify;
 use crate::random::Random;
-use crate::store::Store;
+use crate::store::{Backlog, Store};
 use crate::vault::Vault;
 
 pub use error::Error;
@@ -39,6 +42,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
+    /// What is left of Google's quota.
+    pub limits: Limits,
     /// What the operator chose.
     pub settings: Arc<Settings>,
     /// Access tokens, refreshed once for many.
@@ -61,6 +66,8 @@ pub struct Settings {
     pub namespace: String,
     /// Who gets mail when the caller does not say.
     pub notify: Notify,
+    /// How many jobs may wait.
+    pub backlog: Backlog,
     /// How long a request waits for its event when the caller does not say.
     pub wait: TimeDelta,
     /// Where a person is sent to connect an account.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::StoreError;
 use crate::model::event::Known;
 use crate::model::id::JobId;
+use crate::model::invalid::Invalid;
 use crate::model::job::{Cause, Claim, Job, JobState, Line, NewJob};
 use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
@@ -153,6 +154,7 @@ pub struct Counts {
 
 /// What became of a job that a person laid hands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "made once and taken apart at once")]
 pub enum Touched {
     /// It is as asked, and reads like this now.
     Yes(Job),
@@ -162,6 +164,16 @@ pub enum Touched {
     Not(JobState),
     /// There is no such job.
     Missing,
+}
+
+impl Touched {
+    /// The answer where a job must wait and this one does not.
+    pub(super) fn unless_waiting(job: &Job, runs: bool) -> Option<Self> {
+        if job.state != JobState::Live {
+            return Some(Self::Not(job.state));
+        }
+        runs.then_some(Self::Running)
+    }
 }
 
 /// A state to look for jobs in.
@@ -181,6 +193,16 @@ impl Which {
     /// Every state there is.
     pub const ALL: [Self; 4] = [Self::Live, Self::Done, Self::Dead, Self::Cancelled];
 
+    /// The state's name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Done => "done",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// The one a job is in.
     pub fn of(state: JobState) -> Self {
         match state {
@@ -189,6 +211,17 @@ impl Which {
             JobState::Dead { .. } => Self::Dead,
             JobState::Cancelled { .. } => Self::Cancelled,
         }
+    }
+}
+
+impl std::str::FromStr for Which {
+    type Err = Invalid;
+
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        Self::ALL
+            .into_iter()
+            .find(|which| which.as_str() == name)
+            .ok_or_else(|| Invalid::new("state", "`live`, `done`, `dead` or `cancelled`"))
     }
 }
 

@@ -60,7 +60,7 @@ pub struct Bridge {
     /// An API key that may write events.
     pub key: String,
     /// Where credentials and key files live.
-    pub place: TempDir,
+    pub place: Arc<TempDir>,
     dead_expected: u64,
     wires: Wires,
     http: Client<HttpConnector, Full<Bytes>>,
@@ -74,6 +74,8 @@ pub struct Choices {
     pub store: Option<Arc<dyn Store>>,
     /// The simulated Google; a new one by default.
     pub google: Option<(Simulator, Arc<ManualClock>)>,
+    /// Where credentials and the key file live; a new place by default.
+    pub place: Option<Arc<TempDir>>,
     /// More settings, as TOML.
     pub settings: String,
     /// What chance follows from.
@@ -84,7 +86,14 @@ pub struct Choices {
 
 impl Default for Choices {
     fn default() -> Self {
-        Self { store: None, google: None, settings: String::new(), seed: 1, in_memory: false }
+        Self {
+            store: None,
+            google: None,
+            place: None,
+            settings: String::new(),
+            seed: 1,
+            in_memory: false,
+        }
     }
 }
 
@@ -162,7 +171,8 @@ impl Bridge {
         };
         google.set_base_address(&base);
 
-        let place = tempfile::tempdir().expect("a directory");
+        let place =
+            choices.place.unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a directory")));
         let callback = "http://localhost:3001/oauth2callback";
         let credentials = place.path().join("google-credentials.json");
         std::fs::write(&credentials, google.credentials_json(callback)).expect("a file");
@@ -179,7 +189,11 @@ impl Bridge {
             .store
             .unwrap_or_else(|| Arc::new(MemoryStore::new(InstanceId::random(&*random))));
         let parts = Parts { store, clock: clock.clone(), random, wires: wires.clone() };
+        // It has been up for a while, and its quota is whole.
+        let now = clock.now();
+        clock.set(now - TimeDelta::minutes(1));
         let tied = Tied::tie(&config, parts).await.expect("a bridge");
+        clock.set(now);
         let scopes = vec![Scope::EventsWrite];
         let key = access::create_key(&tied.app, "test", scopes, "").await.expect("a key");
         Self {
@@ -232,7 +246,7 @@ impl Bridge {
     /// Does everything there is to do, moving the clock to whatever is due next.
     pub async fn run_until_idle(&self) {
         for _ in 0..MOST_MOMENTS {
-            match self.tied.worker.drain().await.expect("a store that works") {
+            match self.drain().await {
                 Some(moment) => self.clock.set(moment.max(self.clock.now())),
                 None => return,
             }
@@ -242,7 +256,26 @@ impl Bridge {
 
     /// Does what is due now.
     pub async fn work(&self) {
-        self.tied.worker.drain().await.expect("a store that works");
+        self.drain().await;
+    }
+
+    /// Does what is due now, and moves the clock for calls that wait for quota. Returns the next
+    /// moment at which there is more to do.
+    async fn drain(&self) -> Option<DateTime<Utc>> {
+        let mut work = pin!(self.tied.worker.drain());
+        loop {
+            if let Poll::Ready(next) = poll_once(work.as_mut()).await {
+                return next.expect("a store that works");
+            }
+            let used = self.tied.app.limits.report();
+            let payers = used.payers.iter().map(|(_, payer)| payer.waiting).sum::<u64>();
+            match self.clock.next_waited_for() {
+                Some(moment) if used.project.waiting + payers > 0 => {
+                    self.clock.set(moment.max(self.clock.now()));
+                }
+                _ => tokio::task::yield_now().await,
+            }
+        }
     }
 
     /// Moves the clock.
@@ -258,7 +291,7 @@ impl Bridge {
             if let Poll::Ready(response) = poll_once(answer.as_mut()).await {
                 return read(response.unwrap_or_else(|never| match never {})).await;
             }
-            let next = self.tied.worker.drain().await.expect("a store that works");
+            let next = self.drain().await;
             if let Poll::Ready(response) = poll_once(answer.as_mut()).await {
                 return read(response.unwrap_or_else(|never| match never {})).await;
             }

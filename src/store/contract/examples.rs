@@ -97,6 +97,17 @@ pub fn push(event: &Event, n: u128, due: DateTime<Utc>) -> NewJob {
     }
 }
 
+/// Takes in an event whose job is due so many seconds past noon.
+pub async fn give(store: &dyn Store, n: u128, due: i64) {
+    let job = push(&event(n), n, after(due));
+    take_in(store, Accept { job, ..accept(n) }, NOON).await.expect("the store answers");
+}
+
+/// The job of number `n` that looks after the Meet link of `event`, due at `due`.
+pub fn follow(event: &Event, n: u128, due: DateTime<Utc>) -> NewJob {
+    NewJob { kind: Kind::FollowMeet { event: event.id }, ..push(event, n, due) }
+}
+
 /// The job of number `n` that ends a grant, due at noon.
 pub fn revoke(n: u128, version: u32) -> NewJob {
     NewJob {

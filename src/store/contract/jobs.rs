@@ -1,19 +1,13 @@
 //! Promises about jobs and their leases.
 
 use super::examples::{
-    LEASE, NOON, accept, after, cause, claim_one, connection, done, event, learned, line_of, push,
-    revoke, sealed, take_in, user, wanted,
+    LEASE, NOON, accept, after, cause, claim_one, connection, done, event, give, learned, line_of,
+    push, revoke, sealed, take_in, user, wanted,
 };
 use crate::model::id::{ConnectionId, JobId};
 use crate::model::job::{Class, JobState, Lane, Line, NewJob};
 use crate::model::owner::Owner;
-use crate::store::{Accept, Change, Counts, Fate, Ran, Settled, Store};
-
-/// Takes in an event whose job is due so many seconds past noon.
-async fn give(store: &dyn Store, n: u128, due: i64) {
-    let job = push(&event(n), n, after(due));
-    take_in(store, Accept { job, ..accept(n) }, NOON).await.unwrap();
-}
+use crate::store::{Change, Counts, Fate, Ran, Settled, Store};
 
 /// In their own order, each once, and none without a live job.
 pub async fn lines_with_live_jobs_are_listed(store: &dyn Store) {

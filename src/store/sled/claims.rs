@@ -14,7 +14,7 @@ use crate::model::id::JobId;
 use crate::model::job::{Claim, Job, JobState, Kind, Line, NewJob};
 use crate::model::sealed::Sealed;
 use crate::store::leases::Leases;
-use crate::store::{Change, Claimed, Ran, Settled, StoreError, fits};
+use crate::store::{Change, Claimed, Ran, Settled, StoreError};
 
 /// Reads as far into the line as it must: past the jobs that are hidden, to the first that is left.
 pub(super) fn claim(
@@ -82,7 +82,6 @@ pub(super) fn settle(
     let mut event = job.kind.event().map(|event| Open::take(ledger, event)).transpose()?;
     let mut newer_wanted = false;
     if let (Some(event), Some(learned)) = (&mut event, &learned) {
-        fits(&learned.known.links)?;
         // Whatever else runs about the event, the newer revision has its own push.
         newer_wanted = matches!(job.kind, Kind::PushEvent { .. }) && event.wants_more_than(learned);
         event.row.learn(&learned.known);
@@ -110,7 +109,6 @@ pub(super) fn settle(
         }
     }
     if let Some(then) = then {
-        fits(&then.payload)?;
         let line = enqueue(ledger, then)?;
         ledger.tell(Change::Line(line));
     }

@@ -18,6 +18,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::wire::plenty;
+
 const REDIRECT: &str = "http://127.0.0.1:3001/oauth2callback";
 const ANA: &str = "ana@example.com";
 const SCOPES: [&str; 4] = [
@@ -53,8 +55,13 @@ impl World {
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(simulator.clone().serve(listener, CancellationToken::new()));
-        let google =
-            Google::new(endpoints, Wires::Network, Duration::from_secs(20), Arc::new(SystemClock));
+        let google = Google::new(
+            endpoints,
+            Wires::Network,
+            Duration::from_secs(20),
+            Arc::new(SystemClock),
+            plenty(),
+        );
         Self { simulator, google, client, _tasks: tasks }
     }
 
