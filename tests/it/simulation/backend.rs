@@ -85,6 +85,10 @@ impl Backend<'_> {
     pub async fn work(&self, events: usize) {
         for event in 0..events {
             self.world.clock.sleep(self.chance.time(TimeDelta::seconds(40))).await;
+            if self.chance.percent(15) {
+                self.create_batch(event).await;
+                continue;
+            }
             let Some((wish, id)) = self.create(event).await else { continue };
             let mut revision = 0;
             for _ in 0..self.chance.below(4) {
@@ -99,21 +103,48 @@ impl Backend<'_> {
         }
     }
 
+    /// Asks for several events at once, until each is taken.
+    async fn create_batch(&self, event: usize) {
+        let wishes: Vec<_> = (0..=self.chance.below(4)).map(|_| self.wish()).collect();
+        let items: Vec<_> = wishes.iter().map(|wish| self.body(*wish)).collect();
+        let body = json!({ "events": items });
+        let key = format!("order {event}");
+        let headers = [("idempotency-key", Some(&*key))];
+        loop {
+            let seen = self.ask(Method::POST, "/api/v1/events/batch", &body, &headers).await;
+            if let Seen::Answer(200, answer) = &seen {
+                let results = answer["results"].as_array().expect("results");
+                for (wish, result) in wishes.iter().zip(results) {
+                    if let Some(id) = result["id"].as_str() {
+                        self.change_wish(*wish, |wish| wish.id = Some(id.to_owned()));
+                    }
+                }
+                if results.iter().all(|result| result["id"].is_string()) {
+                    return;
+                }
+            }
+            self.world.clock.sleep(self.chance.time(TimeDelta::seconds(20))).await;
+        }
+    }
+
+    /// Writes a new wish into the journal.
+    fn wish(&self) -> usize {
+        let mut journal = self.journal.0.lock().expect("no one panics while writing");
+        let guest = self.chance.percent(40);
+        let number = journal.len();
+        let address = format!("guest{number}@elsewhere.example");
+        journal.push(Wish {
+            backend: self.number,
+            revisions: BTreeSet::from([0]),
+            guest: guest.then(|| (address, self.chance.percent(50))),
+            ..Wish::default()
+        });
+        number
+    }
+
     /// Asks for an event: until the answer comes if it can be known again, else once.
     async fn create(&self, event: usize) -> Option<(usize, String)> {
-        let wish = {
-            let mut journal = self.journal.0.lock().expect("no one panics while writing");
-            let guest = self.chance.percent(40);
-            let number = journal.len();
-            let address = format!("guest{number}@elsewhere.example");
-            journal.push(Wish {
-                backend: self.number,
-                revisions: BTreeSet::from([0]),
-                guest: guest.then(|| (address, self.chance.percent(50))),
-                ..Wish::default()
-            });
-            number
-        };
+        let wish = self.wish();
         let key = self.chance.percent(70).then(|| format!("order {event}"));
         let body = self.body(wish);
         loop {
@@ -203,7 +234,11 @@ impl Backend<'_> {
         body: &Value,
         headers: &[(&str, Option<&str>)],
     ) -> Seen {
-        let what = format!("{method} {path} {}", body["summary"].as_str().unwrap_or_default());
+        let titles: Vec<_> = match body["events"].as_array() {
+            Some(items) => items.iter().filter_map(|item| item["summary"].as_str()).collect(),
+            None => body["summary"].as_str().into_iter().collect(),
+        };
+        let what = format!("{method} {path} {}", titles.join(", "));
         let who = self.number;
         let request = || {
             let mut request = Request::builder()

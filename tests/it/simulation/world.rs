@@ -12,9 +12,9 @@ use calbridge::daemon::{Bridge, Parts};
 use calbridge::google::{Open, Wires};
 use calbridge::model::id::InstanceId;
 use calbridge::model::key::Scope;
-use calbridge::queue::periodic;
 use calbridge::random::{CountingRandom, Random};
 use calbridge::simulator::{Settings, Simulator};
+use calbridge::store::Beat;
 use calbridge::store::memory::MemoryStore;
 use chrono::TimeDelta;
 use http_body_util::{BodyExt, Full};
@@ -124,9 +124,12 @@ impl World {
             let (life, bridge) = self.tie(number).await;
             let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
             tasks.spawn(bridge.worker.clone().run(stop.clone()));
-            tasks.spawn(periodic::prune(life.store.clone(), self.clock.clone(), stop.clone()));
-            let (app, until) = (life.app.clone(), stop.clone());
-            tasks.spawn(async move { calbridge::app::tokens::keep_alive(&app, &until).await });
+            let until = stop.clone();
+            tasks.spawn(async move {
+                // One process is all there is, and leads.
+                let (_beats, beating) = watch::channel(Beat::ALONE);
+                bridge.periodic.run(beating, &until).await;
+            });
             let lifetime = self.choose_end(&life, &chance);
             self.history.tell(format!("start    life {number}"));
             self.up.send_replace(Some(life.clone()));
@@ -211,9 +214,10 @@ impl World {
 
     /// Lets a person do something with a bridge that is up; nothing, if it dies meanwhile.
     pub async fn with_life<T>(&self, doing: impl AsyncFnOnce(&Life) -> T) -> Option<T> {
-        let life = self.life().await;
+        let life = self.over.run_until_cancelled(self.life()).await?;
         tokio::select! {
             biased;
+            () = self.over.cancelled() => None,
             () = life.store.died.cancelled() => None,
             done = doing(&life) => Some(done),
         }
