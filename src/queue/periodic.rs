@@ -62,6 +62,7 @@ impl Periodic {
             while beats.wait_for(|beat| beat.leads).await.is_ok() {
                 let next = self.take_turns().await;
                 tokio::select! {
+                    biased;
                     () = self.clock.sleep_until(next) => {}
                     _ = beats.wait_for(|beat| !beat.leads) => {}
                 }

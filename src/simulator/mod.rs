@@ -79,7 +79,7 @@ mod user_settings;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::clock::{Clock, ManualClock};
 
@@ -235,6 +235,18 @@ impl Simulator {
         let event = state.calendars.get(user).and_then(|calendar| calendar.events.get(id));
         let Some(event) = event.filter(|event| !event.cancelled).cloned() else { return false };
         state.change_event(user, Event { cancelled: true, updated: now, ..event }, now);
+        true
+    }
+
+    /// Changes members of an event as a person would in Google's own page. Tells whether it is there.
+    pub fn edit_event(&self, user: &str, id: &str, members: Map<String, Value>) -> bool {
+        let now = self.now();
+        let mut state = self.state();
+        let event = state.calendars.get(user).and_then(|calendar| calendar.events.get(id));
+        let Some(mut event) = event.filter(|event| !event.cancelled).cloned() else { return false };
+        event.fields.extend(members);
+        event.updated = now;
+        state.change_event(user, event, now);
         true
     }
 

@@ -29,6 +29,11 @@ impl Leases {
         Self { fences, ..Self::default() }
     }
 
+    /// Nobody has anything any more, and no fence comes again.
+    pub(super) fn forgotten(&self) -> Self {
+        Self::above(self.fences)
+    }
+
     /// Until when somebody has the job itself.
     pub(super) fn of_job(&self, id: JobId, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.jobs.get(&id).map(|lease| lease.until).filter(|until| *until > now)

@@ -26,6 +26,7 @@ use calbridge::store::memory::MemoryStore;
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
+use hyper::http::response;
 use hyper::{HeaderMap, Method, Request, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -221,41 +222,15 @@ impl Bridge {
 
     /// What Google's redirect brings back when its consent page is answered so.
     pub async fn consent(&self, url: &str, fields: &[(&str, &str)]) -> Redirect {
-        let form =
-            url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = Request::post(url)
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Full::new(Bytes::from(form)))
-            .expect("a request");
-        let response = match &self.wires {
-            Wires::Network => self.http.request(request).await.expect("an answer"),
-            Wires::Memory(open) => {
-                let pipe = open(request.uri()).expect("a pipe");
-                let (mut sender, connection) =
-                    hyper::client::conn::http1::handshake(TokioIo::new(pipe))
-                        .await
-                        .expect("a connection");
-                tokio::select! {
-                    biased;
-                    response = sender.send_request(request) => response.expect("an answer"),
-                    ended = connection => panic!("the connection ended early: {ended:?}"),
-                }
+        let request = consent_form(url, fields);
+        let headers = match &self.wires {
+            Wires::Network => {
+                let response = self.http.request(request).await.expect("an answer");
+                response.into_parts().0.headers
             }
+            Wires::Memory(open) => ask_google(open, request).await.0.headers,
         };
-        let location = response.headers()[header::LOCATION].to_str().expect("ASCII").to_owned();
-        let location = url::Url::parse(&location).expect("a URL");
-        let mut redirect = Redirect::default();
-        for (name, value) in location.query_pairs() {
-            let value = Some(value.into_owned());
-            match &*name {
-                "state" => redirect.state = value,
-                "code" => redirect.code = value,
-                "error" => redirect.error = value,
-                "iss" => redirect.iss = value,
-                _ => {}
-            }
-        }
-        redirect
+        redirect_of(&headers)
     }
 
     /// The next calls meet this.
@@ -450,6 +425,49 @@ impl Drop for Bridge {
                 "jobs given up"
             );
         }
+    }
+}
+
+/// A consent page, answered with these fields.
+pub fn consent_form(url: &str, fields: &[(&str, &str)]) -> Request<Full<Bytes>> {
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    Request::post(url)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Full::new(Bytes::from(form)))
+        .expect("a request")
+}
+
+/// What Google's redirect brings back.
+pub fn redirect_of(headers: &HeaderMap) -> Redirect {
+    let location = headers[header::LOCATION].to_str().expect("ASCII");
+    let location = url::Url::parse(location).expect("a URL");
+    let mut redirect = Redirect::default();
+    for (name, value) in location.query_pairs() {
+        let value = Some(value.into_owned());
+        match &*name {
+            "state" => redirect.state = value,
+            "code" => redirect.code = value,
+            "error" => redirect.error = value,
+            "iss" => redirect.iss = value,
+            _ => {}
+        }
+    }
+    redirect
+}
+
+/// Sends a request to the simulated Google over a pipe of its own, and reads the whole answer.
+pub async fn ask_google(open: &Open, request: Request<Full<Bytes>>) -> (response::Parts, Bytes) {
+    let pipe = open(request.uri()).expect("a pipe");
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(pipe)).await.expect("a connection");
+    let answered = async {
+        let (head, body) = sender.send_request(request).await.expect("an answer").into_parts();
+        (head, body.collect().await.expect("a body").to_bytes())
+    };
+    tokio::select! {
+        biased;
+        answer = answered => answer,
+        ended = connection => panic!("the connection ended early: {ended:?}"),
     }
 }
 

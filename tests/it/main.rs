@@ -29,6 +29,7 @@ mod secrets;
 mod seed;
 mod setup;
 mod shutdown;
+mod simulation;
 mod simulator;
 mod store;
 mod telemetry;

@@ -62,6 +62,19 @@ impl MemoryStore {
         Self { instance, state: Mutex::default(), changes: Changes::new() }
     }
 
+    /// Forgets what no store keeps through the end of its process: who has which job, and who
+    /// listens. For tests in which a process ends.
+    pub fn reopened(&self) -> Self {
+        let mut state = self.state();
+        let kept = std::mem::take(&mut *state);
+        let leases = kept.leases.forgotten();
+        Self {
+            instance: self.instance,
+            state: Mutex::new(State { leases, ..kept }),
+            changes: Changes::new(),
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no one panics while holding the state")
     }
