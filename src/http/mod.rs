@@ -9,6 +9,7 @@ mod health;
 mod idempotency;
 mod jobs;
 mod limit;
+mod metrics;
 mod prefer;
 mod problem;
 mod setup;
@@ -76,6 +77,7 @@ pub fn router(app: App, settings: Settings) -> Router {
         .route("/api/v1/events/{id}", get(events::show).patch(events::edit).delete(events::cancel))
         .route("/api/v1/jobs/{id}", get(jobs::show))
         .route("/api/v1/status", get(health::status))
+        .route("/metrics", get(metrics::show))
         .fallback(|| async {
             Problem::new(StatusCode::NOT_FOUND, "no_such_route", "there is nothing at this address")
         })

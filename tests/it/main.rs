@@ -10,6 +10,8 @@ mod demo;
 mod disk;
 mod google;
 mod kill;
+mod limits;
+mod metrics;
 mod operations;
 mod packaging;
 mod process;
