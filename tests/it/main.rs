@@ -12,6 +12,7 @@ mod google;
 mod kill;
 mod operations;
 mod packaging;
+mod power;
 mod process;
 mod queue;
 mod rooms;
