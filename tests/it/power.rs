@@ -81,7 +81,7 @@ async fn lives(bytes: usize, seed: u64) -> Tally {
         let mut disk = Disk::empty();
         for life in 0..5 {
             // The work of some seconds, or just the opening of what the cut before left.
-            let changes = if life % 2 == 0 { 100 + below(1200) } else { 1 + below(80) };
+            let changes = if life % 2 == 0 { 100 + below(600) } else { 1 + below(80) };
             let rounds = if below(3) == 0 { 5 } else { u64::MAX };
             let orders = Orders { bytes, rounds, done: expected.done };
             disk.cut_after(changes);

@@ -251,6 +251,7 @@ impl Layout {
             .segment_size(8 << 20)
             .cache_capacity(cache)
             .flush_every_ms(Some(500));
+        drop_unfinished_snapshots(path).map_err(OpenError::io("tidy up", path))?;
         let mut tries = 0;
         loop {
             tries += 1;
@@ -327,6 +328,24 @@ fn sync_files(directory: &Path) -> io::Result<()> {
         sync_dir(&entry?.path())?;
     }
     sync_dir(directory)
+}
+
+/// Removes the snapshots of its pages that sled did not finish: it takes the newest for whole, and
+/// would refuse to open. They are written while it opens, aside, and renamed once they are synced.
+fn drop_unfinished_snapshots(store: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(store) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until sled has let go of its file, syncs it, and returns its length.
