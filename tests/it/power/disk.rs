@@ -54,7 +54,6 @@ struct State {
     /// The name of a file whose `fdatasync` is answered and does nothing.
     deaf_to: Option<OsString>,
     files_deaf: Vec<u64>,
-    syncs: u64,
 }
 
 #[derive(Clone)]
@@ -95,7 +94,7 @@ impl Disk {
 
     fn of(things: Vec<Thing>) -> Self {
         let (deaf_to, files_deaf) = (None, Vec::new());
-        let state = State { things, left: u64::MAX, deaf_to, files_deaf, syncs: 0 };
+        let state = State { things, left: u64::MAX, deaf_to, files_deaf };
         Self { state: Mutex::new(state), power: Condvar::new() }
     }
 
@@ -124,11 +123,6 @@ impl Disk {
     pub fn wait_for_the_cut(&self) {
         let state = self.power.wait_while(self.state(), |state| state.left > 0);
         drop(state.expect("nobody panicked"));
-    }
-
-    /// How many syncs had an effect.
-    pub fn syncs(&self) -> u64 {
-        self.state().syncs
     }
 
     /// What is known under a name.
@@ -226,7 +220,6 @@ impl Disk {
         if data_only && state.files_deaf.contains(&number) {
             return Ok(());
         }
-        state.syncs += 1;
         match state.thing(number)? {
             Thing::File(file) => {
                 for change in std::mem::take(&mut file.unsynced) {
