@@ -6,9 +6,7 @@
 //! were acknowledged (`power/work.rs`), and is the disk of the next process.
 #![expect(clippy::unwrap_used, reason = "a test ends where it goes wrong")]
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use calbridge::model::id::InstanceId;
@@ -16,31 +14,20 @@ use calbridge::random::{CountingRandom, Random};
 use calbridge::store::StoreError;
 use calbridge::store::contract::examples::NOON;
 use calbridge::store::sled::{OpenError, Options, SledStore};
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
+use cut::{DATA_DIR, Orders, Way};
 use disk::Disk;
-use mounted::Mounted;
 use work::{Expected, HANDS, Work};
 
+mod cut;
 mod disk;
 mod mounted;
+mod recorded;
 mod work;
 
 const KIB: usize = 1024;
-/// Where the store lies on the disk: below a directory that is not there at first either.
-const DATA_DIR: &str = "lib/calbridge";
-
-/// What a process is to do.
-#[derive(Clone, Copy, Debug)]
-struct Orders {
-    bytes: usize,
-    /// How many steps each hand takes before the store is closed and opened again.
-    rounds: u64,
-    /// How many each hand has taken in earlier lives.
-    done: [u64; HANDS],
-}
 
 /// What came of some cuts.
 #[derive(Debug, Default)]
@@ -64,6 +51,7 @@ impl Tally {
 /// Some disks, whose power is cut several times each.
 #[derive(Clone, Copy, Debug)]
 struct Plan {
+    way: Way,
     bytes: usize,
     disks: usize,
     /// The first seed; every cut has its own.
@@ -79,33 +67,57 @@ const AT_WORK: &[(u64, u64)] = &[(100, 700), (1, 80), (100, 700), (1, 80), (100,
 
 #[tokio::test]
 async fn no_power_cut_loses_anything_of_events_of_1_kb() {
-    let plan = Plan { bytes: KIB, disks: 4, seed: 1000, rounds: u64::MAX, lives: AT_WORK };
+    let plan = Plan {
+        way: Way::best(),
+        bytes: KIB,
+        disks: 4,
+        seed: 1000,
+        rounds: u64::MAX,
+        lives: AT_WORK,
+    };
     plan.carry_out().await.tell("at work, 1 KB");
 }
 
 #[tokio::test]
 async fn no_power_cut_loses_anything_of_events_of_30_kb() {
-    let plan = Plan { bytes: 30 * KIB, disks: 4, seed: 2000, rounds: u64::MAX, lives: AT_WORK };
+    let plan = Plan {
+        way: Way::best(),
+        bytes: 30 * KIB,
+        disks: 4,
+        seed: 2000,
+        rounds: u64::MAX,
+        lives: AT_WORK,
+    };
     plan.carry_out().await.tell("at work, 30 KB");
 }
 
 #[tokio::test]
 async fn a_store_that_was_being_made_at_the_power_cut_is_made_or_not() {
     let lives = &[(1, 60), (60, 200)];
-    let plan = Plan { bytes: KIB, disks: 10, seed: 3000, rounds: u64::MAX, lives };
+    let plan =
+        Plan { way: Way::best(), bytes: KIB, disks: 10, seed: 3000, rounds: u64::MAX, lives };
     plan.carry_out().await.tell("being made");
 }
 
 #[tokio::test]
 async fn a_store_that_was_being_closed_or_opened_at_the_power_cut_loses_nothing() {
     let lives = &[(60, 300), (20, 300), (20, 300), (20, 300), (20, 300)];
-    let plan = Plan { bytes: KIB, disks: 2, seed: 4000, rounds: 3, lives };
+    let plan = Plan { way: Way::best(), bytes: KIB, disks: 2, seed: 4000, rounds: 3, lives };
     plan.carry_out().await.tell("being closed and opened");
+}
+
+/// What machines without FUSE see instead of the tests above, kept alive on those that have it.
+#[tokio::test]
+async fn no_power_cut_loses_anything_of_what_was_recorded() {
+    let way = Way::Recorded;
+    let plan = Plan { way, bytes: KIB, disks: 2, seed: 6000, rounds: u64::MAX, lives: AT_WORK };
+    plan.carry_out().await.tell("recorded");
 }
 
 /// The test of the tests above: they see what is lost.
 #[tokio::test]
 async fn without_the_syncs_that_calbridge_makes_real_most_power_cuts_lose_something() {
+    let way = Way::best();
     let (mut cuts, mut losses) = (0, Vec::new());
     for (bytes, seed) in (5000..).take(10 * more()).flat_map(|n| [(KIB, n), (30 * KIB, n + 500)]) {
         let disk = Disk::empty();
@@ -114,7 +126,7 @@ async fn without_the_syncs_that_calbridge_makes_real_most_power_cuts_lose_someth
         disk.be_deaf_to("db");
         disk.cut_after(between(seed, (150, 700)));
         let orders = Orders { bytes, rounds: u64::MAX, done: [0; HANDS] };
-        let (acknowledged, after) = cut_once(disk, orders, seed);
+        let (acknowledged, after) = way.cut(disk, orders, seed);
         cuts += 1;
         losses.extend(judge(&after, &mut Expected::new(bytes), acknowledged).await.err());
     }
@@ -130,9 +142,9 @@ impl Plan {
             let mut disk = Disk::empty();
             for (seed, changes) in (seed..).zip(self.lives) {
                 disk.cut_after(between(seed, *changes));
-                let Self { bytes, rounds, .. } = self;
+                let Self { way, bytes, rounds, .. } = self;
                 let orders = Orders { bytes, rounds, done: expected.done };
-                let (acknowledged, after) = cut_once(disk, orders, seed);
+                let (acknowledged, after) = way.cut(disk, orders, seed);
                 match judge(&after, &mut expected, acknowledged).await {
                     Ok(further) => tally.further += further,
                     Err(wrong) => panic!("seed {seed}: {wrong}"),
@@ -152,20 +164,6 @@ fn between(seed: u64, (least, bound): (u64, u64)) -> u64 {
     least + (&random as &dyn Random).below(bound - least)
 }
 
-/// Lets a process work until the power goes. Returns how many steps of each hand it said were done,
-/// and what is left of the disk.
-fn cut_once(disk: Disk, orders: Orders, seed: u64) -> ([u64; HANDS], Disk) {
-    let disk = Arc::new(disk);
-    let place = TempDir::new().unwrap();
-    let mounted = Mounted::new(&disk, place.path()).unwrap();
-    let mut child = worker(&place.path().join(DATA_DIR), orders);
-    let acknowledged = until_the_cut(&disk, &mut child);
-    child.wait().unwrap();
-    drop(mounted);
-    let after = disk.after_the_cut(seed);
-    (acknowledged.unwrap_or_else(|told| panic!("{told}")), after)
-}
-
 /// Opens a copy of what a disk holds, and compares. Returns how many steps survived that were not
 /// acknowledged, or what is wrong.
 async fn judge(
@@ -183,47 +181,6 @@ async fn judge(
 fn open(data_dir: &Path) -> Result<SledStore, OpenError> {
     let options = Options { min_free: 0, ..Options::default() };
     SledStore::open(data_dir, InstanceId::from_u128(1), NOON, &options)
-}
-
-fn worker(data_dir: &Path, orders: Orders) -> Child {
-    let arguments = ["--ignored", "--nocapture", "--exact", "power::works_until_the_power_is_cut"];
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().unwrap();
-    let Orders { bytes, rounds, done } = orders;
-    let done = done.map(|done| done.to_string()).join(" ");
-    let mut stdin = child.stdin.take().unwrap();
-    writeln!(stdin, "{}\n{bytes} {rounds} {done}", data_dir.display()).unwrap();
-    child
-}
-
-/// Reads what the process says until the power goes and it is killed. Returns how many steps of each
-/// hand were acknowledged.
-fn until_the_cut(disk: &Disk, child: &mut Child) -> Result<[u64; HANDS], String> {
-    let id = Pid::from_child(child);
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            disk.wait_for_the_cut();
-            // Nobody has asked yet how it ended, so the number is still its own.
-            kill_process(id, Signal::KILL).unwrap();
-        });
-        let mut acknowledged = [0; HANDS];
-        let mut failure = "nothing".to_owned();
-        for line in lines.map_while(Result::ok) {
-            if let Some(hand) = line.strip_prefix("did ") {
-                acknowledged[hand.parse::<usize>().unwrap()] += 1;
-            } else if line.starts_with("failed ") && !disk.is_off() {
-                failure = line;
-                break;
-            }
-        }
-        if disk.is_off() {
-            return Ok(acknowledged);
-        }
-        disk.cut();
-        Err(format!("the process ended before the power did; it said: {failure}"))
-    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
