@@ -56,7 +56,7 @@ type Journal = BTreeMap<u64, Told>;
 
 #[tokio::test]
 async fn what_was_acknowledged_is_in_the_calendar_once_however_often_the_process_is_killed() {
-    kill_again_and_again(&"Sugar? ".repeat(100)).await;
+    kill_again_and_again(&"Sugar? ".repeat(147)).await;
 }
 
 #[tokio::test]

@@ -157,6 +157,8 @@ impl Layout {
         let db_file = self.nascent.join("db");
         let db_bytes = settle_db(&db_file).map_err(OpenError::io("sync", &db_file))?;
         sync_files(&self.nascent).map_err(OpenError::io("sync", &self.nascent))?;
+        // Before there is a head: one without a store is taken for a loss.
+        sync_dir(&self.data_dir).map_err(OpenError::io("sync", &self.data_dir))?;
         let head = Head { instance: fresh, sequence: 1, db_bytes, clean: true };
         let head = HeadFile::create(&self.head, head);
         let head = head.map_err(OpenError::io("write", &self.head))?;
