@@ -22,6 +22,7 @@ mod operations;
 mod packaging;
 mod postgres;
 mod periodic;
+mod power;
 mod process;
 mod queue;
 mod quota;

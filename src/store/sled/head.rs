@@ -119,7 +119,7 @@ fn checksum(told: &str) -> String {
     base32hex(&digest_of(&[told.as_bytes()]))
 }
 
-/// Makes names made or changed in a directory durable.
+/// Makes a file durable, or the names made or changed in a directory.
 pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

@@ -103,9 +103,7 @@ pub(super) struct Opened {
 impl Layout {
     /// The layout of a data directory, which is made if it is missing.
     pub(super) fn of(data_dir: &Path) -> Result<Self, OpenError> {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        builder.create(data_dir).map_err(OpenError::io("make", data_dir))?;
+        make_dirs(data_dir).map_err(OpenError::io("make", data_dir))?;
         let store = data_dir.join("store");
         Ok(Self {
             data_dir: data_dir.to_owned(),
@@ -159,7 +157,9 @@ impl Layout {
         drop(db);
         let db_file = self.nascent.join("db");
         let db_bytes = settle_db(&db_file).map_err(OpenError::io("sync", &db_file))?;
-        sync_dir(&self.nascent).map_err(OpenError::io("sync", &self.nascent))?;
+        sync_files(&self.nascent).map_err(OpenError::io("sync", &self.nascent))?;
+        // Before there is a head: one without a store is taken for a loss.
+        sync_dir(&self.data_dir).map_err(OpenError::io("sync", &self.data_dir))?;
         let head = Head { instance: fresh, sequence: 1, db_bytes, clean: true };
         let head = HeadFile::create(&self.head, head);
         let head = head.map_err(OpenError::io("write", &self.head))?;
@@ -254,6 +254,7 @@ impl Layout {
             .segment_size(8 << 20)
             .cache_capacity(cache)
             .flush_every_ms(Some(500));
+        drop_unfinished_snapshots(path).map_err(OpenError::io("tidy up", path))?;
         let mut tries = 0;
         loop {
             tries += 1;
@@ -309,6 +310,45 @@ impl Layout {
 
     #[cfg(not(target_os = "linux"))]
     fn warn_of_filesystem(&self) {}
+}
+
+/// Makes a directory and what it lies in, and their names durable: a store is as lost as the name of
+/// any directory above it.
+fn make_dirs(path: &Path) -> io::Result<()> {
+    let made: Vec<_> = path.ancestors().take_while(|path| !path.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for parent in made.into_iter().filter_map(Path::parent) {
+        // What a relative path begins in has no name.
+        sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
+    }
+    Ok(())
+}
+
+/// Makes everything in a directory durable. sled never syncs its `conf`, without which the store does
+/// not open.
+fn sync_files(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        sync_dir(&entry?.path())?;
+    }
+    sync_dir(directory)
+}
+
+/// Removes the snapshots of its pages that sled did not finish: it takes the newest for whole, and
+/// would refuse to open. They are written while it opens, aside, and renamed once they are synced.
+fn drop_unfinished_snapshots(store: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(store) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until sled has let go of its file, syncs it, and returns its length.

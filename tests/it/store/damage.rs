@@ -261,6 +261,17 @@ async fn a_creation_cut_short_is_taken_up() {
     assert_eq!(store.instance(), name);
 }
 
+#[tokio::test]
+async fn a_snapshot_of_the_pages_that_was_cut_short_is_no_damage() {
+    for image in [small(true).await, small(false).await] {
+        let (interrupted, _) = copied(&image);
+        let snapshot = interrupted.path().join("store/snap.7FFFFFFFFFFFFFFF.generating");
+        fs::write(&snapshot, "the begi").unwrap();
+        assert_eq!(open(interrupted.path()).unwrap().count_jobs().await.unwrap().live, 2);
+        assert!(!snapshot.exists());
+    }
+}
+
 /// Every table's byte but the one whose rows belong to nobody.
 const TABLES: &[u8] = b"SEWezRrJPKQLoDXcpyCOATt";
 
