@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::Bridge;
 use crate::app::{App, tokens};
+use crate::clock::Clock;
 use crate::queue::periodic::{self, Periodic, Recurring};
 use crate::store::postgres::PostgresStore;
 use crate::store::{Beat, Retention};

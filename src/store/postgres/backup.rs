@@ -113,10 +113,7 @@ const SMALL: &[(&str, Read)] = &[
     }),
 ];
 
-async fn export_events(
-    tx: &mut PgConnection,
-    into: &mpsc::Sender<Record>,
-) -> Result<(), Broken> {
+async fn export_events(tx: &mut PgConnection, into: &mpsc::Sender<Record>) -> Result<(), Broken> {
     let mut after = Vec::new();
     loop {
         let page: Vec<(Vec<u8>, String, Vec<u8>)> = sqlx::query_as(
@@ -136,10 +133,7 @@ async fn export_events(
     }
 }
 
-async fn export_requests(
-    tx: &mut PgConnection,
-    into: &mpsc::Sender<Record>,
-) -> Result<(), Broken> {
+async fn export_requests(tx: &mut PgConnection, into: &mpsc::Sender<Record>) -> Result<(), Broken> {
     let mut after = Vec::new();
     loop {
         let page: Vec<(Vec<u8>, String)> = sqlx::query_as(

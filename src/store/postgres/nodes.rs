@@ -227,15 +227,11 @@ impl PostgresStore {
 }
 
 /// Every line of these connections that has a live job.
-async fn lines_of(
-    tx: &mut PgConnection,
-    connections: &[Vec<u8>],
-) -> Result<Vec<Line>, Trouble> {
-    let rows: Vec<String> =
-        sqlx::query_scalar("SELECT row_to_json(l)::text FROM lines_of($1) l")
-            .bind(connections)
-            .fetch_all(tx)
-            .await?;
+async fn lines_of(tx: &mut PgConnection, connections: &[Vec<u8>]) -> Result<Vec<Line>, Trouble> {
+    let rows: Vec<String> = sqlx::query_scalar("SELECT row_to_json(l)::text FROM lines_of($1) l")
+        .bind(connections)
+        .fetch_all(tx)
+        .await?;
     rows.iter().map(|row| Ok(read::<LineRow>(row)?.try_into()?)).collect()
 }
 

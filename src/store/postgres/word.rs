@@ -176,7 +176,10 @@ impl PostgresStore {
         }
         loop {
             if let Err(error) = self.hear_until_broken().await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "nothing is heard of other processes");
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "nothing is heard of other processes"
+                );
             }
             clock.sleep_until(clock.now() + LOOK).await;
         }
@@ -197,7 +200,10 @@ impl PostgresStore {
             match self.look(&mut sight, clock.now()).await {
                 Ok(()) => {}
                 Err(Trouble::Store(error)) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for due work");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot look for due work"
+                    );
                 }
                 Err(Trouble::Clash) => tracing::debug!("a look around was crossed by another"),
             }

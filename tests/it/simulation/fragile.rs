@@ -13,12 +13,12 @@ use calbridge::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::store::memory::MemoryStore;
 use calbridge::store::{
-    Accept, Accepted, AccessStore, Backlog, Beat, Change, Changed, Claimed, ConnectionStore,
-    Counts, EventStore, Fate, JobStore, Keystone, PeriodStore, Ran, Retention, Settled, Store,
-    StoreError, Touched, Turn, Which,
+    Accept, Accepted, AccessStore, Backlog, Backup, Beat, Change, Changed, Claimed,
+    ConnectionStore, Counts, EventStore, Fate, JobStore, Keystone, PeriodStore, Ran, Record,
+    Retention, Settled, Store, StoreError, Touched, Turn, Which,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::history::{Chance, History};
@@ -117,6 +117,17 @@ impl Fragile {
         self.history.tell(how);
         self.died.cancel();
         std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Backup for Fragile {
+    async fn export(&self, into: mpsc::Sender<Record>) -> Result<(), StoreError> {
+        self.look(self.inner.export(into)).await
+    }
+
+    async fn restore(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.step("restore", self.inner.restore(records)).await
     }
 }
 
