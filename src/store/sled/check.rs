@@ -10,14 +10,15 @@ use std::hash::{DefaultHasher, Hasher};
 
 use sled::Tree;
 
+use super::events::listing;
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Read, failed};
 use super::rows::{
     ApiKeyRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, MetaRow, PayloadRow,
-    RequestRow, Row, TicketRow,
+    PeriodRow, RequestRow, Row, TicketRow,
 };
 use crate::model::connection::Connection;
-use crate::model::job::{Job, JobState, Line};
+use crate::model::job::Job;
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 
@@ -43,8 +44,6 @@ struct Books {
     rows: BTreeMap<u8, u64>,
     /// What is expected of each table less what was found there.
     left_over: BTreeMap<u8, u64>,
-    /// The line whose ready jobs are being read, and how many there were so far.
-    line: Option<(Line, u64)>,
 }
 
 impl Books {
@@ -62,12 +61,15 @@ impl Books {
                 let (id, event) = (read.id()?, EventRow::decode(row)?);
                 let revision = event.revision;
                 self.expect(&keys::content(id), &revision.to_be_bytes());
+                if let Some(listed) = listing(id, &event)? {
+                    self.expect(&listed, &[]);
+                }
+                self.find_many(key, event.live.into());
                 event.under(id, ContentRow { revision, content: Vec::new() })?;
             }
             Table::Content => self.find(key, &ContentRow::decode(row)?.revision.to_be_bytes()),
             Table::Request => {
                 let request = RequestRow::decode(row)?;
-                has(tree, &keys::event(request.event()), "a request", "its event")?;
                 self.expect(&keys::request_over(request.expires()?, &read.bytes()?), &[]);
             }
             Table::Job => self.job(&JobRow::decode(row)?.under(read.id()?)?),
@@ -90,14 +92,19 @@ impl Books {
             Table::Keystone => drop(KeystoneRow::decode(row)?),
             Table::Ready => {
                 self.find(key, row);
-                self.wait(read.line()?);
+                self.expect(&keys::line(&read.line()?), &[]);
             }
+            Table::Line | Table::OwnerJobs => self.find_many(key, number(row)?),
+            Table::Period => drop(PeriodRow::decode(row)?.next()?),
+            Table::Tally => drop((read.day()?, number(row)?)),
             Table::Meta
             | Table::RequestOver
+            | Table::Past
+            | Table::Tombstone
             | Table::Live
-            | Table::Line
             | Table::Done
             | Table::Dead
+            | Table::Cancelled
             | Table::OwnerConnection
             | Table::AccountConnection
             | Table::TicketOver => self.find(key, row),
@@ -106,30 +113,15 @@ impl Books {
     }
 
     fn job(&mut self, job: &Job) {
-        match job.state {
-            JobState::Live => {
-                self.expect(&keys::live(&job.kind), &job.id.as_u128().to_be_bytes());
-                self.expect(&keys::ready(&job.line, job.due, job.id), &[]);
-            }
-            JobState::Done { at } => self.expect(&keys::finished(Table::Done, at, job.id), &[]),
-            JobState::Dead { at } => self.expect(&keys::finished(Table::Dead, at, job.id), &[]),
+        if let Some(finished) = keys::finished(job) {
+            self.expect(&finished, &[]);
+            return;
         }
-    }
-
-    /// Counts a ready job of `line`; those of one line come one after the other.
-    fn wait(&mut self, line: Line) {
-        match &mut self.line {
-            Some((same, jobs)) if *same == line => *jobs += 1,
-            _ => {
-                self.end_line();
-                self.line = Some((line, 1));
-            }
-        }
-    }
-
-    fn end_line(&mut self) {
-        if let Some((line, jobs)) = self.line.take() {
-            self.expect(&keys::line(&line), &jobs.to_be_bytes());
+        self.expect(&keys::live(&job.kind), &job.id.as_u128().to_be_bytes());
+        self.expect(&keys::ready(&job.line, job.due, job.id), &[]);
+        self.expect(&keys::owner_jobs(&job.line.owner), &[]);
+        if let Some(event) = job.kind.event() {
+            self.expect(&keys::event(event), &[]);
         }
     }
 
@@ -143,8 +135,13 @@ impl Books {
         *sum = sum.wrapping_sub(hash(key, row));
     }
 
-    fn close(mut self, meta: &MetaRow) -> Result<(), StoreError> {
-        self.end_line();
+    /// Finds a row that tells how often others expect its key.
+    fn find_many(&mut self, key: &[u8], times: u64) {
+        let sum = self.left_over.entry(key[0]).or_default();
+        *sum = sum.wrapping_sub(hash(key, &[]).wrapping_mul(times));
+    }
+
+    fn close(self, meta: &MetaRow) -> Result<(), StoreError> {
         for table in Table::COUNTED {
             let of = |rows: &BTreeMap<u8, u64>| rows.get(&table.byte()).copied().unwrap_or(0);
             let (found, counted) = (of(&self.rows), of(&meta.rows));
@@ -167,6 +164,11 @@ fn hash(key: &[u8], row: &[u8]) -> u64 {
     hasher.write_u8(0);
     hasher.write(row);
     hasher.finish()
+}
+
+fn number(row: &[u8]) -> Result<u64, StoreError> {
+    let number = row.try_into().map(u64::from_be_bytes);
+    number.map_err(|_| StoreError::Damaged("a number cannot be read".to_owned()))
 }
 
 fn has(tree: &Tree, key: &[u8], row: &str, entry: &str) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ mod connections;
 mod events;
 mod jobs;
 mod meta;
+mod periods;
 
 use std::borrow::Cow;
 
@@ -18,6 +19,7 @@ pub(super) use connections::ConnectionRow;
 pub(super) use events::{ContentRow, EventRow, RequestRow};
 pub(super) use jobs::{JobRow, PayloadRow};
 pub(super) use meta::{FORMAT, MetaRow};
+pub(super) use periods::PeriodRow;
 
 use crate::model::job::Cause;
 use crate::model::owner::{Owner, UserId};
