@@ -11,7 +11,7 @@ use super::raw::Raw;
 use super::reader::Reader;
 use super::{
     AllowanceConfig, CALLBACK, ClassicConfig, Config, Faults, GoogleConfig, Loaded, LogConfig,
-    LogFormat, Notify, QueueConfig, RetentionConfig, StopConfig, StoreConfig, StoreKind,
+    LogFormat, Notify, PostgresConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig, StoreKind,
     VaultConfig, origin_of,
 };
 

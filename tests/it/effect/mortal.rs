@@ -12,12 +12,12 @@ use calbridge::model::job::{Claim, Job, Line, NewJob};
 use calbridge::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::store::{
-    Accept, Accepted, AccessStore, Backlog, Beat, Change, Changed, Claimed, ConnectionStore,
-    Counts, EventStore, JobStore, Keystone, PeriodStore, Ran, Retention, Settled, Store,
+    Accept, Accepted, AccessStore, Backlog, Backup, Beat, Change, Changed, Claimed, ConnectionStore,
+    Counts, EventStore, JobStore, Keystone, PeriodStore, Ran, Record, Retention, Settled, Store,
     StoreError, Touched, Turn, Which,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 
 /// A step at which a process may die.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +148,19 @@ impl Store for MortalStore {
     async fn leave(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
         self.alive()?;
         self.store.leave(now).await
+    }
+}
+
+#[async_trait]
+impl Backup for MortalStore {
+    async fn export(&self, into: mpsc::Sender<Record>) -> Result<(), StoreError> {
+        self.alive()?;
+        self.store.export(into).await
+    }
+
+    async fn restore(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.alive()?;
+        self.store.restore(records).await
     }
 }
 
