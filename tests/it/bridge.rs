@@ -286,6 +286,7 @@ impl Bridge {
     /// Sends a request and, while its answer waits for work or for the clock, does the work and moves
     /// the clock.
     pub async fn send(&self, request: Request<Body>) -> Answer {
+        let mut changes = self.tied.app.store.changes();
         let mut answer = pin!(self.router.clone().oneshot(request));
         for _ in 0..MOST_MOMENTS {
             if let Poll::Ready(response) = poll_once(answer.as_mut()).await {
@@ -298,8 +299,14 @@ impl Bridge {
             let moment = [next, self.clock.next_waited_for()].into_iter().flatten().min();
             match moment {
                 Some(moment) => self.clock.set(moment.max(self.clock.now())),
-                // Neither work nor the clock will wake it: something outside will.
-                None => return read(answer.await.unwrap_or_else(|never| match never {})).await,
+                // Neither work nor the clock will wake it: something outside will, or there is no
+                // work yet, since the store takes its time.
+                None => tokio::select! {
+                    response = answer.as_mut() => {
+                        return read(response.unwrap_or_else(|never| match never {})).await;
+                    }
+                    _ = changes.recv() => {}
+                },
             }
         }
         panic!("the request waits without end");

@@ -1,3 +1,8 @@
 //! Several processes on one database, and a database that comes and goes.
+#![expect(clippy::unwrap_used, reason = "a test ends where it goes wrong")]
 
+mod bridge;
+mod nodes;
+mod processes;
 pub mod server;
+mod word;

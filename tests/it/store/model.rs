@@ -1,5 +1,6 @@
-//! The store on disk against the store in memory: whatever is asked of both, in whatever order, they
-//! answer the same, also after the one on disk was closed, or killed, and opened anew.
+//! The stores on disk and in a database against the store in memory: whatever is asked of both, in
+//! whatever order, they answer the same, also after the one that lasts was closed, or killed, and
+//! opened anew.
 
 mod events;
 mod jobs;
@@ -14,6 +15,7 @@ use calbridge::store::contract::examples::{
     after, connection, digest, event, line_of, push, sealed, ticket, user,
 };
 use calbridge::store::memory::MemoryStore;
+use calbridge::store::postgres::PostgresStore;
 use calbridge::store::sled::SledStore;
 use calbridge::store::{
     AccessStore, Change, ConnectionStore, EventStore, JobStore, Keystone, PeriodStore, Retention,
@@ -24,6 +26,7 @@ use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
 
 use super::damage::copy_at_rest;
+use crate::postgres::server;
 
 const STEPS: usize = 1500;
 /// So few things that everything meets everything.
@@ -36,46 +39,74 @@ struct Pair {
     now: i64,
     jobs: u128,
     memory: MemoryStore,
-    /// None only while it is opened anew.
-    disk: Option<SledStore>,
+    lasting: Lasting,
     claims: Vec<(Claim, Claim)>,
     told_by_memory: Receiver<Change>,
     told_by_disk: Receiver<Change>,
-    dir: TempDir,
+}
+
+/// The store that is compared with memory.
+enum Lasting {
+    /// None only while it is opened anew.
+    Disk(Option<SledStore>, TempDir),
+    /// And its address, and which process has it.
+    Database(PostgresStore, String, u128),
 }
 
 #[tokio::test]
 async fn disk_and_memory_answer_the_same() {
     for seed in 0..6 {
-        let mut pair = Pair::new(seed);
-        for step in 0..STEPS {
-            pair.step(&format!("seed {seed}, step {step}")).await;
-            pair.compare_told(&format!("seed {seed}, step {step}")).await;
+        let dir = TempDir::new().unwrap();
+        let store = super::open(dir.path()).unwrap();
+        compare(seed, STEPS, Lasting::Disk(Some(store), dir)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_and_memory_answer_the_same() {
+    let server = server::shared().await;
+    for seed in 6..8 {
+        let url = server.database().await;
+        let store = server.open(&url, 1).await;
+        compare(seed, STEPS / 2, Lasting::Database(store, url, 1)).await;
+    }
+}
+
+async fn compare(seed: u64, steps: usize, lasting: Lasting) {
+    let mut pair = Pair::new(seed, lasting);
+    for step in 0..steps {
+        pair.step(&format!("seed {seed}, step {step}")).await;
+        pair.compare_told(&format!("seed {seed}, step {step}")).await;
+    }
+    pair.compare_all(&format!("seed {seed}")).await;
+}
+
+impl Lasting {
+    fn store(&self) -> &dyn Store {
+        match self {
+            Self::Disk(store, _) => store.as_ref().unwrap(),
+            Self::Database(store, ..) => store,
         }
-        pair.compare_all(&format!("seed {seed}")).await;
     }
 }
 
 impl Pair {
-    fn new(seed: u64) -> Self {
-        let dir = TempDir::new().unwrap();
+    fn new(seed: u64, lasting: Lasting) -> Self {
         let memory = MemoryStore::new(InstanceId::from_u128(1));
-        let disk = super::open(dir.path()).unwrap();
         Self {
             random: CountingRandom::new(seed),
             now: 0,
             jobs: 1000,
             told_by_memory: memory.changes(),
-            told_by_disk: disk.changes(),
+            told_by_disk: lasting.store().changes(),
             memory,
-            disk: Some(disk),
+            lasting,
             claims: Vec::new(),
-            dir,
         }
     }
 
     fn disk(&self) -> &dyn Store {
-        self.disk.as_ref().unwrap()
+        self.lasting.store()
     }
 
     fn below(&self, bound: u64) -> u64 {
@@ -129,7 +160,7 @@ impl Pair {
             27 => self.key_or_keystone(at).await,
             28 => self.recur(at).await,
             29 | 30 => self.prune(at).await,
-            _ if self.below(8) == 0 => self.reopen(at),
+            _ if self.below(8) == 0 => self.reopen(at).await,
             _ => self.compare_all(at).await,
         }
     }
@@ -230,23 +261,37 @@ impl Pair {
     }
 
     /// A store on disk forgets its leases when it is closed, so all of them lapse before. Half the
-    /// time it is not closed but opened as a kill would leave it, which reads every row.
-    fn reopen(&mut self, at: &str) {
+    /// time it is not closed but left as a kill would leave it: one on disk reads every row then, and
+    /// in a database another process waits for the end of the lost one's time.
+    async fn reopen(&mut self, at: &str) {
         self.now += LEASE_SECS;
         self.claims.clear();
-        let left = self.disk.take().unwrap();
-        if self.below(2) == 0 {
-            let killed = TempDir::new().unwrap();
-            copy_at_rest(self.dir.path(), killed.path());
-            drop(left);
-            self.dir = killed;
-        } else {
-            left.close().unwrap_or_else(|error| panic!("{at}: close: {error}"));
+        let in_order = self.below(2) == 0;
+        let now = after(self.now);
+        match &mut self.lasting {
+            Lasting::Disk(store, dir) => {
+                let left = store.take().unwrap();
+                if in_order {
+                    left.close().unwrap_or_else(|error| panic!("{at}: close: {error}"));
+                } else {
+                    let killed = TempDir::new().unwrap();
+                    copy_at_rest(dir.path(), killed.path());
+                    drop(left);
+                    *dir = killed;
+                }
+                let opened = super::open(dir.path());
+                *store = Some(opened.unwrap_or_else(|error| panic!("{at}: open: {error}")));
+            }
+            Lasting::Database(store, url, node) => {
+                if in_order {
+                    store.leave(now).await.unwrap();
+                }
+                *node += 1;
+                *store = server::shared().await.open(url, *node).await;
+                store.beat(now, now).await.unwrap();
+            }
         }
-        let opened = super::open(self.dir.path());
-        let opened = opened.unwrap_or_else(|error| panic!("{at}: open: {error}"));
-        self.told_by_disk = opened.changes();
-        self.disk = Some(opened);
+        self.told_by_disk = self.lasting.store().changes();
     }
 
     async fn compare_told(&mut self, at: &str) {

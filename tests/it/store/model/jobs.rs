@@ -12,7 +12,7 @@ impl Pair {
     pub(super) async fn claim(&mut self, at: &str) {
         let line = self.some_line().await;
         let n = usize::from(self.small(4));
-        let (now, until) = (after(self.now), after(self.now + self.seconds(40)));
+        let (now, until) = (after(self.now), after(self.now + 1 + self.seconds(40)));
         let memory = self.memory.claim(&line, n, now, until).await.unwrap();
         let disk = self.disk().claim(&line, n, now, until).await.unwrap();
         assert_eq!(disk.next, memory.next, "{at}: claim");

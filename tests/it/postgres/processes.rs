@@ -1,0 +1,166 @@
+//! The real thing: two `calbridge serve` on one database, one of them killed; and a database that is
+//! lost and comes back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use calbridge::simulator::{Quota, Settings};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::server::{self, Server};
+use crate::bridge::{ANA, Answer, tea, with};
+use crate::process::{Browser, Home, Process, Simulated};
+
+const CLIENTS: u64 = 8;
+const EVENTS_EACH: u64 = 12;
+
+fn settings(url: &str) -> String {
+    format!(
+        "namespace = \"shared\"\nclassic.requests = 1000000\nstore.kind = \"postgres\"\n\
+         store.postgres_url = \"{url}\"\nstore.node_lease_secs = 3"
+    )
+}
+
+/// A second process beside `first`, with the same master key.
+async fn beside(first: &Process, google: &Simulated, settings: &str) -> Process {
+    let home = Home::new(google, settings);
+    std::fs::copy(first.home.key_file(), home.key_file()).unwrap();
+    Process::start_in(home).await
+}
+
+fn body(number: u64) -> Value {
+    with(tea(), &json!({"summary": format!("Event {number}")}))
+}
+
+/// Where events are sent, and with what.
+struct Target {
+    browser: Browser,
+    bases: [String; 2],
+    key: String,
+    /// How many were acknowledged.
+    count: watch::Sender<u64>,
+}
+
+impl Target {
+    /// Sends an event until it is acknowledged, now to the one process and now to the other.
+    async fn send(&self, number: u64, preference: &str) -> Answer {
+        let key = format!("event-{number}");
+        let headers = [("idempotency-key", &*key), ("prefer", preference)];
+        for turn in number.. {
+            let base = &self.bases[usize::from(turn % 2 == 0)];
+            if let Ok(answer) =
+                self.browser.create(base, &self.key, &body(number), &headers).await
+                && answer.status < 300
+            {
+                return answer;
+            }
+        }
+        unreachable!("there are more numbers")
+    }
+}
+
+#[tokio::test]
+async fn whatever_was_accepted_arrives_once_although_the_leader_is_killed() {
+    let google =
+        Simulated::with(Settings { quota: Quota::unlimited(), ..Settings::default() }, "127.0.0.1");
+    let url = server::shared().await.database().await;
+    let mut leader = Process::start(&google, &settings(&url)).await;
+    leader.line_with("leads=true").await;
+    leader.connect(ANA).await;
+    let key = leader.new_key().await;
+    let mut heir = beside(&leader, &google, &settings(&url)).await;
+    leader.line_with("nodes=2 leads=true").await;
+
+    let (count, mut counted) = watch::channel(0);
+    let bases = [leader.home.base.clone(), heir.home.base.clone()];
+    let target = Arc::new(Target { browser: Browser::default(), bases, key, count });
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        let target = Arc::clone(&target);
+        clients.spawn(async move {
+            let mut made = Vec::new();
+            for number in client * EVENTS_EACH..(client + 1) * EVENTS_EACH {
+                let answer = target.send(number, "respond-async").await;
+                made.push((number, answer.json()["id"].clone()));
+                target.count.send_modify(|count| *count += 1);
+            }
+            made
+        });
+    }
+    counted.wait_for(|count| *count > CLIENTS * EVENTS_EACH / 3).await.unwrap();
+    leader.kill().await;
+    heir.line_with("nodes=1 leads=true").await;
+    let made: BTreeMap<u64, Value> = clients.join_all().await.into_iter().flatten().collect();
+    assert_eq!(made.len() as u64, CLIENTS * EVENTS_EACH);
+
+    let mut wanted = Vec::new();
+    for (number, id) in &made {
+        loop {
+            let answer = target.send(*number, "wait=30").await;
+            assert_eq!(answer.json()["id"], *id, "event {number} is another now");
+            if answer.status == 200 {
+                break;
+            }
+        }
+        wanted.push(format!("Event {number}"));
+    }
+    let title = |event: &Value| event["summary"].as_str().unwrap().to_owned();
+    let mut there: Vec<_> = google.google.events(ANA).iter().map(title).collect();
+    wanted.sort();
+    there.sort();
+    assert_eq!(there, wanted, "the calendar and what was accepted differ");
+    let mut inserts = BTreeMap::new();
+    for call in google.google.ledger() {
+        if call.method == "calendar.events.insert" && call.committed {
+            *inserts.entry(call.event).or_insert(0) += 1;
+        }
+    }
+    assert!(inserts.values().all(|times| *times == 1), "an event was inserted twice: {inserts:?}");
+    assert_eq!(inserts.len(), made.len());
+    assert_eq!(heir.stop().await.code(), Some(0), "it stops in order");
+}
+
+#[tokio::test]
+async fn a_lost_database_is_waited_for() {
+    let google = Simulated::start();
+    let server = Server::start().await;
+    let url = server.database().await;
+    let mut process = Process::start(&google, &settings(&url)).await;
+    process.connect(ANA).await;
+    let (key, base) = (process.new_key().await, process.home.base.clone());
+    let browser = Browser::default();
+
+    server.stop();
+    let refused = browser.create(&base, &key, &body(1), &[]).await.unwrap();
+    assert_eq!(refused.status, 503, "{}", refused.text);
+    assert_ne!(refused.header("retry-after"), "");
+    let ready = browser.get(&format!("{base}/readyz?verbose")).await;
+    assert_eq!(ready.status, 503);
+    assert!(ready.text.contains("the database is not available"), "{}", ready.text);
+    assert_eq!(browser.get(&format!("{base}/livez")).await.status, 200);
+
+    server.start_again();
+    let made = loop {
+        let headers = [("idempotency-key", "after"), ("prefer", "wait=30")];
+        let answer = browser.create(&base, &key, &body(2), &headers).await.unwrap();
+        if answer.status == 200 {
+            break answer;
+        }
+    };
+    assert!(made.json()["meetLink"].is_string());
+    assert_eq!(google.google.events(ANA).len(), 1);
+    assert_eq!(process.stop().await.code(), Some(0), "it stops in order");
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_told_at_the_start() {
+    let google = Simulated::start();
+    let place = tempfile::tempdir().unwrap();
+    let url = format!("postgres://calbridge@localhost/none?host={}", place.path().display());
+    let output = Home::new(&google, &settings(&url)).cli(&["serve"]).await;
+    assert_eq!(output.status.code(), Some(69), "{output:?}");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("the database cannot be used"), "{told}");
+}
