@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use calbridge::simulator::Answered;
 use calbridge::store::{JobStore, Which};
 use serde_json::Value;
 
@@ -35,7 +36,18 @@ pub async fn judge(world: &World, journal: &Journal) {
             world.history.violated(format!("a stranger's event was touched: {stranger}"));
         }
     }
+    judge_pace(world);
     judge_jobs(world).await;
+}
+
+/// Google never had to ask for patience, unless a fault made it.
+fn judge_pace(world: &World) {
+    for call in world.google.ledger().iter().filter(|_| world.tight) {
+        let refused = matches!(call.answered, Answered::Status(403 | 429));
+        if refused && call.faults.is_empty() {
+            world.history.violated(format!("the quota was used up: call {}", call.number));
+        }
+    }
 }
 
 /// The copies in Google's calendars, deleted ones too.

@@ -43,13 +43,8 @@ impl Watch {
         let id = event.known.google_id.to_string();
         let first = self.ids.lock().expect("no one panics").insert(id.clone());
         if first && chance.percent(STRANGERS) {
-            let deleted = chance.percent(30);
             self.google.put_foreign_event(ANA, &id, STRANGER);
-            if deleted {
-                self.google.remove_event(ANA, &id);
-            }
-            let was = if deleted { ", deleted" } else { "" };
-            self.history.tell(format!("stranger has an event {id}{was}"));
+            self.history.tell(format!("stranger has an event {id}"));
         }
     }
 

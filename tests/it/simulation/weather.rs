@@ -52,7 +52,7 @@ const ENDS: [FaultKind; 4] = [
 /// Arms faults, and sets the clock, until it is quiet.
 pub async fn storm(world: &World) {
     let chance = Chance::of(world.seed, 2);
-    let grants_die = chance.percent(50);
+    let grants_die = !world.tight && chance.percent(50);
     world.watch.grants_die.store(grants_die, Ordering::Relaxed);
     while pause(world, chance.time(TimeDelta::seconds(25))).await {
         match chance.below(20) {
@@ -68,7 +68,7 @@ pub async fn storm(world: &World) {
                 world.google.expire_access_tokens();
             }
             16 | 17 if grants_die => arm(world, *chance.pick(&ENDS), &chance),
-            18 => {
+            18 if !world.tight => {
                 let most = if chance.percent(20) { 7200 } else { 120 };
                 let by = TimeDelta::seconds(i64::from(chance.below(2 * most)) - i64::from(most));
                 world.history.tell(format!("weather  the clock is set by {} s", by.num_seconds()));

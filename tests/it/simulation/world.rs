@@ -13,7 +13,7 @@ use calbridge::google::{Open, Wires};
 use calbridge::model::id::InstanceId;
 use calbridge::model::key::Scope;
 use calbridge::random::{CountingRandom, Random};
-use calbridge::simulator::{Settings, Simulator};
+use calbridge::simulator::{Quota, Settings, Simulator};
 use calbridge::store::Beat;
 use calbridge::store::memory::MemoryStore;
 use chrono::TimeDelta;
@@ -34,11 +34,16 @@ use super::watch::Watch;
 use crate::bridge::{ANA, ask_google, consent_form, pipes_to, redirect_of};
 
 const GOOGLE: &str = "https://google.test";
+/// The calls a minute that a tight Google grants its user.
+const TIGHT: u32 = 40;
 const SETTINGS: &str = "[classic]\nrequests = 100000\n[queue]\nworkers = 6\nper_connection = 4\n";
 
 /// Everything that is there in one history.
 pub struct World {
     pub seed: u64,
+    /// Google grants so few calls that they have to be paced, and no clock is wrong: it must then
+    /// never have to say so.
+    pub tight: bool,
     pub clock: Arc<ManualClock>,
     pub google: Simulator,
     pub history: Arc<History>,
@@ -78,7 +83,10 @@ impl World {
     /// A bridge whose server's account is connected, with keys for so many backends. It runs as soon
     /// as [`keep`](Self::keep) does.
     pub async fn new(seed: u64, clock: Arc<ManualClock>, backends: usize) -> Self {
-        let settings = Settings { seed, ..Settings::default() };
+        let tight = Chance::of(seed, 5).percent(40);
+        let calls = if tight { TIGHT } else { Quota::default().per_user_per_minute };
+        let quota = Quota { per_user_per_minute: calls, ..Quota::default() };
+        let settings = Settings { seed, quota, ..Settings::default() };
         let google = Simulator::with_manual_clock(settings, clock.clone());
         google.set_base_address(GOOGLE);
         let history = Arc::new(History::new(clock.clone(), google.clone()));
@@ -91,7 +99,8 @@ impl World {
         let store = Arc::new(MemoryStore::new(InstanceId::random(&*random)));
         let mut world = Self {
             seed,
-            config: config(&google, &place),
+            tight,
+            config: config(&google, &place, calls),
             clock,
             google,
             history,
@@ -301,14 +310,16 @@ impl Drop for World {
     }
 }
 
-fn config(google: &Simulator, place: &TempDir) -> Config {
+fn config(google: &Simulator, place: &TempDir, calls: u32) -> Config {
     let credentials = place.path().join("google-credentials.json");
     let callback = "http://localhost:3001/oauth2callback";
     std::fs::write(&credentials, google.credentials_json(callback)).expect("a file");
     let text = format!(
         "data_dir = \"{place}/data\"\n{SETTINGS}[google]\ncredentials_file = \"{place}/google-credentials.json\"\n\
          consent_url = \"{GOOGLE}/o/oauth2/v2/auth\"\ntoken_url = \"{GOOGLE}/token\"\nrevoke_url = \"{GOOGLE}/revoke\"\n\
-         userinfo_url = \"{GOOGLE}/v1/userinfo\"\napi_url = \"{GOOGLE}/\"\n",
+         userinfo_url = \"{GOOGLE}/v1/userinfo\"\napi_url = \"{GOOGLE}/\"\n\
+         user_calls_per_minute = {calls}\nuser_burst = {burst}\n",
+        burst = calls / 30,
         place = place.path().display(),
     );
     Config::from_toml(&text).expect("valid settings").config
