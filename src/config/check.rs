@@ -11,8 +11,8 @@ use super::raw::Raw;
 use super::reader::Reader;
 use super::{
     AllowanceConfig, CALLBACK, ClassicConfig, Config, Faults, GoogleConfig, Loaded, LogConfig,
-    LogFormat, Notify, PostgresConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig,
-    StoreKind, VaultConfig, origin_of,
+    LogFormat, Notify, PostgresConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig, StoreKind,
+    VaultConfig, origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
@@ -70,12 +70,11 @@ impl Reader {
             vault: self.vault(&data_dir),
             data_dir,
             queue: self.queue(google.deadline),
-            // A request is known for three days, and must not outlive its event.
             retention: RetentionConfig {
-                done: self.days("retention.done_days", 1..=36_500),
-                dead: self.days("retention.dead_days", 1..=36_500),
-                events: self.days("retention.events_days", 4..=36_500),
-                tombstones: self.days("retention.tombstones_days", 4..=36_500),
+                done: self.days("retention.done_days"),
+                dead: self.days("retention.dead_days"),
+                events: self.days("retention.events_days"),
+                tombstones: self.days("retention.tombstones_days"),
             },
             google,
             store: self.store(),
@@ -116,9 +115,7 @@ impl Reader {
         let mut url = self.optional(KEY);
         if let Some(file) = self.optional(FILE) {
             match std::fs::read_to_string(file) {
-                Ok(_) if url.is_some() => {
-                    self.fault(FILE, "says what store.postgres_url says already: write one of them")
-                }
+                Ok(_) if url.is_some() => self.fault(FILE, "says what store.postgres_url says already: write one of them"),
                 Ok(text) => url = Some(text.trim().to_owned()),
                 Err(error) => self.fault(FILE, format!("cannot be read: {error}")),
             }

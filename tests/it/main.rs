@@ -15,6 +15,7 @@ mod fairness;
 mod google;
 mod jobs;
 mod kill;
+mod load;
 mod limits;
 mod load;
 mod metrics;
