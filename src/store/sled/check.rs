@@ -17,7 +17,7 @@ use super::rows::{
     RequestRow, Row, TicketRow,
 };
 use crate::model::connection::Connection;
-use crate::model::job::{Job, JobState, Line};
+use crate::model::job::{Job, JobState};
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 
@@ -43,8 +43,6 @@ struct Books {
     rows: BTreeMap<u8, u64>,
     /// What is expected of each table less what was found there.
     left_over: BTreeMap<u8, u64>,
-    /// The line whose ready jobs are being read, and how many there were so far.
-    line: Option<(Line, u64)>,
 }
 
 impl Books {
@@ -88,14 +86,10 @@ impl Books {
             }
             Table::Key => drop(ApiKey::try_from(ApiKeyRow::decode(row)?)?),
             Table::Keystone => drop(KeystoneRow::decode(row)?),
-            Table::Ready => {
-                self.find(key, row);
-                self.wait(read.line()?);
-            }
             Table::Meta
             | Table::RequestOver
             | Table::Live
-            | Table::Line
+            | Table::Ready
             | Table::Done
             | Table::Dead
             | Table::OwnerConnection
@@ -116,23 +110,6 @@ impl Books {
         }
     }
 
-    /// Counts a ready job of `line`; those of one line come one after the other.
-    fn wait(&mut self, line: Line) {
-        match &mut self.line {
-            Some((same, jobs)) if *same == line => *jobs += 1,
-            _ => {
-                self.end_line();
-                self.line = Some((line, 1));
-            }
-        }
-    }
-
-    fn end_line(&mut self) {
-        if let Some((line, jobs)) = self.line.take() {
-            self.expect(&keys::line(&line), &jobs.to_be_bytes());
-        }
-    }
-
     fn expect(&mut self, key: &[u8], row: &[u8]) {
         let sum = self.left_over.entry(key[0]).or_default();
         *sum = sum.wrapping_add(hash(key, row));
@@ -143,8 +120,7 @@ impl Books {
         *sum = sum.wrapping_sub(hash(key, row));
     }
 
-    fn close(mut self, meta: &MetaRow) -> Result<(), StoreError> {
-        self.end_line();
+    fn close(self, meta: &MetaRow) -> Result<(), StoreError> {
         for table in Table::COUNTED {
             let of = |rows: &BTreeMap<u8, u64>| rows.get(&table.byte()).copied().unwrap_or(0);
             let (found, counted) = (of(&self.rows), of(&meta.rows));

@@ -64,15 +64,16 @@ fn take_in(
                     ))
                 });
             }
-            ledger.delete(keys::request_over(expires, &request.key))?;
+            ledger.remove(keys::request_over(expires, &request.key));
+            ledger.remove(keys::request(&request.key));
         }
         remember(ledger, request, new.id)?;
     }
     if let Some(known) = event(ledger, new.id)? {
         return Ok(Accepted::Known(known));
     }
-    ledger.put(keys::event(new.id), &EventRow::from(&new))?;
-    ledger.put(keys::content(new.id), &ContentRow::from(&new.wanted))?;
+    ledger.add(keys::event(new.id), &EventRow::from(&new))?;
+    ledger.add(keys::content(new.id), &ContentRow::from(&new.wanted))?;
     let line = job.line.clone();
     jobs::enqueue(ledger, job)?;
     ledger.tell(Change::Line(line));
@@ -81,8 +82,8 @@ fn take_in(
 }
 
 fn remember(ledger: &mut Ledger, request: &Request, event: EventId) -> Result<(), StoreError> {
-    ledger.put(keys::request(&request.key), &RequestRow::new(request, event))?;
-    ledger.put_bytes(keys::request_over(request.expires, &request.key), Vec::new())
+    ledger.add(keys::request(&request.key), &RequestRow::new(request, event))?;
+    ledger.add_bytes(keys::request_over(request.expires, &request.key), Vec::new())
 }
 
 fn change(
@@ -99,8 +100,8 @@ fn change(
     let (job, line) = jobs::enqueue(ledger, job)?;
     event.wanted = wanted;
     event.job = job;
-    ledger.put(keys::event(id), &EventRow::from(&event))?;
-    ledger.put(keys::content(id), &ContentRow::from(&event.wanted))?;
+    ledger.replace(keys::event(id), &EventRow::from(&event))?;
+    ledger.replace(keys::content(id), &ContentRow::from(&event.wanted))?;
     ledger.tell(Change::Line(line));
     ledger.tell(Change::Event(id));
     Ok(Changed::Yes(event))
@@ -118,7 +119,7 @@ pub(super) fn learn(
         StoreError::Damaged(format!("a job names the event {id}, which is not there"))
     })?;
     row.learn(&learned.known);
-    ledger.put(keys::event(id), &row)?;
+    ledger.replace(keys::event(id), &row)?;
     ledger.tell(Change::Event(id));
     Ok(row.revision > learned.seen)
 }
@@ -140,8 +141,8 @@ pub(super) fn prune_requests(
     }
     let pruned = over.len();
     for (index, key) in over {
-        ledger.delete(index)?;
-        ledger.delete(keys::request(&key))?;
+        ledger.remove(index);
+        ledger.remove(keys::request(&key));
     }
     Ok(pruned)
 }

@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sled::{IVec, Tree};
 
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Lease, Ledger, Read, failed};
@@ -21,8 +22,12 @@ impl JobStore for SledStore {
         let tree = (**self.read()?).clone();
         let read = move || {
             let mut lines = Vec::new();
-            for found in tree.scan_prefix(Table::Line.prefix()) {
-                lines.push(KeyReader::new(&found.map_err(failed)?.0)?.line()?);
+            // From the first job of each line past the last, so that jobs do not count.
+            let mut next = tree.scan_prefix(Table::Ready.prefix()).next();
+            while let Some(found) = next {
+                let line = KeyReader::new(&found.map_err(failed)?.0)?.line()?;
+                next = first_behind(&tree, &line);
+                lines.push(line);
             }
             Ok(lines)
         };
@@ -121,7 +126,7 @@ fn settle(
         _ => false,
     };
     let mut job = must_find(ledger, id)?;
-    leave_line(ledger, &job)?;
+    leave_line(ledger, &job);
     ran.fate.apply(&mut job, newer_wanted, now);
     match job.state {
         JobState::Live => {
@@ -129,16 +134,16 @@ fn settle(
             ledger.tell(Change::Line(job.line.clone()));
         }
         JobState::Done { at } => {
-            ledger.delete(keys::live(&job.kind))?;
+            ledger.remove(keys::live(&job.kind));
             ledger.delete(keys::payload(id))?;
-            ledger.put_bytes(keys::finished(Table::Done, at, id), Vec::new())?;
+            ledger.add_bytes(keys::finished(Table::Done, at, id), Vec::new())?;
         }
         JobState::Dead { at } => {
-            ledger.delete(keys::live(&job.kind))?;
-            ledger.put_bytes(keys::finished(Table::Dead, at, id), Vec::new())?;
+            ledger.remove(keys::live(&job.kind));
+            ledger.add_bytes(keys::finished(Table::Dead, at, id), Vec::new())?;
         }
     }
-    ledger.put(keys::job(id), &JobRow::from(&job))?;
+    ledger.replace(keys::job(id), &JobRow::from(&job))?;
     // Last, since a lease is not taken back if a write before it fails.
     ledger.leases.remove(&id);
     Ok(Settled::Yes)
@@ -153,20 +158,20 @@ pub(super) fn enqueue(ledger: &mut Ledger, wanted: NewJob) -> Result<(JobId, Lin
         ));
         let mut job = must_find(ledger, id)?;
         if wanted.due < job.due {
-            leave_line(ledger, &job)?;
+            leave_line(ledger, &job);
             job.due = wanted.due;
             join_line(ledger, &job)?;
-            ledger.put(keys::job(id), &JobRow::from(&job))?;
+            ledger.replace(keys::job(id), &JobRow::from(&job))?;
         }
         return Ok((id, job.line));
     }
     let (job, payload) = Job::begin(wanted);
     join_line(ledger, &job)?;
-    ledger.put_bytes(keys::live(&job.kind), job.id.as_u128().to_be_bytes().to_vec())?;
+    ledger.add_bytes(keys::live(&job.kind), job.id.as_u128().to_be_bytes().to_vec())?;
     if let Some(payload) = payload {
-        ledger.put(keys::payload(job.id), &PayloadRow::from(&payload))?;
+        ledger.add(keys::payload(job.id), &PayloadRow::from(&payload))?;
     }
-    ledger.put(keys::job(job.id), &JobRow::from(&job))?;
+    ledger.add(keys::job(job.id), &JobRow::from(&job))?;
     Ok((job.id, job.line))
 }
 
@@ -190,33 +195,31 @@ pub(super) fn prune(
     }
     let pruned = over.len();
     for (index, id) in over {
-        ledger.delete(index)?;
-        ledger.delete(keys::job(id))?;
+        ledger.remove(index);
+        ledger.remove(keys::job(id));
         ledger.delete(keys::payload(id))?;
     }
     Ok(pruned)
 }
 
 fn join_line(ledger: &mut Ledger, job: &Job) -> Result<(), StoreError> {
-    ledger.put_bytes(keys::ready(&job.line, job.due, job.id), Vec::new())?;
-    let waiting = line_length(ledger, &job.line)? + 1;
-    ledger.put_bytes(keys::line(&job.line), waiting.to_be_bytes().to_vec())
+    ledger.add_bytes(keys::ready(&job.line, job.due, job.id), Vec::new())
 }
 
-fn leave_line(ledger: &mut Ledger, job: &Job) -> Result<(), StoreError> {
-    ledger.delete(keys::ready(&job.line, job.due, job.id))?;
-    match line_length(ledger, &job.line)? {
-        0 | 1 => ledger.delete(keys::line(&job.line)),
-        more => ledger.put_bytes(keys::line(&job.line), (more - 1).to_be_bytes().to_vec()),
-    }
+fn leave_line(ledger: &mut Ledger, job: &Job) {
+    ledger.remove(keys::ready(&job.line, job.due, job.id));
 }
 
-fn line_length(ledger: &Ledger, line: &Line) -> Result<u64, StoreError> {
-    let Some(row) = ledger.get(&keys::line(line))? else { return Ok(0) };
-    let bytes = row.as_ref().try_into();
-    bytes
-        .map(u64::from_be_bytes)
-        .map_err(|_| StoreError::Damaged("a line's length cannot be read".to_owned()))
+/// The first ready job behind those of `line`.
+fn first_behind(tree: &Tree, line: &Line) -> Option<sled::Result<(IVec, IVec)>> {
+    let mut last = keys::ready_of(line);
+    // More than any time begins with.
+    last.extend([u8::MAX; 16]);
+    let ready = Table::Ready.prefix();
+    tree.range(last..).next().filter(|found| match found {
+        Ok((key, _)) => key.starts_with(&ready),
+        Err(_) => true,
+    })
 }
 
 fn find(rows: &impl Read, id: JobId) -> Result<Option<Job>, StoreError> {

@@ -31,8 +31,6 @@ pub(super) enum Table {
     Live = b'K' as isize,
     /// Line, due, live job.
     Ready = b'Q' as isize,
-    /// Line → how many live jobs it has: start-up reads lines, not jobs.
-    Line = b'L' as isize,
     /// End, done job.
     Done = b'D' as isize,
     /// End, dead job.
@@ -50,7 +48,7 @@ pub(super) enum Table {
 
 impl Table {
     /// Every table whose rows are counted.
-    pub(super) const COUNTED: [Self; 18] = [
+    pub(super) const COUNTED: [Self; 17] = [
         Self::Keystone,
         Self::Event,
         Self::Content,
@@ -60,7 +58,6 @@ impl Table {
         Self::Payload,
         Self::Live,
         Self::Ready,
-        Self::Line,
         Self::Done,
         Self::Dead,
         Self::Connection,
@@ -131,10 +128,6 @@ pub(super) fn live(kind: &Kind) -> Vec<u8> {
             bytes
         }
     }
-}
-
-pub(super) fn line(line: &Line) -> Vec<u8> {
-    with_line(Table::Line.prefix(), line)
 }
 
 /// What the keys of a line's ready jobs begin with.
