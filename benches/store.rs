@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use calbridge::store::contract::examples::{NOON, after};
+use calbridge::store::contract::examples::{NOON, ROOM, after};
 use calbridge::store::sled::{Options, SledStore};
 use calbridge::store::{Accepted, EventStore, JobStore};
 use tempfile::TempDir;
@@ -77,8 +77,9 @@ async fn accept(crowd: usize, store: &Arc<SledStore>, sample: &Arc<Sample>) -> f
     rate(crowd, move || {
         let (store, sample) = (Arc::clone(&store), Arc::clone(&sample));
         async move {
-            let accepted = store.accept(sample.next(), NOON).await.expect("the store works");
-            assert!(matches!(accepted, Accepted::New(_)), "every event is new");
+            let accepted = store.accept(vec![sample.next()], ROOM, NOON).await;
+            let accepted = accepted.expect("the store works");
+            assert!(matches!(accepted[..], [Accepted::New(_)]), "every event is new");
         }
     })
     .await

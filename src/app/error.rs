@@ -2,7 +2,7 @@
 
 use crate::google::error::Failure;
 use crate::model::invalid::Invalid;
-pub use crate::store::StoreError;
+pub use crate::store::{Crowd, StoreError};
 pub use crate::vault::VaultError;
 
 /// Every way a use case can say no.
@@ -41,6 +41,12 @@ pub enum Error {
     /// The event was changed by somebody else meanwhile.
     #[error("the event was changed by somebody else meanwhile; read it again")]
     Overtaken,
+    /// More waits to be done than may wait.
+    #[error("{}", match .0 {
+        Crowd::All => "too much waits to be written to Google; try again later",
+        Crowd::Owner => "too much of this owner waits to be written to Google; try again later",
+    })]
+    Backlog(Crowd),
     /// What was shown does not open this door.
     #[error("{0}")]
     Denied(&'static str),

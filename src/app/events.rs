@@ -15,10 +15,12 @@ use crate::model::job::{Cause, Class, Job, JobState, Kind, Line, NewJob};
 use crate::model::key::Digest;
 use crate::model::owner::Owner;
 use crate::model::when::Span;
-use crate::store::{Accept, Accepted, Change, Changed, Request};
+use crate::store::{Accept, Accepted, Backlog, Change, Changed, Request};
 
 /// A repeated request is known as one for this long.
 const REQUEST_LIFE: chrono::TimeDelta = chrono::TimeDelta::hours(72);
+/// The most that may wait, of everybody and of one owner: an import of one user leaves room for others.
+const BACKLOG: Backlog = Backlog { all: 1_000_000, owner: 100_000 };
 /// An edit that keeps being overtaken by others is given up after so many tries.
 const MOST_EDITS: usize = 8;
 
@@ -110,13 +112,15 @@ pub async fn create(
     let event = begin(app, &caller.owner, id, draft, &connection, &profile)?;
     let job = push(app, &event, now);
     let event = Event { job: job.id, ..event };
-    match app.store.accept(Accept { event, job, request }, now).await? {
+    let mut answers = app.store.accept(vec![Accept { event, job, request }], BACKLOG, now).await?;
+    match answers.pop().expect("there is an answer to each") {
         Accepted::New(event) => {
             tracing::info!(event.id = %event.id, job.id = %event.job, "event accepted");
             Ok(Created { event, repeated: false })
         }
         Accepted::Known(event) => Ok(Created { event, repeated: true }),
         Accepted::OtherBody => Err(Error::KeyReused),
+        Accepted::NoRoom(crowd) => Err(Error::Backlog(crowd)),
     }
 }
 
@@ -270,6 +274,7 @@ fn begin(
         fingerprint: fingerprint(&content),
         content: app.seal_content(owner, id, 1, &content)?,
         since: now,
+        over: content.span.end().instant(),
     };
     let known = Known {
         google_id: google_id(id, profile, &content.calendar, 0),
@@ -328,6 +333,7 @@ async fn rewrite(
             fingerprint: fingerprint(&content),
             content: app.seal_content(&event.owner, id, revision, &content)?,
             since: now,
+            over: content.span.end().instant(),
         };
         match app.store.change(id, wanted, push(app, &event, now)).await? {
             Changed::Yes(event) => return Ok(event),

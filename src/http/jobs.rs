@@ -10,7 +10,7 @@ use super::problem::Problem;
 use crate::app::access::Caller;
 use crate::app::events;
 use crate::model::id::JobId;
-use crate::model::job::{Job, JobState, Kind};
+use crate::model::job::{Job, JobState};
 use crate::model::key::Scope;
 
 /// A job, as shown.
@@ -54,17 +54,14 @@ impl From<&Job> for JobBody {
             JobState::Live => ("waiting", None),
             JobState::Done { at } => ("done", Some(at)),
             JobState::Dead { at } => ("given_up", Some(at)),
-        };
-        let event_id = match &job.kind {
-            Kind::PushEvent { event } => Some(event.to_string()),
-            Kind::RevokeGrant { .. } => None,
+            JobState::Cancelled { at } => ("cancelled", Some(at)),
         };
         Self {
             object: "job",
             id: job.id.to_string(),
             kind: job.kind.as_str(),
             state,
-            event_id,
+            event_id: job.kind.event().map(|event| event.to_string()),
             created: utc(job.created),
             due: utc(job.due),
             attempts: job.spent,

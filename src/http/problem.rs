@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tower_http::request_id::RequestId;
 
-use crate::app::error::{Error, StoreError};
+use crate::app::error::{Crowd, Error, StoreError};
 use crate::model::invalid::Invalid;
 
 /// What a caller is told who did not get what was asked for.
@@ -131,6 +131,8 @@ impl From<Error> for Problem {
             Error::RedirectUri(_) => (StatusCode::CONFLICT, "redirect_uri"),
             Error::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
             Error::Overtaken => (StatusCode::CONFLICT, "overtaken"),
+            Error::Backlog(Crowd::All) => (StatusCode::SERVICE_UNAVAILABLE, "backlog_full"),
+            Error::Backlog(Crowd::Owner) => (StatusCode::SERVICE_UNAVAILABLE, "owner_backlog_full"),
             Error::Denied(_) => (StatusCode::FORBIDDEN, "denied"),
             Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Error::Google(_) => (StatusCode::BAD_GATEWAY, "google"),

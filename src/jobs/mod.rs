@@ -11,7 +11,10 @@ use crate::store::Learned;
 /// Runs a job: how that ended, and what was learned of its event.
 pub async fn run(app: App, claim: Claim) -> (End, Option<Learned>) {
     match &claim.job.kind {
-        Kind::PushEvent { event } => push_event::run(&app, *event, claim.job.spent).await,
+        // Looking after the link is part of a push, and a push safe to run twice.
+        Kind::PushEvent { event } | Kind::FollowMeet { event } => {
+            push_event::run(&app, *event, claim.job.spent).await
+        }
         Kind::RevokeGrant { connection, version } => {
             (revoke_grant::run(&app, &claim, *connection, *version).await, None)
         }

@@ -106,6 +106,8 @@ pub struct Wanted {
     pub content: Sealed,
     /// When it was asked for.
     pub since: DateTime<Utc>,
+    /// When the entry is over: plain, so that what is long past can be forgotten.
+    pub over: DateTime<Utc>,
 }
 
 /// Whether an event shall be in the calendar.

@@ -48,6 +48,11 @@ pub enum JobState {
         /// Since when.
         at: DateTime<Utc>,
     },
+    /// A person took it back before it ran.
+    Cancelled {
+        /// Since when.
+        at: DateTime<Utc>,
+    },
 }
 
 /// What a job is for: a thing, not a change. There is at most one live job of each kind and thing.
@@ -56,6 +61,11 @@ pub enum JobState {
 pub enum Kind {
     /// Makes Google's copy of the event agree with what is wanted.
     PushEvent {
+        /// Which event.
+        event: EventId,
+    },
+    /// Looks after a Meet link that Google still makes.
+    FollowMeet {
         /// Which event.
         event: EventId,
     },
@@ -74,8 +84,22 @@ impl Kind {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::PushEvent { .. } => "push_event",
+            Self::FollowMeet { .. } => "follow_meet",
             Self::RevokeGrant { .. } => "revoke_grant",
         }
+    }
+
+    /// The event it is about. At most one job of an event runs at a time, whatever its kind.
+    pub fn event(&self) -> Option<EventId> {
+        match self {
+            Self::PushEvent { event } | Self::FollowMeet { event } => Some(*event),
+            Self::RevokeGrant { .. } => None,
+        }
+    }
+
+    /// Every kind of work there is about an event.
+    pub fn about(event: EventId) -> [Self; 2] {
+        [Self::PushEvent { event }, Self::FollowMeet { event }]
     }
 }
 

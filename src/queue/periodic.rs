@@ -13,8 +13,13 @@ const EVERY: TimeDelta = TimeDelta::minutes(1);
 /// How many records go at once, so that nobody waits long behind them.
 const MOST: usize = 500;
 
-/// How long finished jobs are kept.
-pub const RETENTION: Retention = Retention { done: TimeDelta::days(7), dead: TimeDelta::days(30) };
+/// How long what is over is kept.
+pub const RETENTION: Retention = Retention {
+    done: TimeDelta::days(7),
+    dead: TimeDelta::days(30),
+    past: TimeDelta::days(400),
+    tombstones: TimeDelta::days(400),
+};
 
 /// Forgets what is over, a little at a time, until `stop`. What one round missed is taken by the
 /// next, so nothing is owed for time the process did not run.

@@ -169,7 +169,7 @@ impl Worker {
         log(claim, &fate);
         // First the wall, then the word that the job is ready again: nobody shall run into it.
         self.dispatcher().end(&claim.job.line, *begun, obstacle, now, &*self.random);
-        match self.store.settle(claim, Ran { fate, learned }, now).await {
+        match self.store.settle(claim, Ran { fate, learned, then: None }, now).await {
             Ok(Settled::Yes) => {}
             Ok(Settled::LeaseLost) => {
                 tracing::warn!(job.id = %claim.job.id, "the job outran its lease; what it did is done again");
@@ -288,7 +288,7 @@ impl Worker {
         tracing::warn!(jobs = in_hand.len(), "handing back the jobs that did not finish in time");
         in_hand.shutdown().await;
         for Taken { claim, .. } in claims.values() {
-            let ran = Ran { fate: Fate::HandedBack { cause: None }, learned: None };
+            let ran = Ran { fate: Fate::HandedBack { cause: None }, learned: None, then: None };
             if let Err(error) = self.store.settle(claim, ran, self.clock.now()).await {
                 tracing::error!(error = &error as &dyn std::error::Error, "cannot hand back a job");
             }

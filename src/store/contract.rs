@@ -6,16 +6,26 @@
 #![expect(clippy::unwrap_used, reason = "a promise is broken by a panic")]
 
 mod access;
+mod batches;
 mod connections;
 mod events;
 pub mod examples;
+mod forgetting;
+mod hands;
 mod jobs;
+mod leases;
+mod periods;
 mod upkeep;
 
 pub use access::*;
+pub use batches::*;
 pub use connections::*;
 pub use events::*;
+pub use forgetting::*;
+pub use hands::*;
 pub use jobs::*;
+pub use leases::*;
+pub use periods::*;
 pub use upkeep::*;
 
 /// Makes a test of each promise; see [`contract`](crate::store::contract).
@@ -70,6 +80,51 @@ macro_rules! promises {
             only_what_is_over_is_forgotten
             no_more_is_forgotten_than_asked
             a_used_store_is_writable
+            a_batch_is_taken_in_in_its_order
+            a_batch_of_a_thousand_is_taken_in_at_once
+            a_batch_with_one_too_large_stores_nothing
+            no_more_jobs_wait_than_may
+            no_owner_has_more_jobs_waiting_than_may
+            what_is_known_needs_no_room
+            a_job_that_ended_makes_room
+            a_renewed_claim_hides_the_job_for_longer
+            a_renewal_names_the_jobs_that_were_lost
+            a_lapsed_claim_is_renewed_if_nobody_else_has_the_job
+            one_job_of_an_event_is_claimed_at_a_time
+            an_event_is_claimed_in_one_line_at_a_time
+            a_claim_of_an_events_other_job_voids_a_lapsed_one
+            an_end_tells_the_line_of_the_job_it_hid
+            what_follows_is_kept_with_the_end
+            what_follows_finds_the_one_that_lives
+            a_change_while_its_link_is_awaited_gets_its_own_job
+            the_end_of_a_follow_gives_way_to_nothing
+            jobs_about_no_event_run_side_by_side
+            a_waiting_job_is_taken_back
+            a_running_job_is_not_taken_back
+            a_job_is_touched_where_its_state_allows
+            a_job_that_is_not_there_is_missing
+            a_job_put_off_waits_for_its_moment
+            a_replayed_job_is_as_new
+            a_replay_finds_the_job_that_lives
+            an_event_names_the_job_that_was_replayed
+            touched_jobs_are_told
+            jobs_are_found_page_by_page
+            the_first_turn_is_due_at_once
+            turns_stay_on_their_grid
+            a_turn_is_taken_once
+            one_turn_leaves_the_others
+            a_clock_set_back_stops_no_turns
+            a_shorter_period_holds_at_once
+            calls_are_tallied_by_day
+            events_long_past_are_forgotten
+            cancelled_events_are_forgotten_in_their_own_time
+            an_event_that_moved_is_kept_for_longer
+            an_event_with_a_live_job_is_never_forgotten
+            a_request_whose_event_was_forgotten_is_a_new_one
+            a_cancelled_job_is_kept_as_long_as_a_done_one
+            a_dead_job_of_a_forgotten_event_is_not_replayed
+            a_days_tally_is_kept_for_a_while
+            a_process_alone_leads
         }
     };
     ($open:path => $($promise:ident)*) => {

@@ -1,10 +1,207 @@
-//! What every store does to a job the same way: its beginning, and what a run's end makes of it.
+//! Jobs, as stores keep them: what is asked, what is answered, and what every store does to a job
+//! the same way.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::Fate;
-use crate::model::job::{Job, JobState, NewJob};
+use super::StoreError;
+use crate::model::event::Known;
+use crate::model::id::JobId;
+use crate::model::job::{Cause, Claim, Job, JobState, Line, NewJob};
+use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
+
+/// Jobs and their leases.
+#[async_trait]
+pub trait JobStore {
+    /// Every line with a live job.
+    async fn lines(&self) -> Result<Vec<Line>, StoreError>;
+
+    /// Takes up to `n` jobs of `line`, those due first, and hides them from other workers until
+    /// `until`, and with each the other jobs of its event. Whoever held the event before, on a lease
+    /// that ran out, holds it no more. A store with one process may forget its leases when that
+    /// process ends.
+    async fn claim(
+        &self,
+        line: &Line,
+        n: usize,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Claimed, StoreError>;
+
+    /// Prolongs claims. Returns the jobs that another worker has by now, or that ended meanwhile.
+    async fn renew(&self, claims: &[Claim], until: DateTime<Utc>)
+    -> Result<Vec<JobId>, StoreError>;
+
+    /// Ends a claim and keeps what the run learned and what shall follow, all or nothing. A push that
+    /// would end while its event wants a newer revision than the run read is due again at once
+    /// instead. If another worker has the job by now, nothing changes.
+    async fn settle(
+        &self,
+        claim: &Claim,
+        ran: Ran,
+        now: DateTime<Utc>,
+    ) -> Result<Settled, StoreError>;
+
+    /// The job.
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError>;
+
+    /// Up to `most` jobs in this state, of one owner if one is named, in the order of their ids,
+    /// those after `after`; and after which to go on, none if there are no more. A page may be short,
+    /// or empty, before the end.
+    async fn jobs(
+        &self,
+        which: Which,
+        owner: Option<&Owner>,
+        after: Option<JobId>,
+        most: usize,
+    ) -> Result<(Vec<Job>, Option<JobId>), StoreError>;
+
+    /// Takes a waiting job back.
+    async fn cancel(&self, id: JobId, now: DateTime<Utc>) -> Result<Touched, StoreError>;
+
+    /// Lets a dead or cancelled job run again at once, as if it were new. If its kind and thing have
+    /// another live job by now, that one is made due and returned. A job whose event was forgotten
+    /// is missing too.
+    async fn replay(&self, id: JobId, now: DateTime<Utc>) -> Result<Touched, StoreError>;
+
+    /// Makes a waiting job due at `until`, be that later or sooner than it was.
+    async fn put_off(
+        &self,
+        id: JobId,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Touched, StoreError>;
+
+    /// How many jobs there are.
+    async fn count_jobs(&self) -> Result<Counts, StoreError>;
+}
+
+/// What a claim brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The jobs taken.
+    pub claims: Vec<Claim>,
+    /// When the line may have another: the first that was left, or the end of a lease.
+    pub next: Option<DateTime<Utc>>,
+}
+
+/// How a run ended, and what it learned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// What becomes of the job.
+    pub fate: Fate,
+    /// What was learned of the job's event, if it is about one.
+    pub learned: Option<Learned>,
+    /// Work that follows.
+    pub then: Option<NewJob>,
+}
+
+/// What a run learned of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Learned {
+    /// The wanted revision that the run read: a newer one calls for another run.
+    pub seen: u32,
+    /// What is known of Google's copy now.
+    pub known: Known,
+}
+
+/// What becomes of a job after a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Its work is done.
+    Done,
+    /// It runs again.
+    Again {
+        /// Not before this moment.
+        due: DateTime<Utc>,
+        /// Whether an attempt was spent.
+        spends: bool,
+        /// Why.
+        cause: Cause,
+    },
+    /// It is handed back as it was taken, and keeps its place.
+    HandedBack {
+        /// What stands in its way, if the run found out.
+        cause: Option<Cause>,
+    },
+    /// It is given up.
+    Dead(Cause),
+}
+
+/// Whether a claim could still settle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It did.
+    Yes,
+    /// The lease ran out and another worker has the job; nothing changed.
+    LeaseLost,
+}
+
+/// How many jobs there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Waiting or running.
+    pub live: u64,
+    /// Done and not yet forgotten.
+    pub done: u64,
+    /// Given up and not yet forgotten.
+    pub dead: u64,
+    /// Taken back and not yet forgotten.
+    pub cancelled: u64,
+}
+
+/// What became of a job that a person laid hands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "made once and taken apart at once")]
+pub enum Touched {
+    /// It is as asked, and reads like this now.
+    Yes(Job),
+    /// It runs at this moment; nothing changed.
+    Running,
+    /// Its state does not allow it; nothing changed.
+    Not(JobState),
+    /// There is no such job.
+    Missing,
+}
+
+impl Touched {
+    /// The answer where a job must wait and this one does not.
+    pub(super) fn unless_waiting(job: &Job, runs: bool) -> Option<Self> {
+        if job.state != JobState::Live {
+            return Some(Self::Not(job.state));
+        }
+        runs.then_some(Self::Running)
+    }
+}
+
+/// A state to look for jobs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Waiting or running.
+    Live,
+    /// Done.
+    Done,
+    /// Given up.
+    Dead,
+    /// Taken back.
+    Cancelled,
+}
+
+impl Which {
+    /// Every state there is.
+    pub const ALL: [Self; 4] = [Self::Live, Self::Done, Self::Dead, Self::Cancelled];
+
+    /// The one a job is in.
+    pub fn of(state: JobState) -> Self {
+        match state {
+            JobState::Live => Self::Live,
+            JobState::Done { .. } => Self::Done,
+            JobState::Dead { .. } => Self::Dead,
+            JobState::Cancelled { .. } => Self::Cancelled,
+        }
+    }
+}
 
 impl Job {
     /// The job as it is stored first, and what it carries.
@@ -23,6 +220,16 @@ impl Job {
             cause: None,
         };
         (job, payload)
+    }
+
+    /// Makes it live again, as if it were new, and due at once.
+    pub(super) fn begin_again(&mut self, now: DateTime<Utc>) {
+        self.due = now;
+        self.spent = 0;
+        self.tries = 0;
+        self.failing_since = None;
+        self.state = JobState::Live;
+        self.cause = None;
     }
 }
 

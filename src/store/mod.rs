@@ -6,8 +6,11 @@
 
 mod changes;
 pub mod contract;
+mod event;
 mod job;
+mod leases;
 pub mod memory;
+mod period;
 pub mod sled;
 
 use async_trait::async_trait;
@@ -15,11 +18,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::broadcast;
 
 pub use changes::{Change, Changes};
+pub use event::{Accept, Accepted, Backlog, Changed, Crowd, EventStore, Request};
+pub use job::{Claimed, Counts, Fate, JobStore, Learned, Ran, Settled, Touched, Which};
+pub use period::{PeriodStore, Turn};
 
 use crate::model::connection::{AccountTag, Connection};
-use crate::model::event::{Event, Known, Wanted};
-use crate::model::id::{ConnectionId, EventId, InstanceId, JobId, KeyId};
-use crate::model::job::{Cause, Claim, Job, Line, NewJob};
+use crate::model::id::{ConnectionId, InstanceId, KeyId};
+use crate::model::job::NewJob;
 use crate::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
@@ -58,7 +63,9 @@ pub enum StoreError {
 
 /// Everything the bridge remembers.
 #[async_trait]
-pub trait Store: EventStore + JobStore + ConnectionStore + AccessStore + Send + Sync {
+pub trait Store:
+    EventStore + JobStore + PeriodStore + ConnectionStore + AccessStore + Send + Sync
+{
     /// The store's name, given at its creation.
     fn instance(&self) -> InstanceId;
 
@@ -76,14 +83,36 @@ pub trait Store: EventStore + JobStore + ConnectionStore + AccessStore + Send + 
     /// the first returned.
     async fn lay_keystone(&self, keystone: Keystone) -> Result<Keystone, StoreError>;
 
-    /// Forgets up to `most` records whose time is over: request records, tickets, finished jobs.
-    /// Returns how many.
+    /// Forgets up to `most` records whose time is over: request records, tickets, finished jobs,
+    /// events long past or cancelled, which have no live job, and tallies of days 40 days ago.
+    /// Returns how many; with an event its content is forgotten too.
     async fn prune(
         &self,
         now: DateTime<Utc>,
         keep: Retention,
         most: usize,
     ) -> Result<usize, StoreError>;
+
+    /// Says that this process lives, until `until`. Of several processes on one store each gets its
+    /// share of the work.
+    async fn beat(&self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Beat, StoreError>;
+
+    /// Hands back what this process holds, so that others need not wait for its end.
+    async fn leave(&self, now: DateTime<Utc>) -> Result<(), StoreError>;
+}
+
+/// What a process learns when it says that it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// How many processes share the work: each may spend this part of the project's quota.
+    pub nodes: u32,
+    /// Whether this one does what one alone must do: periodic work.
+    pub leads: bool,
+}
+
+impl Beat {
+    /// The only process there is.
+    pub const ALONE: Self = Self { nodes: 1, leads: true };
 }
 
 /// What opens the vault.
@@ -95,177 +124,17 @@ pub struct Keystone {
     pub index_key: Sealed,
 }
 
-/// How long finished jobs are kept.
+/// How long what is over is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// Those that did their work.
+    /// Jobs that did their work or were taken back.
     pub done: TimeDelta,
-    /// Those that were given up.
+    /// Jobs that were given up.
     pub dead: TimeDelta,
-}
-
-/// Events, each with the job that writes it.
-#[async_trait]
-pub trait EventStore {
-    /// Keeps the event, its job and the record of the request together. If the request was seen
-    /// before, or there is an event of that id, nothing changes but that the request is remembered.
-    async fn accept(&self, accept: Accept, now: DateTime<Utc>) -> Result<Accepted, StoreError>;
-
-    /// The event.
-    async fn event(&self, id: EventId) -> Result<Option<Event>, StoreError>;
-
-    /// Replaces what is wanted of an event, if its revision is still the one before, and sees to it
-    /// that a job will write it: the one that lives, made due, or `job`.
-    async fn change(&self, id: EventId, wanted: Wanted, job: NewJob)
-    -> Result<Changed, StoreError>;
-}
-
-/// An event to be taken in.
-#[derive(Clone, Debug)]
-pub struct Accept {
-    /// The event.
-    pub event: Event,
-    /// What will write it.
-    pub job: NewJob,
-    /// The request that brought it, if it can be repeated.
-    pub request: Option<Request>,
-}
-
-/// A request that its sender may repeat.
-#[derive(Clone, Copy, Debug)]
-pub struct Request {
-    /// Keyed hash of owner, route and `Idempotency-Key`.
-    pub key: Digest,
-    /// SHA-256 of the body.
-    pub body: Digest,
-    /// Until when a repetition is known as one.
-    pub expires: DateTime<Utc>,
-}
-
-/// What became of an event to be taken in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Accepted {
-    /// It is stored.
-    New(Event),
-    /// It was there already, as shown.
-    Known(Event),
-    /// The same key came with another body before; nothing is stored.
-    OtherBody,
-}
-
-/// What became of a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "made once and taken apart at once")]
-pub enum Changed {
-    /// It is stored.
-    Yes(Event),
-    /// Somebody else changed the event first; nothing is stored.
-    Overtaken,
-    /// There is no such event.
-    Missing,
-}
-
-/// Jobs and their leases.
-#[async_trait]
-pub trait JobStore {
-    /// Every line with a live job.
-    async fn lines(&self) -> Result<Vec<Line>, StoreError>;
-
-    /// Takes up to `n` jobs of `line`, those due first, and hides them from other workers until
-    /// `until`. A store with one process may forget its leases when that process ends.
-    async fn claim(
-        &self,
-        line: &Line,
-        n: usize,
-        now: DateTime<Utc>,
-        until: DateTime<Utc>,
-    ) -> Result<Claimed, StoreError>;
-
-    /// Ends a claim and keeps what the run learned, both or neither. A job that would end while its
-    /// event wants a newer revision than the run read is due again at once instead. If another
-    /// worker has the job by now, nothing changes.
-    async fn settle(
-        &self,
-        claim: &Claim,
-        ran: Ran,
-        now: DateTime<Utc>,
-    ) -> Result<Settled, StoreError>;
-
-    /// The job.
-    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError>;
-
-    /// How many jobs there are.
-    async fn count_jobs(&self) -> Result<Counts, StoreError>;
-}
-
-/// What a claim brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claimed {
-    /// The jobs taken.
-    pub claims: Vec<Claim>,
-    /// When the line may have another: the first that was left, or the end of a lease.
-    pub next: Option<DateTime<Utc>>,
-}
-
-/// How a run ended, and what it learned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ran {
-    /// What becomes of the job.
-    pub fate: Fate,
-    /// What was learned of the job's event, if it is about one.
-    pub learned: Option<Learned>,
-}
-
-/// What a run learned of an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Learned {
-    /// The wanted revision that the run read: a newer one calls for another run.
-    pub seen: u32,
-    /// What is known of Google's copy now.
-    pub known: Known,
-}
-
-/// What becomes of a job after a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Its work is done.
-    Done,
-    /// It runs again.
-    Again {
-        /// Not before this moment.
-        due: DateTime<Utc>,
-        /// Whether an attempt was spent.
-        spends: bool,
-        /// Why.
-        cause: Cause,
-    },
-    /// It is handed back as it was taken, and keeps its place.
-    HandedBack {
-        /// What stands in its way, if the run found out.
-        cause: Option<Cause>,
-    },
-    /// It is given up.
-    Dead(Cause),
-}
-
-/// Whether a claim could still settle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// It did.
-    Yes,
-    /// The lease ran out and another worker has the job; nothing changed.
-    LeaseLost,
-}
-
-/// How many jobs there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Waiting or running.
-    pub live: u64,
-    /// Done and not yet forgotten.
-    pub done: u64,
-    /// Given up and not yet forgotten.
-    pub dead: u64,
+    /// Events, after they are over.
+    pub past: TimeDelta,
+    /// Cancelled events, after they were.
+    pub tombstones: TimeDelta,
 }
 
 /// Linked accounts.

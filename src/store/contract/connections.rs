@@ -1,6 +1,6 @@
 //! Promises about linked accounts.
 
-use super::examples::{after, cause, connection, event, push, sealed, user};
+use super::examples::{after, cause, connection, revoke, sealed, user};
 use crate::model::connection::{Connection, Health};
 use crate::model::id::ConnectionId;
 use crate::model::owner::Owner;
@@ -38,7 +38,7 @@ pub async fn a_connection_is_replaced_by_the_next_version_alone(store: &dyn Stor
 
 /// Or neither.
 pub async fn a_connection_and_its_job_are_kept_together(store: &dyn Store) {
-    let (first, second) = (push(&event(1), 1, after(0)), push(&event(2), 2, after(0)));
+    let (first, second) = (revoke(1, 1), revoke(2, 2));
     let linked = connection(1, user("ana"));
     assert!(store.put_connection(linked.clone(), Some(first.clone())).await.unwrap());
     assert!(store.job(first.id).await.unwrap().is_some());
@@ -87,7 +87,7 @@ pub async fn connections_to_an_account_are_found(store: &dyn Store) {
 pub async fn connections_are_told(store: &dyn Store) {
     let mut told = store.changes();
     let linked = connection(1, user("ana"));
-    let job = push(&event(1), 1, after(0));
+    let job = revoke(1, 1);
     store.put_connection(linked.clone(), Some(job.clone())).await.unwrap();
     store.put_connection(linked.clone(), Some(job.clone())).await.unwrap();
     let next = Connection { version: 2, ..linked };

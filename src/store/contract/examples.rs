@@ -5,11 +5,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::model::connection::{Connection, Health};
 use crate::model::event::{Copied, Event, Known, Meet, Placement, Presence, Wanted};
 use crate::model::id::{ConnectionId, EventId, GoogleId, JobId};
-use crate::model::job::{Cause, Claim, Class, Kind, Line, NewJob};
+use crate::model::job::{Cause, Claim, Class, Kind, Lane, Line, NewJob};
 use crate::model::key::{Digest, Ticket, TicketKind};
 use crate::model::owner::{Owner, UserId};
 use crate::model::sealed::Sealed;
-use crate::store::{Accept, Fate, Learned, Ran, Request, Store};
+use crate::store::{Accept, Accepted, Backlog, Fate, Learned, Ran, Request, Store, StoreError};
 
 /// The moment everything begins: noon of a day.
 pub const NOON: DateTime<Utc> = DateTime::from_timestamp(1_800_014_400, 0).unwrap();
@@ -63,6 +63,7 @@ pub fn wanted(revision: u32) -> Wanted {
         fingerprint: [revision.to_be_bytes()[3]; 16],
         content: sealed(200),
         since: after(i64::from(revision)),
+        over: after(3600 + i64::from(revision)),
     }
 }
 
@@ -96,10 +97,46 @@ pub fn push(event: &Event, n: u128, due: DateTime<Utc>) -> NewJob {
     }
 }
 
+/// Takes in an event whose job is due so many seconds past noon.
+pub async fn give(store: &dyn Store, n: u128, due: i64) {
+    let job = push(&event(n), n, after(due));
+    take_in(store, Accept { job, ..accept(n) }, NOON).await.expect("the store answers");
+}
+
+/// The job of number `n` that looks after the Meet link of `event`, due at `due`.
+pub fn follow(event: &Event, n: u128, due: DateTime<Utc>) -> NewJob {
+    NewJob { kind: Kind::FollowMeet { event: event.id }, ..push(event, n, due) }
+}
+
+/// The job of number `n` that ends a grant, due at noon.
+pub fn revoke(n: u128, version: u32) -> NewJob {
+    NewJob {
+        id: JobId::from_u128(n),
+        kind: Kind::RevokeGrant { connection: ConnectionId::from_u128(1), version },
+        line: Line { class: Class::Normal, owner: Owner::Application, lane: Lane::Grants },
+        created: NOON,
+        due: NOON,
+        payload: None,
+    }
+}
+
 /// An event to be taken in, whose job is due at noon.
 pub fn accept(n: u128) -> Accept {
     let event = event(n);
     Accept { job: push(&event, n, NOON), event, request: None }
+}
+
+/// Room for any number of jobs.
+pub const ROOM: Backlog = Backlog { all: u64::MAX, owner: u64::MAX };
+
+/// Takes in one event, where there is room.
+pub async fn take_in(
+    store: &dyn Store,
+    accept: Accept,
+    now: DateTime<Utc>,
+) -> Result<Accepted, StoreError> {
+    let accepted = store.accept(vec![accept], ROOM, now).await;
+    accepted.map(|mut accepted| accepted.pop().expect("there is an answer to each"))
 }
 
 /// A request with a key and a body, known for an hour.
@@ -128,7 +165,7 @@ pub fn ticket(kind: TicketKind, n: u8, expires: DateTime<Utc>) -> Ticket {
 
 /// A run that did its work and learned nothing.
 pub fn done() -> Ran {
-    Ran { fate: Fate::Done, learned: None }
+    Ran { fate: Fate::Done, learned: None, then: None }
 }
 
 /// What a run learned that read the revision `seen`.

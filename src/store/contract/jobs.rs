@@ -1,19 +1,13 @@
 //! Promises about jobs and their leases.
 
 use super::examples::{
-    LEASE, NOON, accept, after, cause, claim_one, connection, done, event, learned, line_of, push,
-    sealed, user, wanted,
+    LEASE, NOON, accept, after, cause, claim_one, connection, done, event, give, learned, line_of,
+    push, revoke, sealed, take_in, user, wanted,
 };
 use crate::model::id::{ConnectionId, JobId};
-use crate::model::job::{Class, JobState, Kind, Lane, Line, NewJob};
+use crate::model::job::{Class, JobState, Lane, Line, NewJob};
 use crate::model::owner::Owner;
-use crate::store::{Accept, Change, Counts, Fate, Ran, Settled, Store};
-
-/// Takes in an event whose job is due so many seconds past noon.
-async fn give(store: &dyn Store, n: u128, due: i64) {
-    let job = push(&event(n), n, after(due));
-    store.accept(Accept { job, ..accept(n) }, NOON).await.unwrap();
-}
+use crate::store::{Change, Counts, Fate, Ran, Settled, Store};
 
 /// In their own order, each once, and none without a live job.
 pub async fn lines_with_live_jobs_are_listed(store: &dyn Store) {
@@ -31,7 +25,7 @@ pub async fn lines_with_live_jobs_are_listed(store: &dyn Store) {
     for (n, line) in (1..).zip(lines.iter().rev().chain(&lines)) {
         let mut accepted = accept(n);
         accepted.job.line = line.clone();
-        store.accept(accepted, NOON).await.unwrap();
+        take_in(store, accepted, NOON).await.unwrap();
     }
     assert_eq!(store.lines().await.unwrap(), lines);
     let last = lines.last().expect("there are some");
@@ -111,17 +105,9 @@ pub async fn a_claim_of_one_line_leaves_the_others(store: &dyn Store) {
 
 /// And no other job's.
 pub async fn a_claim_brings_what_the_job_carries(store: &dyn Store) {
-    let revoked = ConnectionId::from_u128(1);
-    let line = Line { class: Class::Normal, owner: Owner::Application, lane: Lane::Grants };
+    let line = revoke(1, 1).line;
     for (version, payload) in [(1, Some(sealed(50))), (2, None)] {
-        let job = NewJob {
-            id: JobId::from_u128(u128::from(version)),
-            kind: Kind::RevokeGrant { connection: revoked, version },
-            line: line.clone(),
-            created: NOON,
-            due: NOON,
-            payload,
-        };
+        let job = NewJob { payload, ..revoke(version.into(), version) };
         let connection = connection(u128::from(version), Owner::Application);
         assert!(store.put_connection(connection, Some(job)).await.unwrap());
     }
@@ -135,7 +121,7 @@ pub async fn a_lapsed_claim_settles_nothing(store: &dyn Store) {
     give(store, 1, 0).await;
     let slow = claim_one(store, &event(1), NOON).await.expect("a job is due");
     let swift = claim_one(store, &event(1), NOON + LEASE).await.expect("the lease lapsed");
-    let ran = Ran { fate: Fate::Dead(cause()), learned: learned(1) };
+    let ran = Ran { fate: Fate::Dead(cause()), learned: learned(1), then: None };
     assert_eq!(store.settle(&slow, ran, NOON + LEASE).await.unwrap(), Settled::LeaseLost);
     assert_eq!(store.event(event(1).id).await.unwrap(), Some(event(1)));
     assert_eq!(store.job(event(1).job).await.unwrap(), Some(swift.job.clone()));
@@ -156,9 +142,12 @@ pub async fn a_claim_settles_once(store: &dyn Store) {
     give(store, 1, 0).await;
     let claim = claim_one(store, &event(1), NOON).await.expect("a job is due");
     assert_eq!(store.settle(&claim, done(), NOON).await.unwrap(), Settled::Yes);
-    let ran = Ran { fate: Fate::Dead(cause()), learned: None };
+    let ran = Ran { fate: Fate::Dead(cause()), learned: None, then: None };
     assert_eq!(store.settle(&claim, ran, NOON).await.unwrap(), Settled::LeaseLost);
-    assert_eq!(store.count_jobs().await.unwrap(), Counts { live: 0, done: 1, dead: 0 });
+    assert_eq!(
+        store.count_jobs().await.unwrap(),
+        Counts { live: 0, done: 1, dead: 0, cancelled: 0 }
+    );
 }
 
 /// It is claimed no more, and has no cause any more.
@@ -166,7 +155,7 @@ pub async fn a_done_job_is_done(store: &dyn Store) {
     give(store, 1, 0).await;
     let claim = claim_one(store, &event(1), NOON).await.expect("a job is due");
     let again = Fate::Again { due: NOON, spends: true, cause: cause() };
-    store.settle(&claim, Ran { fate: again, learned: None }, NOON).await.unwrap();
+    store.settle(&claim, Ran { fate: again, learned: None, then: None }, NOON).await.unwrap();
     let claim = claim_one(store, &event(1), NOON).await.expect("it runs again");
     store.settle(&claim, done(), after(3)).await.unwrap();
     let job = store.job(event(1).job).await.unwrap().expect("kept for a while");
@@ -189,7 +178,8 @@ pub async fn a_job_runs_again_when_told(store: &dyn Store) {
         let claim = claim_one(store, &event(1), now).await.expect("it is due");
         let due = now + LEASE / 6;
         let fate = Fate::Again { due, spends, cause: cause() };
-        let answer = store.settle(&claim, Ran { fate, learned: None }, now).await.unwrap();
+        let answer =
+            store.settle(&claim, Ran { fate, learned: None, then: None }, now).await.unwrap();
         assert_eq!(answer, Settled::Yes);
         let job = store.job(event(1).job).await.unwrap().expect("it lives");
         assert_eq!((job.state, job.due, job.cause), (JobState::Live, due, Some(cause())));
@@ -207,7 +197,7 @@ pub async fn a_job_handed_back_keeps_its_place(store: &dyn Store) {
     for told in [Some(cause()), None] {
         let claim = claim_one(store, &event(1), NOON).await.expect("a job is due");
         assert_eq!(claim.job.id, event(1).job);
-        let ran = Ran { fate: Fate::HandedBack { cause: told }, learned: None };
+        let ran = Ran { fate: Fate::HandedBack { cause: told }, learned: None, then: None };
         assert_eq!(store.settle(&claim, ran, NOON).await.unwrap(), Settled::Yes);
         let job = store.job(event(1).job).await.unwrap().expect("it lives");
         assert_eq!((job.spent, job.tries, job.due), (0, 0, after(-5)));
@@ -219,12 +209,15 @@ pub async fn a_job_handed_back_keeps_its_place(store: &dyn Store) {
 pub async fn a_dead_job_keeps_its_cause(store: &dyn Store) {
     give(store, 1, 0).await;
     let claim = claim_one(store, &event(1), NOON).await.expect("a job is due");
-    let ran = Ran { fate: Fate::Dead(cause()), learned: None };
+    let ran = Ran { fate: Fate::Dead(cause()), learned: None, then: None };
     store.settle(&claim, ran, after(4)).await.unwrap();
     let job = store.job(event(1).job).await.unwrap().expect("kept for a while");
     assert_eq!((job.state, job.cause), (JobState::Dead { at: after(4) }, Some(cause())));
     assert!(claim_one(store, &event(1), after(999)).await.is_none());
-    assert_eq!(store.count_jobs().await.unwrap(), Counts { live: 0, done: 0, dead: 1 });
+    assert_eq!(
+        store.count_jobs().await.unwrap(),
+        Counts { live: 0, done: 0, dead: 1, cancelled: 0 }
+    );
 }
 
 /// Whatever the end.
@@ -235,7 +228,7 @@ pub async fn what_a_run_learned_is_kept_with_its_end(store: &dyn Store) {
         let claim = claim_one(store, &event(1), NOON).await.expect("a job is due");
         let learned = learned(1);
         let known = learned.clone().map(|learned| learned.known);
-        store.settle(&claim, Ran { fate, learned }, NOON).await.unwrap();
+        store.settle(&claim, Ran { fate, learned, then: None }, NOON).await.unwrap();
         let stored = store.event(event(1).id).await.unwrap().expect("it is stored");
         assert_eq!((Some(stored.known), stored.wanted), (known, event(1).wanted));
     }
@@ -246,12 +239,12 @@ pub async fn an_end_gives_way_to_a_newer_revision(store: &dyn Store) {
     give(store, 1, 0).await;
     let again = Fate::Again { due: NOON, spends: true, cause: cause() };
     let claim = claim_one(store, &event(1), NOON).await.expect("a job is due");
-    store.settle(&claim, Ran { fate: again, learned: None }, NOON).await.unwrap();
+    store.settle(&claim, Ran { fate: again, learned: None, then: None }, NOON).await.unwrap();
     for (seen, fate) in [(1, Fate::Done), (2, Fate::Dead(cause()))] {
         let claim = claim_one(store, &event(1), NOON).await.expect("a job is due");
         let job = push(&event(1), 50, after(500));
         store.change(event(1).id, wanted(seen + 1), job).await.unwrap();
-        let ran = Ran { fate, learned: learned(seen) };
+        let ran = Ran { fate, learned: learned(seen), then: None };
         assert_eq!(store.settle(&claim, ran, after(-1)).await.unwrap(), Settled::Yes);
         let job = store.job(event(1).job).await.unwrap().expect("it lives");
         assert_eq!((job.state, job.due), (JobState::Live, after(-1)));
@@ -260,22 +253,17 @@ pub async fn an_end_gives_way_to_a_newer_revision(store: &dyn Store) {
         assert_eq!(stored.known.applied, seen, "what was learned is kept");
     }
     let claim = claim_one(store, &event(1), NOON).await.expect("a job is due");
-    let ran = Ran { fate: Fate::Done, learned: learned(3) };
+    let ran = Ran { fate: Fate::Done, learned: learned(3), then: None };
     store.settle(&claim, ran, NOON).await.unwrap();
-    assert_eq!(store.count_jobs().await.unwrap(), Counts { live: 0, done: 1, dead: 0 });
+    assert_eq!(
+        store.count_jobs().await.unwrap(),
+        Counts { live: 0, done: 1, dead: 0, cancelled: 0 }
+    );
 }
 
 /// A second finds the first; one of another thing does not.
 pub async fn there_is_one_live_job_of_a_kind_and_thing(store: &dyn Store) {
-    let job = |n: u128, version| NewJob {
-        id: JobId::from_u128(n),
-        kind: Kind::RevokeGrant { connection: ConnectionId::from_u128(1), version },
-        line: Line { class: Class::Normal, owner: Owner::Application, lane: Lane::Grants },
-        created: NOON,
-        due: NOON,
-        payload: None,
-    };
-    for (n, asked, live) in [(1, job(1, 1), 1), (2, job(2, 1), 1), (3, job(3, 2), 2)] {
+    for (n, asked, live) in [(1, revoke(1, 1), 1), (2, revoke(2, 1), 1), (3, revoke(3, 2), 2)] {
         assert!(store.put_connection(connection(n, user("ana")), Some(asked)).await.unwrap());
         assert_eq!(store.count_jobs().await.unwrap().live, live);
     }
@@ -290,7 +278,7 @@ pub async fn a_job_made_due_while_it_runs_stays_hidden(store: &dyn Store) {
     let line = line_of(&event(1));
     let hidden = store.claim(&line, 9, after(1), after(61)).await.unwrap();
     assert_eq!((hidden.claims.len(), hidden.next), (0, Some(NOON + LEASE)));
-    let ran = Ran { fate: Fate::Done, learned: learned(1) };
+    let ran = Ran { fate: Fate::Done, learned: learned(1), then: None };
     store.settle(&claim, ran, after(2)).await.unwrap();
     assert!(claim_one(store, &event(1), after(2)).await.is_some());
 }
@@ -302,7 +290,7 @@ pub async fn settled_jobs_are_told(store: &dyn Store) {
     let again = Fate::Again { due: NOON, spends: false, cause: cause() };
     for fate in [again, Fate::Done] {
         let claim = claim_one(store, &event(1), NOON).await.expect("a job is due");
-        store.settle(&claim, Ran { fate, learned: learned(1) }, NOON).await.unwrap();
+        store.settle(&claim, Ran { fate, learned: learned(1), then: None }, NOON).await.unwrap();
         store.settle(&claim, done(), NOON).await.unwrap();
     }
     give(store, 2, 0).await;

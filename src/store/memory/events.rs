@@ -7,37 +7,28 @@ use super::{MemoryStore, State};
 use crate::model::event::{Event, Wanted};
 use crate::model::id::EventId;
 use crate::model::job::NewJob;
-use crate::store::{Accept, Accepted, Change, Changed, EventStore, StoreError, fits};
+use crate::store::{Accept, Accepted, Backlog, Change, Changed, EventStore, StoreError, fits};
 
 #[async_trait]
 impl EventStore for MemoryStore {
-    async fn accept(&self, accept: Accept, now: DateTime<Utc>) -> Result<Accepted, StoreError> {
-        let Accept { event, job, request } = accept;
-        fits([&event.wanted.content])?;
-        fits(&event.known.links)?;
-        fits(&job.payload)?;
+    async fn accept(
+        &self,
+        accepts: Vec<Accept>,
+        backlog: Backlog,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Accepted>, StoreError> {
+        for Accept { event, job, .. } in &accepts {
+            fits([&event.wanted.content])?;
+            fits(&event.known.links)?;
+            fits(&job.payload)?;
+        }
         let mut state = self.state();
-        if let Some(request) = &request
-            && let Some((earlier, event)) = state.requests.get(&request.key)
-            && earlier.expires > now
-        {
-            if earlier.body != request.body {
-                return Ok(Accepted::OtherBody);
-            }
-            return state.known(*event).map(Accepted::Known);
-        }
-        if let Some(request) = request {
-            state.requests.insert(request.key, (request, event.id));
-        }
-        if let Some(known) = state.events.get(&event.id) {
-            return Ok(Accepted::Known(known.clone()));
-        }
-        let line = job.line.clone();
-        state.events.insert(event.id, event.clone());
-        state.enqueue(job);
+        let mut told = Vec::new();
+        let take = |accept| state.take_in(accept, backlog, now, &mut told);
+        let accepted = accepts.into_iter().map(take).collect();
         drop(state);
-        self.changes.tell([Change::Line(line), Change::Event(event.id)]);
-        Ok(Accepted::New(event))
+        self.changes.tell(told);
+        Ok(accepted)
     }
 
     async fn event(&self, id: EventId) -> Result<Option<Event>, StoreError> {
@@ -68,9 +59,39 @@ impl EventStore for MemoryStore {
 }
 
 impl State {
-    fn known(&self, id: EventId) -> Result<Event, StoreError> {
-        let missing =
-            || StoreError::Damaged(format!("a request names the event {id}, which is not there"));
-        self.events.get(&id).cloned().ok_or_else(missing)
+    fn take_in(
+        &mut self,
+        accept: Accept,
+        backlog: Backlog,
+        now: DateTime<Utc>,
+        told: &mut Vec<Change>,
+    ) -> Accepted {
+        let Accept { event, job, request } = accept;
+        // A request whose event was forgotten meanwhile is a new one.
+        if let Some(request) = &request
+            && let Some((earlier, event)) = self.requests.get(&request.key)
+            && let Some(event) = self.events.get(event)
+            && earlier.expires > now
+        {
+            let same = earlier.body == request.body;
+            return if same { Accepted::Known(event.clone()) } else { Accepted::OtherBody };
+        }
+        let known = self.events.get(&event.id).cloned();
+        let owned = self.owners.get(&job.line.owner).copied().unwrap_or(0);
+        if known.is_none()
+            && let Some(crowd) = backlog.refuses(self.live.len() as u64, owned)
+        {
+            return Accepted::NoRoom(crowd);
+        }
+        if let Some(request) = request {
+            self.requests.insert(request.key, (request, event.id));
+        }
+        if let Some(known) = known {
+            return Accepted::Known(known);
+        }
+        told.extend([Change::Line(job.line.clone()), Change::Event(event.id)]);
+        self.events.insert(event.id, event.clone());
+        self.enqueue(job);
+        Accepted::New(event)
     }
 }

@@ -1,12 +1,18 @@
 //! Jobs and leases in memory.
 
+use std::collections::btree_map::Entry;
+use std::ops::Bound;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Lease, MemoryStore, State};
+use super::{MemoryStore, State};
 use crate::model::id::JobId;
 use crate::model::job::{Claim, Job, JobState, Kind, Line, NewJob};
-use crate::store::{Change, Claimed, Counts, JobStore, Ran, Settled, StoreError, fits};
+use crate::model::owner::Owner;
+use crate::store::{
+    Change, Claimed, Counts, JobStore, Ran, Settled, StoreError, Touched, Which, fits,
+};
 
 #[async_trait]
 impl JobStore for MemoryStore {
@@ -22,27 +28,35 @@ impl JobStore for MemoryStore {
         until: DateTime<Utc>,
     ) -> Result<Claimed, StoreError> {
         let mut state = self.state();
-        let waiting: Vec<_> = state.lines.get(line).into_iter().flatten().copied().collect();
+        let State { lines, jobs, payloads, leases, .. } = &mut *state;
         let mut claims = Vec::new();
         let mut next: Option<DateTime<Utc>> = None;
-        for (due, id) in waiting {
-            let leased = state.leases.get(&id).map(|lease| lease.until).filter(|end| *end > now);
-            let free_from = leased.unwrap_or(due);
-            if free_from > now || claims.len() == n {
-                next = Some(next.map_or(free_from, |next| next.min(free_from)));
-                if due > now {
-                    break;
-                }
+        for (due, id) in lines.get(line).into_iter().flatten().copied() {
+            let mut hidden = leases.of_job(id, now);
+            if due > now || claims.len() == n && hidden.is_none() {
+                next = Some(next.map_or(due, |next| next.min(due)));
+                break;
+            }
+            let job = jobs.get(&id).expect("a waiting job is stored");
+            hidden = hidden.or_else(|| leases.of_event(job, now));
+            if let Some(end) = hidden {
+                next = Some(next.map_or(end, |next| next.min(end)));
                 continue;
             }
-            state.fences += 1;
-            let fence = state.fences;
-            state.leases.insert(id, Lease { fence, until });
-            let job = state.jobs.get(&id).cloned().expect("a waiting job is stored");
-            let payload = state.payloads.get(&id).cloned();
-            claims.push(Claim { job, payload, fence, until });
+            let fence = leases.give(job, until);
+            let payload = payloads.get(&id).cloned();
+            claims.push(Claim { job: job.clone(), payload, fence, until });
         }
         Ok(Claimed { claims, next })
+    }
+
+    async fn renew(
+        &self,
+        claims: &[Claim],
+        until: DateTime<Utc>,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let claims = claims.iter().map(|claim| (claim.job.id, claim.fence));
+        Ok(self.state().leases.renew(claims, until))
     }
 
     async fn settle(
@@ -51,34 +65,37 @@ impl JobStore for MemoryStore {
         ran: Ran,
         now: DateTime<Utc>,
     ) -> Result<Settled, StoreError> {
-        fits(ran.learned.iter().filter_map(|learned| learned.known.links.as_ref()))?;
+        let Ran { fate, learned, then } = ran;
+        fits(learned.iter().filter_map(|learned| learned.known.links.as_ref()))?;
+        fits(then.iter().filter_map(|job| job.payload.as_ref()))?;
         let mut state = self.state();
         let id = claim.job.id;
-        if state.leases.get(&id).is_none_or(|lease| lease.fence != claim.fence) {
+        if !state.leases.hold(id, claim.fence) {
             return Ok(Settled::LeaseLost);
         }
-        state.leases.remove(&id);
         let mut told = Vec::new();
         let mut newer_wanted = false;
-        if let (Kind::PushEvent { event }, Some(learned)) = (&claim.job.kind, ran.learned) {
-            let stored = state.events.get_mut(event).expect("a job's event is stored");
-            newer_wanted = stored.wanted.revision > learned.seen;
+        let mut job = state.jobs.get(&id).cloned().expect("a claimed job is stored");
+        if let (Some(event), Some(learned)) = (job.kind.event(), learned) {
+            let stored = state.events.get_mut(&event).expect("a live job's event is stored");
+            // Whatever else runs about the event, the newer revision has its own push.
+            newer_wanted =
+                matches!(job.kind, Kind::PushEvent { .. }) && stored.wanted.revision > learned.seen;
             stored.known = learned.known;
-            told.push(Change::Event(*event));
+            told.push(Change::Event(event));
         }
-        let mut job = state.jobs.get(&id).cloned().expect("a leased job is stored");
-        state.leave_line(&job);
-        ran.fate.apply(&mut job, newer_wanted, now);
+        state.leases.end(&job);
+        state.stop(&job);
+        fate.apply(&mut job, newer_wanted, now);
         if job.state == JobState::Live {
-            state.lines.entry(job.line.clone()).or_default().insert((job.due, id));
             told.push(Change::Line(job.line.clone()));
-        } else {
-            state.live.remove(&job.kind);
-            if matches!(job.state, JobState::Done { .. }) {
-                state.payloads.remove(&id);
-            }
         }
-        state.jobs.insert(id, job);
+        if matches!(job.state, JobState::Done { .. }) {
+            state.payloads.remove(&id);
+        }
+        told.extend(state.hidden_behind(&job).map(Change::Line));
+        state.start(job);
+        told.extend(then.map(|then| Change::Line(state.enqueue(then).1)));
         drop(state);
         self.changes.tell(told);
         Ok(Settled::Yes)
@@ -88,6 +105,85 @@ impl JobStore for MemoryStore {
         Ok(self.state().jobs.get(&id).cloned())
     }
 
+    async fn jobs(
+        &self,
+        which: Which,
+        owner: Option<&Owner>,
+        after: Option<JobId>,
+        most: usize,
+    ) -> Result<(Vec<Job>, Option<JobId>), StoreError> {
+        let state = self.state();
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut found =
+            state.jobs.range((from, Bound::Unbounded)).map(|(_, job)| job).filter(|job| {
+                Which::of(job.state) == which && owner.is_none_or(|owner| job.line.owner == *owner)
+            });
+        let page: Vec<_> = found.by_ref().take(most).cloned().collect();
+        let next = found.next().and(page.last().map(|job| job.id).or(after));
+        Ok((page, next))
+    }
+
+    async fn cancel(&self, id: JobId, now: DateTime<Utc>) -> Result<Touched, StoreError> {
+        let mut state = self.state();
+        let Some(mut job) = state.jobs.get(&id).cloned() else { return Ok(Touched::Missing) };
+        let runs = state.leases.of_job(id, now).is_some();
+        if let Some(answer) = Touched::unless_waiting(&job, runs) {
+            return Ok(answer);
+        }
+        state.leases.end(&job);
+        state.stop(&job);
+        job.state = JobState::Cancelled { at: now };
+        state.start(job.clone());
+        drop(state);
+        self.changes.tell(job.kind.event().map(Change::Event));
+        Ok(Touched::Yes(job))
+    }
+
+    async fn replay(&self, id: JobId, now: DateTime<Utc>) -> Result<Touched, StoreError> {
+        let mut state = self.state();
+        let Some(mut job) = state.jobs.get(&id).cloned() else { return Ok(Touched::Missing) };
+        if matches!(job.state, JobState::Live | JobState::Done { .. }) {
+            return Ok(Touched::Not(job.state));
+        }
+        let event = job.kind.event();
+        if event.is_some_and(|event| !state.events.contains_key(&event)) {
+            return Ok(Touched::Missing);
+        }
+        if let Some(live) = state.live.get(&job.kind).copied() {
+            job = state.make_due(live, now);
+        } else {
+            job.begin_again(now);
+            state.start(job.clone());
+            if let Kind::PushEvent { event } = job.kind {
+                state.events.get_mut(&event).expect("seen above").job = id;
+            }
+        }
+        drop(state);
+        self.changes.tell([Change::Line(job.line.clone())]);
+        self.changes.tell(event.map(Change::Event));
+        Ok(Touched::Yes(job))
+    }
+
+    async fn put_off(
+        &self,
+        id: JobId,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Touched, StoreError> {
+        let mut state = self.state();
+        let Some(mut job) = state.jobs.get(&id).cloned() else { return Ok(Touched::Missing) };
+        let runs = state.leases.of_job(id, now).is_some();
+        if let Some(answer) = Touched::unless_waiting(&job, runs) {
+            return Ok(answer);
+        }
+        state.stop(&job);
+        job.due = until;
+        state.start(job.clone());
+        drop(state);
+        self.changes.tell([Change::Line(job.line.clone())]);
+        Ok(Touched::Yes(job))
+    }
+
     async fn count_jobs(&self) -> Result<Counts, StoreError> {
         let mut counts = Counts::default();
         for job in self.state().jobs.values() {
@@ -95,6 +191,7 @@ impl JobStore for MemoryStore {
                 JobState::Live => counts.live += 1,
                 JobState::Done { .. } => counts.done += 1,
                 JobState::Dead { .. } => counts.dead += 1,
+                JobState::Cancelled { .. } => counts.cancelled += 1,
             }
         }
         Ok(counts)
@@ -106,29 +203,52 @@ impl State {
     /// does, and its line.
     pub(super) fn enqueue(&mut self, wanted: NewJob) -> (JobId, Line) {
         if let Some(id) = self.live.get(&wanted.kind).copied() {
-            let mut job = self.jobs.get(&id).cloned().expect("a live job is stored");
-            self.leave_line(&job);
-            job.due = job.due.min(wanted.due);
-            let line = job.line.clone();
-            self.lines.entry(line.clone()).or_default().insert((job.due, id));
-            self.jobs.insert(id, job);
-            return (id, line);
+            return (id, self.make_due(id, wanted.due).line);
         }
         let (job, payload) = Job::begin(wanted);
         let (id, line) = (job.id, job.line.clone());
-        self.lines.entry(line.clone()).or_default().insert((job.due, id));
-        self.live.insert(job.kind.clone(), id);
         self.payloads.extend(payload.map(|payload| (id, payload)));
-        self.jobs.insert(id, job);
+        self.start(job);
         (id, line)
     }
 
-    fn leave_line(&mut self, job: &Job) {
-        if let Some(line) = self.lines.get_mut(&job.line) {
-            line.remove(&(job.due, job.id));
-            if line.is_empty() {
-                self.lines.remove(&job.line);
+    /// A live job, due no later than `due` from now on.
+    fn make_due(&mut self, id: JobId, due: DateTime<Utc>) -> Job {
+        let mut job = self.jobs.get(&id).cloned().expect("a live job is stored");
+        self.stop(&job);
+        job.due = job.due.min(due);
+        self.start(job.clone());
+        job
+    }
+
+    /// The lines of the live jobs that were hidden while this one of their event ran.
+    fn hidden_behind(&self, job: &Job) -> impl Iterator<Item = Line> {
+        let kinds = job.kind.event().map(Kind::about).into_iter().flatten();
+        let others = kinds.filter(|kind| *kind != job.kind).filter_map(|kind| self.live.get(&kind));
+        others.filter_map(|id| Some(self.jobs.get(id)?.line.clone()))
+    }
+
+    /// Keeps a job, and where it stands if it lives.
+    fn start(&mut self, job: Job) {
+        if job.state == JobState::Live {
+            self.lines.entry(job.line.clone()).or_default().insert((job.due, job.id));
+            self.live.insert(job.kind.clone(), job.id);
+            *self.owners.entry(job.line.owner.clone()).or_default() += 1;
+        }
+        self.jobs.insert(job.id, job);
+    }
+
+    /// Takes a live job from where it stands.
+    fn stop(&mut self, job: &Job) {
+        if let Entry::Occupied(mut line) = self.lines.entry(job.line.clone()) {
+            line.get_mut().remove(&(job.due, job.id));
+            if line.get().is_empty() {
+                line.remove();
             }
+        }
+        self.live.remove(&job.kind);
+        if let Some(jobs) = self.owners.get_mut(&job.line.owner) {
+            *jobs -= 1;
         }
     }
 }

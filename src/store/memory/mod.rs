@@ -5,20 +5,24 @@ mod access;
 mod connections;
 mod events;
 mod jobs;
+mod periods;
+mod prune;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use tokio::sync::broadcast;
 
-use super::{Change, Changes, Keystone, Request, Retention, Store, StoreError, fits};
+use super::leases::Leases;
+use super::{Beat, Change, Changes, Keystone, Request, Retention, Store, StoreError, fits};
 use crate::model::connection::Connection;
 use crate::model::event::Event;
 use crate::model::id::{ConnectionId, EventId, InstanceId, JobId, KeyId};
-use crate::model::job::{Job, JobState, Kind, Line};
+use crate::model::job::{Job, Kind, Line};
 use crate::model::key::{ApiKey, Digest, Ticket, TicketKind};
+use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
 
 /// A store in memory.
@@ -40,17 +44,15 @@ struct State {
     live: HashMap<Kind, JobId>,
     /// The live jobs of each line, in the order they are due.
     lines: BTreeMap<Line, BTreeSet<(DateTime<Utc>, JobId)>>,
-    leases: HashMap<JobId, Lease>,
-    fences: u64,
+    /// How many live jobs an owner has.
+    owners: HashMap<Owner, u64>,
+    leases: Leases,
+    /// When the next turn of what recurs comes.
+    periods: HashMap<String, DateTime<Utc>>,
+    tallies: BTreeMap<NaiveDate, u64>,
     connections: HashMap<ConnectionId, Connection>,
     keys: HashMap<KeyId, ApiKey>,
     tickets: HashMap<(TicketKind, Digest), Ticket>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Lease {
-    fence: u64,
-    until: DateTime<Utc>,
 }
 
 impl MemoryStore {
@@ -93,42 +95,14 @@ impl Store for MemoryStore {
         keep: Retention,
         most: usize,
     ) -> Result<usize, StoreError> {
-        let mut state = self.state();
-        // Each in the order in which their times were over, so that `most` takes the same anywhere.
-        let mut requests: Vec<_> =
-            state.requests.iter().map(|(key, (request, _))| (request.expires, *key)).collect();
-        requests.retain(|(expires, _)| *expires <= now);
-        requests.sort_unstable();
-        let mut tickets: Vec<_> =
-            state.tickets.iter().map(|(key, ticket)| (ticket.expires, *key)).collect();
-        tickets.retain(|(expires, _)| *expires <= now);
-        tickets.sort_unstable();
-        let mut jobs: Vec<_> = state.jobs.values().filter_map(|job| over(job, now, keep)).collect();
-        jobs.sort_unstable();
-        let mut left = most;
-        for (_, key) in requests.into_iter().take(left) {
-            state.requests.remove(&key);
-            left -= 1;
-        }
-        for (_, key) in tickets.into_iter().take(left) {
-            state.tickets.remove(&key);
-            left -= 1;
-        }
-        for (_, _, id) in jobs.into_iter().take(left) {
-            state.jobs.remove(&id);
-            state.payloads.remove(&id);
-            left -= 1;
-        }
-        Ok(most - left)
+        Ok(self.state().prune(now, keep, most))
     }
-}
 
-/// Whether a dead one, since when, and which: if the job is finished and its time is over.
-fn over(job: &Job, now: DateTime<Utc>, keep: Retention) -> Option<(bool, DateTime<Utc>, JobId)> {
-    let (dead, at, keep) = match job.state {
-        JobState::Live => return None,
-        JobState::Done { at } => (false, at, keep.done),
-        JobState::Dead { at } => (true, at, keep.dead),
-    };
-    (at + keep <= now).then_some((dead, at, job.id))
+    async fn beat(&self, _now: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Beat, StoreError> {
+        Ok(Beat::ALONE)
+    }
+
+    async fn leave(&self, _now: DateTime<Utc>) -> Result<(), StoreError> {
+        Ok(())
+    }
 }

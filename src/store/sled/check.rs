@@ -1,40 +1,77 @@
 //! Holds every row of a store against the others: sled opens a store that lost pages without a
 //! word, and this is what tells.
 //!
-//! The rows are read once, in their order. What a row says of an index is added up for that index,
-//! what is found there is subtracted, and nothing may be left over: looking each entry up would jump
-//! through the whole file.
+//! The rows are read once, in their order, by several threads of which each reads a table at a time.
+//! What a row says of an index is added up for that index, what is found there is subtracted, and
+//! nothing may be left over: looking each entry up would jump through the whole file.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::thread;
 
 use sled::Tree;
 
+use super::events::listing;
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Read, failed};
 use super::rows::{
     ApiKeyRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, MetaRow, PayloadRow,
-    RequestRow, Row, TicketRow,
+    PeriodRow, RequestRow, Row, TicketRow,
 };
 use crate::model::connection::Connection;
-use crate::model::job::{Job, JobState};
+use crate::model::job::Job;
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
+
+/// There are few large tables to share among threads.
+const MOST_THREADS: usize = 4;
 
 /// Refuses unless each table has as many rows as were counted when they were written, each row can
 /// be read, and the indexes hold exactly what the rows say.
 pub(super) fn every_row(tree: &Tree, meta: &MetaRow) -> Result<(), StoreError> {
-    let mut books = Books::default();
-    for row in tree {
-        let (key, row) = row.map_err(failed)?;
-        let table = Table::COUNTED.into_iter().find(|table| key.first() == Some(&table.byte()));
-        match table {
-            Some(table) => books.enter(tree, table, &key, &row)?,
-            None if *key == *keys::tally() => {}
-            None => return Err(StoreError::Damaged("it has a row of no table".to_owned())),
+    // The tables with most to read last, which is where the list is taken from.
+    let mut tables: Vec<Table> = Table::COUNTED.into();
+    tables.sort_by_key(|table| (*table == Table::Content, meta.rows.get(&table.byte()).copied()));
+    let tables = Mutex::new(tables);
+    let next = || tables.lock().ok()?.pop();
+    let read = || {
+        let mut books = Books::default();
+        while let Some(table) = next() {
+            books.read(tree, table)?;
         }
-    }
+        Ok(books)
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
+    let books = thread::scope(|scope| {
+        let readers: Vec<_> = (0..threads).map(|_| scope.spawn(read)).collect();
+        let mut all = Books::default();
+        for reader in readers {
+            let books = reader
+                .join()
+                .map_err(|_| StoreError::Damaged("reading its rows made sled panic".to_owned()))?;
+            all.add(books?);
+        }
+        Ok(all)
+    })?;
+    no_other_rows(tree)?;
     books.close(meta)
+}
+
+/// Refuses if there is a row of no table.
+fn no_other_rows(tree: &Tree) -> Result<(), StoreError> {
+    let known = Table::COUNTED.map(Table::byte);
+    let mut from = Vec::new();
+    while let Some(found) = tree.range(from..).next() {
+        let (key, _) = found.map_err(failed)?;
+        from = match key.first() {
+            _ if *key == *keys::tally() => [&*key, &[0]].concat(),
+            Some(table) if known.contains(table) => vec![table + 1],
+            _ => return Err(StoreError::Damaged("it has a row of no table".to_owned())),
+        };
+    }
+    Ok(())
 }
 
 #[derive(Default)]
@@ -46,6 +83,25 @@ struct Books {
 }
 
 impl Books {
+    fn read(&mut self, tree: &Tree, table: Table) -> Result<(), StoreError> {
+        let mut rows = 0;
+        for found in tree.scan_prefix(table.prefix()) {
+            let (key, row) = found.map_err(failed)?;
+            self.enter(tree, table, &key, &row)?;
+            rows += 1;
+        }
+        self.rows.insert(table.byte(), rows);
+        Ok(())
+    }
+
+    fn add(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        for (table, more) in other.left_over {
+            let sum = self.left_over.entry(table).or_default();
+            *sum = sum.wrapping_add(more);
+        }
+    }
+
     fn enter(
         &mut self,
         tree: &Tree,
@@ -53,19 +109,21 @@ impl Books {
         key: &[u8],
         row: &[u8],
     ) -> Result<(), StoreError> {
-        *self.rows.entry(table.byte()).or_default() += 1;
         let mut read = KeyReader::new(key)?;
         match table {
             Table::Event => {
                 let (id, event) = (read.id()?, EventRow::decode(row)?);
                 let revision = event.revision;
                 self.expect(&keys::content(id), &revision.to_be_bytes());
+                if let Some(listed) = listing(id, &event)? {
+                    self.expect(&listed, &[]);
+                }
+                self.find_many(key, event.live.into());
                 event.under(id, ContentRow { revision, content: Vec::new() })?;
             }
             Table::Content => self.find(key, &ContentRow::decode(row)?.revision.to_be_bytes()),
             Table::Request => {
                 let request = RequestRow::decode(row)?;
-                has(tree, &keys::event(request.event()), "a request", "its event")?;
                 self.expect(&keys::request_over(request.expires()?, &read.bytes()?), &[]);
             }
             Table::Job => self.job(&JobRow::decode(row)?.under(read.id()?)?),
@@ -86,12 +144,18 @@ impl Books {
             }
             Table::Key => drop(ApiKey::try_from(ApiKeyRow::decode(row)?)?),
             Table::Keystone => drop(KeystoneRow::decode(row)?),
+            Table::OwnerJobs => self.find_many(key, number(row)?),
+            Table::Period => drop(PeriodRow::decode(row)?.next()?),
+            Table::Tally => drop((read.day()?, number(row)?)),
             Table::Meta
             | Table::RequestOver
+            | Table::Past
+            | Table::Tombstone
             | Table::Live
             | Table::Ready
             | Table::Done
             | Table::Dead
+            | Table::Cancelled
             | Table::OwnerConnection
             | Table::AccountConnection
             | Table::TicketOver => self.find(key, row),
@@ -100,13 +164,15 @@ impl Books {
     }
 
     fn job(&mut self, job: &Job) {
-        match job.state {
-            JobState::Live => {
-                self.expect(&keys::live(&job.kind), &job.id.as_u128().to_be_bytes());
-                self.expect(&keys::ready(&job.line, job.due, job.id), &[]);
-            }
-            JobState::Done { at } => self.expect(&keys::finished(Table::Done, at, job.id), &[]),
-            JobState::Dead { at } => self.expect(&keys::finished(Table::Dead, at, job.id), &[]),
+        if let Some(finished) = keys::finished(job) {
+            self.expect(&finished, &[]);
+            return;
+        }
+        self.expect(&keys::live(&job.kind), &job.id.as_u128().to_be_bytes());
+        self.expect(&keys::ready(&job.line, job.due, job.id), &[]);
+        self.expect(&keys::owner_jobs(&job.line.owner), &[]);
+        if let Some(event) = job.kind.event() {
+            self.expect(&keys::event(event), &[]);
         }
     }
 
@@ -118,6 +184,12 @@ impl Books {
     fn find(&mut self, key: &[u8], row: &[u8]) {
         let sum = self.left_over.entry(key[0]).or_default();
         *sum = sum.wrapping_sub(hash(key, row));
+    }
+
+    /// Finds a row that tells how often others expect its key.
+    fn find_many(&mut self, key: &[u8], times: u64) {
+        let sum = self.left_over.entry(key[0]).or_default();
+        *sum = sum.wrapping_sub(hash(key, &[]).wrapping_mul(times));
     }
 
     fn close(self, meta: &MetaRow) -> Result<(), StoreError> {
@@ -143,6 +215,11 @@ fn hash(key: &[u8], row: &[u8]) -> u64 {
     hasher.write_u8(0);
     hasher.write(row);
     hasher.finish()
+}
+
+fn number(row: &[u8]) -> Result<u64, StoreError> {
+    let number = row.try_into().map(u64::from_be_bytes);
+    number.map_err(|_| StoreError::Damaged("a number cannot be read".to_owned()))
 }
 
 fn has(tree: &Tree, key: &[u8], row: &str, entry: &str) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::ledger::{Ledger, Read, failed};
 use super::rows::ConnectionRow;
-use super::{SledStore, jobs, keys};
+use super::{SledStore, claims, keys};
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::ConnectionId;
 use crate::model::job::NewJob;
@@ -74,7 +74,7 @@ fn put(
     ledger.put(keys::connection(id), &ConnectionRow::from(connection))?;
     ledger.tell(Change::Connection(id));
     if let Some(job) = job {
-        let (_, line) = jobs::enqueue(ledger, job)?;
+        let line = claims::enqueue(ledger, job)?;
         ledger.tell(Change::Line(line));
     }
     Ok(true)

@@ -6,21 +6,33 @@ use chrono::{DateTime, Utc};
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Ledger, Read};
 use super::rows::{ContentRow, EventRow, RequestRow};
-use super::{SledStore, jobs};
+use super::{SledStore, lines};
 use crate::model::event::{Event, Wanted};
 use crate::model::id::EventId;
 use crate::model::job::NewJob;
 use crate::store::{
-    Accept, Accepted, Change, Changed, EventStore, Learned, Request, StoreError, fits,
+    Accept, Accepted, Backlog, Change, Changed, EventStore, Learned, Request, Retention,
+    StoreError, fits,
 };
 
 #[async_trait]
 impl EventStore for SledStore {
-    async fn accept(&self, accept: Accept, now: DateTime<Utc>) -> Result<Accepted, StoreError> {
-        fits([&accept.event.wanted.content])?;
-        fits(&accept.event.known.links)?;
-        fits(&accept.job.payload)?;
-        self.committer.commit(move |ledger| take_in(ledger, accept, now)).await
+    async fn accept(
+        &self,
+        accepts: Vec<Accept>,
+        backlog: Backlog,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Accepted>, StoreError> {
+        for Accept { event, job, .. } in &accepts {
+            fits([&event.wanted.content])?;
+            fits(&event.known.links)?;
+            fits(&job.payload)?;
+        }
+        let step = move |ledger: &mut Ledger| {
+            ledger.must_have_room()?;
+            accepts.into_iter().map(|accept| take_in(ledger, accept, backlog, now)).collect()
+        };
+        self.committer.commit(step).await
     }
 
     async fn event(&self, id: EventId) -> Result<Option<Event>, StoreError> {
@@ -46,44 +58,51 @@ impl EventStore for SledStore {
 fn take_in(
     ledger: &mut Ledger,
     accept: Accept,
+    backlog: Backlog,
     now: DateTime<Utc>,
 ) -> Result<Accepted, StoreError> {
-    ledger.must_have_room()?;
     let Accept { event: new, job, request } = accept;
-    if let Some(request) = &request {
-        if let Some(earlier) = ledger.row::<RequestRow>(&keys::request(&request.key))? {
-            let expires = earlier.expires()?;
-            if expires > now {
-                if earlier.body != request.body {
-                    return Ok(Accepted::OtherBody);
-                }
-                let id = earlier.event();
-                return event(ledger, id)?.map(Accepted::Known).ok_or_else(|| {
-                    StoreError::Damaged(format!(
-                        "a request names the event {id}, which is not there"
-                    ))
-                });
-            }
-            ledger.remove(keys::request_over(expires, &request.key));
+    let earlier = match &request {
+        Some(request) => ledger.row::<RequestRow>(&keys::request(&request.key))?,
+        None => None,
+    };
+    if let (Some(request), Some(earlier)) = (&request, &earlier)
+        && earlier.expires()? > now
+        // A request whose event was forgotten meanwhile is a new one.
+        && let Some(event) = event(ledger, earlier.event())?
+    {
+        let same = earlier.body == request.body;
+        return Ok(if same { Accepted::Known(event) } else { Accepted::OtherBody });
+    }
+    let known = event(ledger, new.id)?;
+    if known.is_none() {
+        let owned = ledger.number(&keys::owner_jobs(&job.line.owner))?;
+        if let Some(crowd) = backlog.refuses(ledger.rows(Table::Live), owned) {
+            return Ok(Accepted::NoRoom(crowd));
+        }
+    }
+    if let Some(request) = request {
+        if let Some(earlier) = earlier {
+            ledger.remove(keys::request_over(earlier.expires()?, &request.key));
             ledger.remove(keys::request(&request.key));
         }
-        remember(ledger, request, new.id)?;
+        remember(ledger, &request, new.id)?;
     }
-    if let Some(known) = event(ledger, new.id)? {
+    if let Some(known) = known {
         return Ok(Accepted::Known(known));
     }
-    ledger.add(keys::event(new.id), &EventRow::from(&new))?;
-    ledger.add(keys::content(new.id), &ContentRow::from(&new.wanted))?;
     let line = job.line.clone();
-    jobs::enqueue(ledger, job)?;
+    lines::enqueue(ledger, job)?;
+    ledger.insert(keys::event(new.id), &EventRow::new(&new, 1))?;
+    ledger.insert(keys::content(new.id), &ContentRow::from(&new.wanted))?;
     ledger.tell(Change::Line(line));
     ledger.tell(Change::Event(new.id));
     Ok(Accepted::New(new))
 }
 
 fn remember(ledger: &mut Ledger, request: &Request, event: EventId) -> Result<(), StoreError> {
-    ledger.add(keys::request(&request.key), &RequestRow::new(request, event))?;
-    ledger.add_bytes(keys::request_over(request.expires, &request.key), Vec::new())
+    ledger.insert(keys::request(&request.key), &RequestRow::new(request, event))?;
+    ledger.insert_bytes(keys::request_over(request.expires, &request.key), Vec::new())
 }
 
 fn change(
@@ -97,31 +116,98 @@ fn change(
     if event.wanted.revision + 1 != wanted.revision {
         return Ok(Changed::Overtaken);
     }
-    let (job, line) = jobs::enqueue(ledger, job)?;
+    let mut open = Open::take(ledger, id)?;
+    let enqueued = lines::enqueue(ledger, job)?;
     event.wanted = wanted;
-    event.job = job;
-    ledger.replace(keys::event(id), &EventRow::from(&event))?;
+    event.job = enqueued.id;
+    open.row = EventRow::new(&event, open.row.live + u32::from(enqueued.is_new));
+    open.keep(ledger)?;
     ledger.replace(keys::content(id), &ContentRow::from(&event.wanted))?;
-    ledger.tell(Change::Line(line));
+    ledger.tell(Change::Line(enqueued.line));
     ledger.tell(Change::Event(id));
     Ok(Changed::Yes(event))
 }
 
-/// Keeps what a run learned. Returns whether a newer revision is wanted than the run read.
-pub(super) fn learn(
+/// An event's row, taken to be changed and kept again: one that has no live job is listed among those
+/// to be forgotten in time, so that no look for them meets one that must stay.
+pub(super) struct Open {
+    pub id: EventId,
+    pub row: EventRow,
+    /// Where it is listed on disk.
+    listed: Option<Vec<u8>>,
+}
+
+impl Open {
+    /// The row of an event, if there is one.
+    pub(super) fn find(ledger: &Ledger, id: EventId) -> Result<Option<Self>, StoreError> {
+        let Some(row) = ledger.row::<EventRow>(&keys::event(id))? else { return Ok(None) };
+        let listed = listing(id, &row)?;
+        Ok(Some(Self { id, row, listed }))
+    }
+
+    /// The row of an event that a job names.
+    pub(super) fn take(ledger: &Ledger, id: EventId) -> Result<Self, StoreError> {
+        Self::find(ledger, id)?.ok_or_else(|| {
+            StoreError::Damaged(format!("a job names the event {id}, which is not there"))
+        })
+    }
+
+    /// Whether a newer revision is wanted than a run read.
+    pub(super) fn wants_more_than(&self, learned: &Learned) -> bool {
+        self.row.revision > learned.seen
+    }
+
+    /// Writes the row, and lists it where it belongs now.
+    pub(super) fn keep(self, ledger: &mut Ledger) -> Result<(), StoreError> {
+        let Self { id, row, listed } = self;
+        let list = listing(id, &row)?;
+        if list != listed {
+            if let Some(listed) = listed {
+                ledger.remove(listed);
+            }
+            if let Some(list) = list {
+                ledger.insert_bytes(list, Vec::new())?;
+            }
+        }
+        ledger.replace(keys::event(id), &row)
+    }
+}
+
+/// Where an event is listed that has no live job.
+pub(super) fn listing(id: EventId, row: &EventRow) -> Result<Option<Vec<u8>>, StoreError> {
+    if row.live > 0 {
+        return Ok(None);
+    }
+    let (cancelled, since) = row.idle_since()?;
+    let table = if cancelled { Table::Tombstone } else { Table::Past };
+    Ok(Some(keys::idle(table, since, id)))
+}
+
+/// Forgets up to `most` events that are long past or were cancelled long ago.
+pub(super) fn prune(
     ledger: &mut Ledger,
-    id: EventId,
-    learned: &Learned,
-) -> Result<bool, StoreError> {
-    fits(&learned.known.links)?;
-    let row: Option<EventRow> = ledger.row(&keys::event(id))?;
-    let mut row = row.ok_or_else(|| {
-        StoreError::Damaged(format!("a job names the event {id}, which is not there"))
-    })?;
-    row.learn(&learned.known);
-    ledger.replace(keys::event(id), &row)?;
-    ledger.tell(Change::Event(id));
-    Ok(row.revision > learned.seen)
+    now: DateTime<Utc>,
+    keep: Retention,
+    most: usize,
+) -> Result<usize, StoreError> {
+    let mut over = Vec::new();
+    for (table, keep) in [(Table::Past, keep.past), (Table::Tombstone, keep.tombstones)] {
+        for found in ledger.scan(&table.prefix()).take(most - over.len()) {
+            let (listed, _) = found?;
+            let mut read = KeyReader::new(&listed)?;
+            if read.time()? + keep > now {
+                break;
+            }
+            over.push((listed.to_vec(), read.id()?));
+        }
+    }
+    let pruned = over.len();
+    for (listed, id) in over {
+        ledger.remove(listed);
+        ledger.remove(keys::event(id));
+        ledger.remove(keys::content(id));
+    }
+    Ok(pruned)
 }
 
 /// Forgets up to `most` request records whose time is over.

@@ -1,38 +1,40 @@
-//! Jobs on disk, and leases in memory.
-//!
-//! Claims run on the writing thread too: nothing can come between finding a job and hiding it, and
-//! what is claimed is on disk.
+//! Jobs on disk.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sled::{IVec, Tree};
 
+use super::events::Open;
 use super::keys::{self, KeyReader, Table};
-use super::ledger::{Lease, Ledger, Read, failed};
-use super::rows::{JobRow, PayloadRow};
-use super::{SledStore, events};
+use super::ledger::{Ledger, failed};
+use super::lines::{self, find};
+use super::rows::{JobRow, Row};
+use super::{SledStore, claims};
 use crate::model::id::JobId;
-use crate::model::job::{Claim, Job, JobState, Kind, Line, NewJob};
-use crate::model::sealed::Sealed;
-use crate::store::{Change, Claimed, Counts, JobStore, Ran, Retention, Settled, StoreError};
+use crate::model::job::{Claim, Job, JobState, Kind, Line};
+use crate::model::owner::Owner;
+use crate::store::{
+    Change, Claimed, Counts, JobStore, Ran, Retention, Settled, StoreError, Touched, Which, fits,
+};
+
+/// A page of jobs is looked for in so many rows for each that is asked for.
+const ROWS_A_JOB: usize = 20;
 
 #[async_trait]
 impl JobStore for SledStore {
     async fn lines(&self) -> Result<Vec<Line>, StoreError> {
-        let tree = (**self.read()?).clone();
-        let read = move || {
+        let read = |tree: &Tree| {
             let mut lines = Vec::new();
             // From the first job of each line past the last, so that jobs do not count.
             let mut next = tree.scan_prefix(Table::Ready.prefix()).next();
             while let Some(found) = next {
                 let line = KeyReader::new(&found.map_err(failed)?.0)?.line()?;
-                next = first_behind(&tree, &line);
+                next = first_behind(tree, &line);
                 lines.push(line);
             }
             Ok(lines)
         };
-        let read = tokio::task::spawn_blocking(read);
-        read.await.map_err(|_| StoreError::Damaged("reading the lines panicked".to_owned()))?
+        self.read_aside(read).await
     }
 
     async fn claim(
@@ -43,7 +45,16 @@ impl JobStore for SledStore {
         until: DateTime<Utc>,
     ) -> Result<Claimed, StoreError> {
         let line = line.clone();
-        self.committer.commit(move |ledger| claim(ledger, &line, n, now, until)).await
+        self.committer.commit(move |ledger| claims::claim(ledger, &line, n, now, until)).await
+    }
+
+    async fn renew(
+        &self,
+        claims: &[Claim],
+        until: DateTime<Utc>,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let claims: Vec<_> = claims.iter().map(|claim| (claim.job.id, claim.fence)).collect();
+        self.committer.commit(move |ledger| Ok(ledger.leases.renew(claims, until))).await
     }
 
     async fn settle(
@@ -52,12 +63,42 @@ impl JobStore for SledStore {
         ran: Ran,
         now: DateTime<Utc>,
     ) -> Result<Settled, StoreError> {
-        let (id, kind, fence) = (claim.job.id, claim.job.kind.clone(), claim.fence);
-        self.committer.commit(move |ledger| settle(ledger, id, &kind, fence, ran, now)).await
+        fits(ran.learned.iter().filter_map(|learned| learned.known.links.as_ref()))?;
+        fits(ran.then.iter().filter_map(|job| job.payload.as_ref()))?;
+        let (id, fence) = (claim.job.id, claim.fence);
+        self.committer.commit(move |ledger| claims::settle(ledger, id, fence, ran, now)).await
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
         find(&**self.read()?, id)
+    }
+
+    async fn jobs(
+        &self,
+        which: Which,
+        owner: Option<&Owner>,
+        after: Option<JobId>,
+        most: usize,
+    ) -> Result<(Vec<Job>, Option<JobId>), StoreError> {
+        let owner = owner.cloned();
+        self.read_aside(move |tree| page(tree, which, owner.as_ref(), after, most)).await
+    }
+
+    async fn cancel(&self, id: JobId, now: DateTime<Utc>) -> Result<Touched, StoreError> {
+        self.committer.commit(move |ledger| cancel(ledger, id, now)).await
+    }
+
+    async fn replay(&self, id: JobId, now: DateTime<Utc>) -> Result<Touched, StoreError> {
+        self.committer.commit(move |ledger| replay(ledger, id, now)).await
+    }
+
+    async fn put_off(
+        &self,
+        id: JobId,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Touched, StoreError> {
+        self.committer.commit(move |ledger| put_off(ledger, id, until, now)).await
     }
 
     async fn count_jobs(&self) -> Result<Counts, StoreError> {
@@ -66,113 +107,128 @@ impl JobStore for SledStore {
                 live: ledger.rows(Table::Live),
                 done: ledger.rows(Table::Done),
                 dead: ledger.rows(Table::Dead),
+                cancelled: ledger.rows(Table::Cancelled),
             })
         };
         self.committer.commit(count).await
     }
 }
 
-/// Reads as far into the line as it must: past the jobs that are hidden, to the first that is left.
-fn claim(
-    ledger: &mut Ledger,
-    line: &Line,
-    n: usize,
-    now: DateTime<Utc>,
-    until: DateTime<Utc>,
-) -> Result<Claimed, StoreError> {
-    ledger.must_have_room()?;
-    let prefix = keys::ready_of(line);
-    let mut taken: Vec<(Job, Option<Sealed>)> = Vec::new();
-    let mut next: Option<DateTime<Utc>> = None;
-    for found in ledger.scan(&prefix) {
-        let (key, _) = found?;
-        let mut read = KeyReader::behind(&prefix, &key)?;
-        let (due, id) = (read.time()?, read.id()?);
-        let leased = ledger.leases.get(&id).map(|lease| lease.until).filter(|end| *end > now);
-        let free_from = leased.unwrap_or(due);
-        if free_from <= now && taken.len() < n {
-            let payload: Option<PayloadRow> = ledger.row(&keys::payload(id))?;
-            taken.push((must_find(ledger, id)?, payload.map(Sealed::from)));
-            continue;
-        }
-        next = Some(next.map_or(free_from, |next| next.min(free_from)));
-        // What follows is due later still.
-        if leased.is_none() || due > now {
+/// The first ready job behind those of `line`.
+fn first_behind(tree: &Tree, line: &Line) -> Option<sled::Result<(IVec, IVec)>> {
+    let mut last = keys::ready_of(line);
+    // More than any time begins with.
+    last.extend([u8::MAX; 16]);
+    let ready = Table::Ready.prefix();
+    tree.range(last..).next().filter(|found| match found {
+        Ok((key, _)) => key.starts_with(&ready),
+        Err(_) => true,
+    })
+}
+
+fn page(
+    tree: &Tree,
+    which: Which,
+    owner: Option<&Owner>,
+    after: Option<JobId>,
+    most: usize,
+) -> Result<(Vec<Job>, Option<JobId>), StoreError> {
+    let mut last = after;
+    let mut page = Vec::new();
+    let from = after.map_or_else(|| Table::Job.prefix(), keys::job);
+    for (read, found) in tree.range(from..).enumerate() {
+        let (key, row) = found.map_err(failed)?;
+        if !key.starts_with(&Table::Job.prefix()) {
             break;
         }
+        let id = KeyReader::new(&key)?.id()?;
+        if Some(id) == after {
+            continue;
+        }
+        if page.len() == most || read > most * ROWS_A_JOB {
+            return Ok((page, last));
+        }
+        last = Some(id);
+        let job = JobRow::decode(&row)?.under(id)?;
+        if Which::of(job.state) == which && owner.is_none_or(|owner| job.line.owner == *owner) {
+            page.push(job);
+        }
     }
-    let mut claims = Vec::new();
-    for (job, payload) in taken {
-        let fence = ledger.fence();
-        ledger.leases.insert(job.id, Lease { fence, until });
-        claims.push(Claim { job, payload, fence, until });
-    }
-    Ok(Claimed { claims, next })
+    Ok((page, None))
 }
 
-fn settle(
+fn cancel(ledger: &mut Ledger, id: JobId, now: DateTime<Utc>) -> Result<Touched, StoreError> {
+    let Some(mut job) = find(ledger, id)? else { return Ok(Touched::Missing) };
+    let runs = ledger.leases.of_job(id, now).is_some();
+    if let Some(answer) = Touched::unless_waiting(&job, runs) {
+        return Ok(answer);
+    }
+    lines::stop(ledger, &job, job.due)?;
+    job.state = JobState::Cancelled { at: now };
+    claims::finish(ledger, &job)?;
+    if let Some(event) = job.kind.event() {
+        let mut event = Open::take(ledger, event)?;
+        event.row.live = event.row.live.saturating_sub(1);
+        ledger.tell(Change::Event(event.id));
+        event.keep(ledger)?;
+    }
+    ledger.leases.end(&job);
+    Ok(Touched::Yes(job))
+}
+
+fn replay(ledger: &mut Ledger, id: JobId, now: DateTime<Utc>) -> Result<Touched, StoreError> {
+    let Some(mut job) = find(ledger, id)? else { return Ok(Touched::Missing) };
+    if matches!(job.state, JobState::Live | JobState::Done { .. }) {
+        return Ok(Touched::Not(job.state));
+    }
+    let mut event = None;
+    if let Some(id) = job.kind.event() {
+        event = Open::find(ledger, id)?;
+        if event.is_none() {
+            return Ok(Touched::Missing);
+        }
+    }
+    ledger.must_have_room()?;
+    let live = lines::live(ledger, &job.kind)?;
+    if let Some(live) = live {
+        job = lines::make_due(ledger, live, now)?;
+    } else {
+        if let Some(finished) = keys::finished(&job) {
+            ledger.remove(finished);
+        }
+        job.begin_again(now);
+        lines::start(ledger, &job)?;
+        ledger.replace(keys::job(id), &JobRow::from(&job))?;
+    }
+    ledger.tell(Change::Line(job.line.clone()));
+    if let Some(mut event) = event {
+        ledger.tell(Change::Event(event.id));
+        if live.is_none() {
+            event.row.live += 1;
+            if matches!(job.kind, Kind::PushEvent { .. }) {
+                event.row.write_with(id);
+            }
+            event.keep(ledger)?;
+        }
+    }
+    Ok(Touched::Yes(job))
+}
+
+fn put_off(
     ledger: &mut Ledger,
     id: JobId,
-    kind: &Kind,
-    fence: u64,
-    ran: Ran,
+    until: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<Settled, StoreError> {
-    if ledger.leases.get(&id).is_none_or(|lease| lease.fence != fence) {
-        return Ok(Settled::LeaseLost);
+) -> Result<Touched, StoreError> {
+    ledger.must_have_room()?;
+    let Some(mut job) = find(ledger, id)? else { return Ok(Touched::Missing) };
+    let runs = ledger.leases.of_job(id, now).is_some();
+    if let Some(answer) = Touched::unless_waiting(&job, runs) {
+        return Ok(answer);
     }
-    let newer_wanted = match (kind, &ran.learned) {
-        (Kind::PushEvent { event }, Some(learned)) => events::learn(ledger, *event, learned)?,
-        _ => false,
-    };
-    let mut job = must_find(ledger, id)?;
-    leave_line(ledger, &job);
-    ran.fate.apply(&mut job, newer_wanted, now);
-    match job.state {
-        JobState::Live => {
-            join_line(ledger, &job)?;
-            ledger.tell(Change::Line(job.line.clone()));
-        }
-        JobState::Done { at } => {
-            ledger.remove(keys::live(&job.kind));
-            ledger.delete(keys::payload(id))?;
-            ledger.add_bytes(keys::finished(Table::Done, at, id), Vec::new())?;
-        }
-        JobState::Dead { at } => {
-            ledger.remove(keys::live(&job.kind));
-            ledger.add_bytes(keys::finished(Table::Dead, at, id), Vec::new())?;
-        }
-    }
-    ledger.replace(keys::job(id), &JobRow::from(&job))?;
-    // Last, since a lease is not taken back if a write before it fails.
-    ledger.leases.remove(&id);
-    Ok(Settled::Yes)
-}
-
-/// Sees to it that a job of this kind lives and is due no later than asked. Returns the one that
-/// does, and its line.
-pub(super) fn enqueue(ledger: &mut Ledger, wanted: NewJob) -> Result<(JobId, Line), StoreError> {
-    if let Some(id) = ledger.get(&keys::live(&wanted.kind))? {
-        let id = JobId::from_u128(u128::from_be_bytes(
-            id.as_ref().try_into().map_err(|_| StoreError::Damaged("a live job".to_owned()))?,
-        ));
-        let mut job = must_find(ledger, id)?;
-        if wanted.due < job.due {
-            leave_line(ledger, &job);
-            job.due = wanted.due;
-            join_line(ledger, &job)?;
-            ledger.replace(keys::job(id), &JobRow::from(&job))?;
-        }
-        return Ok((id, job.line));
-    }
-    let (job, payload) = Job::begin(wanted);
-    join_line(ledger, &job)?;
-    ledger.add_bytes(keys::live(&job.kind), job.id.as_u128().to_be_bytes().to_vec())?;
-    if let Some(payload) = payload {
-        ledger.add(keys::payload(job.id), &PayloadRow::from(&payload))?;
-    }
-    ledger.add(keys::job(job.id), &JobRow::from(&job))?;
-    Ok((job.id, job.line))
+    lines::shift(ledger, &mut job, until)?;
+    ledger.tell(Change::Line(job.line.clone()));
+    Ok(Touched::Yes(job))
 }
 
 /// Forgets up to `most` finished jobs whose time is over.
@@ -183,7 +239,8 @@ pub(super) fn prune(
     most: usize,
 ) -> Result<usize, StoreError> {
     let mut over = Vec::new();
-    for (table, keep) in [(Table::Done, keep.done), (Table::Dead, keep.dead)] {
+    let kept = [(Table::Done, keep.done), (Table::Dead, keep.dead), (Table::Cancelled, keep.done)];
+    for (table, keep) in kept {
         for found in ledger.scan(&table.prefix()).take(most - over.len()) {
             let (index, _) = found?;
             let mut read = KeyReader::new(&index)?;
@@ -200,34 +257,4 @@ pub(super) fn prune(
         ledger.delete(keys::payload(id))?;
     }
     Ok(pruned)
-}
-
-fn join_line(ledger: &mut Ledger, job: &Job) -> Result<(), StoreError> {
-    ledger.add_bytes(keys::ready(&job.line, job.due, job.id), Vec::new())
-}
-
-fn leave_line(ledger: &mut Ledger, job: &Job) {
-    ledger.remove(keys::ready(&job.line, job.due, job.id));
-}
-
-/// The first ready job behind those of `line`.
-fn first_behind(tree: &Tree, line: &Line) -> Option<sled::Result<(IVec, IVec)>> {
-    let mut last = keys::ready_of(line);
-    // More than any time begins with.
-    last.extend([u8::MAX; 16]);
-    let ready = Table::Ready.prefix();
-    tree.range(last..).next().filter(|found| match found {
-        Ok((key, _)) => key.starts_with(&ready),
-        Err(_) => true,
-    })
-}
-
-fn find(rows: &impl Read, id: JobId) -> Result<Option<Job>, StoreError> {
-    rows.row::<JobRow>(&keys::job(id))?.map(|row| row.under(id)).transpose()
-}
-
-fn must_find(ledger: &Ledger, id: JobId) -> Result<Job, StoreError> {
-    find(ledger, id)?.ok_or_else(|| {
-        StoreError::Damaged(format!("an index names the job {id}, which is not there"))
-    })
 }

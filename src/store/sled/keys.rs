@@ -1,11 +1,11 @@
 //! Where each row lies: one byte for the table, then what orders the rows in it. Numbers are
 //! big-endian, so that the order of bytes is the order of values.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::model::connection::AccountTag;
 use crate::model::id::{ConnectionId, EventId, Id, JobId, KeyId};
-use crate::model::job::{Class, Kind, Lane, Line};
+use crate::model::job::{Class, Job, JobState, Kind, Lane, Line};
 use crate::model::key::{Digest, TicketKind};
 use crate::model::owner::{Owner, UserId};
 use crate::store::StoreError;
@@ -20,6 +20,10 @@ pub(super) enum Table {
     Event = b'E' as isize,
     /// Event → its sealed content, apart, so that a run's end does not rewrite it.
     Content = b'W' as isize,
+    /// End, event that is to be in the calendar and has no live job.
+    Past = b'e' as isize,
+    /// Time of its cancellation, event that has no live job.
+    Tombstone = b'z' as isize,
     /// Digest → request.
     Request = b'R' as isize,
     /// Expiry, digest of a request.
@@ -31,10 +35,18 @@ pub(super) enum Table {
     Live = b'K' as isize,
     /// Line, due, live job.
     Ready = b'Q' as isize,
+    /// Owner → how many live jobs are theirs.
+    OwnerJobs = b'o' as isize,
     /// End, done job.
     Done = b'D' as isize,
     /// End, dead job.
     Dead = b'X' as isize,
+    /// End, cancelled job.
+    Cancelled = b'c' as isize,
+    /// Name of what recurs → its next turn.
+    Period = b'p' as isize,
+    /// Day → calls.
+    Tally = b'y' as isize,
     Connection = b'C' as isize,
     /// Owner, linked, connection.
     OwnerConnection = b'O' as isize,
@@ -48,18 +60,24 @@ pub(super) enum Table {
 
 impl Table {
     /// Every table whose rows are counted.
-    pub(super) const COUNTED: [Self; 17] = [
+    pub(super) const COUNTED: [Self; 23] = [
         Self::Keystone,
         Self::Event,
         Self::Content,
+        Self::Past,
+        Self::Tombstone,
         Self::Request,
         Self::RequestOver,
         Self::Job,
         Self::Payload,
         Self::Live,
         Self::Ready,
+        Self::OwnerJobs,
         Self::Done,
         Self::Dead,
+        Self::Cancelled,
+        Self::Period,
+        Self::Tally,
         Self::Connection,
         Self::OwnerConnection,
         Self::AccountConnection,
@@ -96,6 +114,11 @@ pub(super) fn content(id: EventId) -> Vec<u8> {
     with_id(Table::Content.prefix(), id)
 }
 
+/// An event that may be forgotten in time, in `Table::Past` or `Table::Tombstone`.
+pub(super) fn idle(table: Table, since: DateTime<Utc>, id: EventId) -> Vec<u8> {
+    with_id(with_time(table.prefix(), since), id)
+}
+
 pub(super) fn request(key: &Digest) -> Vec<u8> {
     [&Table::Request.prefix(), &key[..]].concat()
 }
@@ -121,6 +144,10 @@ pub(super) fn live(kind: &Kind) -> Vec<u8> {
             bytes.push(0);
             with_id(bytes, *event)
         }
+        Kind::FollowMeet { event } => {
+            bytes.push(2);
+            with_id(bytes, *event)
+        }
         Kind::RevokeGrant { connection, version } => {
             bytes.push(1);
             let mut bytes = with_id(bytes, *connection);
@@ -128,6 +155,10 @@ pub(super) fn live(kind: &Kind) -> Vec<u8> {
             bytes
         }
     }
+}
+
+pub(super) fn owner_jobs(owner: &Owner) -> Vec<u8> {
+    with_owner(Table::OwnerJobs.prefix(), owner)
 }
 
 /// What the keys of a line's ready jobs begin with.
@@ -139,9 +170,25 @@ pub(super) fn ready(line: &Line, due: DateTime<Utc>, id: JobId) -> Vec<u8> {
     with_id(with_time(ready_of(line), due), id)
 }
 
-/// A finished job, in `Table::Done` or `Table::Dead`.
-pub(super) fn finished(table: Table, at: DateTime<Utc>, id: JobId) -> Vec<u8> {
-    with_id(with_time(table.prefix(), at), id)
+/// A finished job; none if it lives.
+pub(super) fn finished(job: &Job) -> Option<Vec<u8>> {
+    let (table, at) = match job.state {
+        JobState::Live => return None,
+        JobState::Done { at } => (Table::Done, at),
+        JobState::Dead { at } => (Table::Dead, at),
+        JobState::Cancelled { at } => (Table::Cancelled, at),
+    };
+    Some(with_id(with_time(table.prefix(), at), job.id))
+}
+
+pub(super) fn period(name: &str) -> Vec<u8> {
+    [&Table::Period.prefix(), name.as_bytes()].concat()
+}
+
+pub(super) fn tally_of(day: NaiveDate) -> Vec<u8> {
+    let mut bytes = Table::Tally.prefix();
+    bytes.extend((day.num_days_from_ce() ^ i32::MIN).to_be_bytes());
+    bytes
 }
 
 pub(super) fn connection(id: ConnectionId) -> Vec<u8> {
@@ -266,6 +313,11 @@ impl<'a> KeyReader<'a> {
         let seconds = i64::from_be_bytes(self.bytes()?) ^ i64::MIN;
         let nanos = u32::from_be_bytes(self.bytes()?);
         DateTime::from_timestamp(seconds, nanos).ok_or_else(unreadable)
+    }
+
+    pub(super) fn day(&mut self) -> Result<NaiveDate, StoreError> {
+        let day = i32::from_be_bytes(self.bytes()?) ^ i32::MIN;
+        NaiveDate::from_num_days_from_ce_opt(day).ok_or_else(unreadable)
     }
 
     pub(super) fn ticket_kind(&mut self) -> Result<TicketKind, StoreError> {

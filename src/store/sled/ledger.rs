@@ -2,16 +2,15 @@
 //!
 //! There is one writer, so a step reads what every step before it wrote and needs no transaction.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use sled::{Batch, IVec, Tree};
 
 use super::Probe;
 use super::keys::{self, Table};
 use super::rows::{MetaRow, Row};
-use crate::model::id::JobId;
+use crate::store::leases::Leases;
 use crate::store::{Change, StoreError};
 
 /// The largest row. sled keeps 16 rows to a leaf, and a leaf over a quarter of a segment would go
@@ -23,6 +22,12 @@ pub(super) trait Read {
     /// The row under `key`, as stored.
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError>;
 
+    /// The number under `key`; 0 if there is none.
+    fn number(&self, key: &[u8]) -> Result<u64, StoreError> {
+        let Some(row) = self.get(key)? else { return Ok(0) };
+        row.as_ref().try_into().map(u64::from_be_bytes).map_err(|_| unreadable_number())
+    }
+
     /// The row under `key`.
     fn row<R: Row>(&self, key: &[u8]) -> Result<Option<R>, StoreError> {
         self.get(key)?.map(|bytes| R::decode(&bytes)).transpose()
@@ -33,13 +38,6 @@ impl Read for Tree {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         Self::get(self, key).map_err(failed)
     }
-}
-
-/// Who has a job; kept in memory alone, since after a crash nobody has any.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Lease {
-    pub fence: u64,
-    pub until: DateTime<Utc>,
 }
 
 /// What becomes of a row.
@@ -71,9 +69,8 @@ pub(super) struct Ledger {
     told: Vec<Change>,
     /// A read that failed: nothing built on it may be written.
     broken: Option<StoreError>,
-    /// Leases of jobs, by job.
-    pub leases: HashMap<JobId, Lease>,
-    fences: u64,
+    /// Who has which job. A lease is not taken back if a write after it fails, so it comes last.
+    pub leases: Leases,
 }
 
 impl Ledger {
@@ -82,14 +79,13 @@ impl Ledger {
         Self {
             tree,
             probe,
-            fences: meta.openings << 40,
+            leases: Leases::above(meta.openings << 40),
             meta,
             writes: BTreeMap::new(),
             bytes: 0,
             undo: Vec::new(),
             told: Vec::new(),
             broken: None,
-            leases: HashMap::new(),
         }
     }
 
@@ -128,13 +124,13 @@ impl Ledger {
     }
 
     /// Writes a row under a key that has none. The caller knows, and saves the search; if it is
-    /// wrong the tally is too, and a start after a kill refuses the store.
-    pub(super) fn add<R: Row>(&mut self, key: Vec<u8>, row: &R) -> Result<(), StoreError> {
+    /// wrong the tally is too, and the start after a kill refuses the store.
+    pub(super) fn insert<R: Row>(&mut self, key: Vec<u8>, row: &R) -> Result<(), StoreError> {
         self.keep(key, row.encode(), 1)
     }
 
     /// Writes a row of bytes under a key that has none.
-    pub(super) fn add_bytes(&mut self, key: Vec<u8>, row: Vec<u8>) -> Result<(), StoreError> {
+    pub(super) fn insert_bytes(&mut self, key: Vec<u8>, row: Vec<u8>) -> Result<(), StoreError> {
         self.keep(key, row, 1)
     }
 
@@ -228,10 +224,17 @@ impl Ledger {
         self.told.push(change);
     }
 
-    /// A fence no claim had, in this life of the store or an earlier one.
-    pub(super) fn fence(&mut self) -> u64 {
-        self.fences += 1;
-        self.fences
+    /// Adds to a row that holds a number, and returns it. There is no row for none.
+    pub(super) fn add(&mut self, key: Vec<u8>, by: i64) -> Result<u64, StoreError> {
+        let number = self.number(&key)?;
+        let sum = number.checked_add_signed(by).ok_or_else(unreadable_number)?;
+        match (number, sum) {
+            (0, 0) => {}
+            (_, 0) => self.remove(key),
+            (0, _) => self.insert_bytes(key, sum.to_be_bytes().to_vec())?,
+            (_, _) => self.keep(key, sum.to_be_bytes().to_vec(), 0)?,
+        }
+        Ok(sum)
     }
 
     /// How many bytes the batch has so far.
@@ -269,6 +272,10 @@ impl Ledger {
     pub(super) fn take_told(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.told)
     }
+}
+
+fn unreadable_number() -> StoreError {
+    StoreError::Damaged("a number of things cannot be read".to_owned())
 }
 
 impl Read for Ledger {

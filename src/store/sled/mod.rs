@@ -5,6 +5,7 @@
 
 mod access;
 mod check;
+mod claims;
 mod committer;
 mod connections;
 mod events;
@@ -12,8 +13,10 @@ mod head;
 mod jobs;
 mod keys;
 mod ledger;
+mod lines;
 mod lock;
 mod open;
+mod periods;
 mod rows;
 mod sync;
 
@@ -24,12 +27,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sled::Db;
+use sled::{Db, Tree};
 use tokio::sync::broadcast;
 
 pub use open::OpenError;
 
-use super::{Change, Changes, Keystone, Retention, Store, StoreError, fits};
+use super::{Beat, Change, Changes, Keystone, Retention, Store, StoreError, fits};
 use crate::model::id::InstanceId;
 use committer::{Committer, Desk, Durability};
 use head::Head;
@@ -188,6 +191,16 @@ impl SledStore {
         self.committer.check()?;
         self.db.as_ref().ok_or_else(|| StoreError::Failed("it is closed".to_owned()))
     }
+
+    /// Reads much of what was written, where blocking is fine.
+    async fn read_aside<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let tree = (**self.read()?).clone();
+        let read = tokio::task::spawn_blocking(move || read(&tree));
+        read.await.map_err(|_| StoreError::Damaged("reading it panicked".to_owned()))?
+    }
 }
 
 impl fmt::Debug for SledStore {
@@ -252,8 +265,19 @@ impl Store for SledStore {
             left -= events::prune_requests(ledger, now, left)?;
             left -= access::prune_tickets(ledger, now, left)?;
             left -= jobs::prune(ledger, now, keep, left)?;
+            left -= events::prune(ledger, now, keep, left)?;
+            left -= periods::prune_tallies(ledger, now, left)?;
             Ok(most - left)
         };
         self.committer.commit(step).await
+    }
+
+    async fn beat(&self, _now: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Beat, StoreError> {
+        self.committer.check()?;
+        Ok(Beat::ALONE)
+    }
+
+    async fn leave(&self, _now: DateTime<Utc>) -> Result<(), StoreError> {
+        Ok(())
     }
 }

@@ -6,16 +6,19 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use calbridge::model::event::{Presence, Wanted};
 use calbridge::model::id::InstanceId;
 use calbridge::model::key::TicketKind;
 use calbridge::store::contract::examples::{
-    NOON, accept, after, cause, claim_one, connection, done, event, line_of, request, sealed,
-    ticket, user,
+    NOON, accept, after, cause, claim_one, connection, done, event, line_of, push, request, sealed,
+    take_in, ticket, user, wanted,
 };
 use calbridge::store::sled::{OpenError, SledStore};
 use calbridge::store::{
-    Accept, AccessStore, ConnectionStore, Counts, EventStore, Fate, JobStore, Keystone, Ran, Store,
+    Accept, AccessStore, ConnectionStore, Counts, EventStore, Fate, JobStore, Keystone,
+    PeriodStore, Ran, Store,
 };
+use chrono::TimeDelta;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -39,7 +42,7 @@ impl Images {
             let store = Arc::clone(&store);
             tasks.spawn(async move {
                 for n in (hand..MANY).step_by(64) {
-                    store.accept(accept(n), NOON).await.unwrap();
+                    take_in(&*store, accept(n), NOON).await.unwrap();
                 }
             });
         }
@@ -69,7 +72,7 @@ fn copy(from: &Path, to: &Path) {
 
 /// Copies an open store as a kill would leave it: sled tidies up for a while after the last write,
 /// and a copy taken across that would be of no one moment.
-fn copy_at_rest(from: &Path, to: &Path) {
+pub(super) fn copy_at_rest(from: &Path, to: &Path) {
     for _ in 0..100 {
         copy(from, to);
         if fs::read(from.join("store/db")).unwrap() == fs::read(to.join("store/db")).unwrap() {
@@ -103,7 +106,8 @@ async fn holds_everything(store: &SledStore) {
     for n in 0..MANY {
         assert_eq!(store.event(event(n).id).await.unwrap(), Some(event(n)));
     }
-    let counts = Counts { live: u64::try_from(MANY).unwrap() - 100, done: 100, dead: 0 };
+    let counts =
+        Counts { live: u64::try_from(MANY).unwrap() - 100, done: 100, dead: 0, cancelled: 0 };
     assert_eq!(store.count_jobs().await.unwrap(), counts);
 }
 
@@ -157,17 +161,24 @@ async fn a_store_with_a_hole_is_refused_or_whole() {
 async fn small(killed: bool) -> TempDir {
     let (closed, copied) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let store = open(closed.path()).unwrap();
-    for n in 1..=4 {
+    for n in 1..=5 {
         let request = Some(request(u8::try_from(n).unwrap(), 1));
         let mut accepted = Accept { request, ..accept(n) };
         accepted.job.payload = Some(sealed(9));
-        store.accept(accepted, NOON).await.unwrap();
+        take_in(&store, accepted, NOON).await.unwrap();
         store.put_connection(connection(n, user("ana")), None).await.unwrap();
     }
     for fate in [Fate::Done, Fate::Dead(cause())] {
         let claim = claim_one(&store, &event(1), NOON).await.unwrap();
-        store.settle(&claim, Ran { fate, learned: None }, NOON).await.unwrap();
+        store.settle(&claim, Ran { fate, learned: None, then: None }, NOON).await.unwrap();
     }
+    let absent = Wanted { presence: Presence::Absent, ..wanted(2) };
+    store.change(event(1).id, absent, push(&event(1), 9, after(-5))).await.unwrap();
+    let claim = claim_one(&store, &event(1), NOON).await.unwrap();
+    store.settle(&claim, done(), NOON).await.unwrap();
+    store.cancel(event(3).job, NOON).await.unwrap();
+    store.take_turn("sweep", TimeDelta::minutes(1), NOON).await.unwrap();
+    store.tally(NOON.date_naive(), 3).await.unwrap();
     store.put_ticket(ticket(TicketKind::Session, 1, after(5))).await.unwrap();
     let keystone = Keystone { canary: sealed(1), index_key: sealed(1) };
     store.lay_keystone(keystone).await.unwrap();
@@ -226,7 +237,7 @@ async fn an_older_store_beside_a_newer_head_is_refused() {
     let older = small(false).await;
     let (newer, _) = copied(&older);
     let store = open(newer.path()).unwrap();
-    store.accept(accept(9), NOON).await.unwrap();
+    take_in(&store, accept(9), NOON).await.unwrap();
     store.close().unwrap();
     fs::copy(newer.path().join("store.head"), older.path().join("store.head")).unwrap();
     assert!(refused(older.path()).contains("its newest batch is number"));
@@ -251,7 +262,7 @@ async fn a_creation_cut_short_is_taken_up() {
 }
 
 /// Every table's byte but the one whose rows belong to nobody.
-const TABLES: &[u8] = b"SEWRrJPKQDXCOATt";
+const TABLES: &[u8] = b"SEWezRrJPKQoDXcpyCOATt";
 
 #[tokio::test]
 async fn a_killed_store_without_any_one_row_is_refused() {
@@ -269,9 +280,24 @@ async fn a_killed_store_without_any_one_row_is_refused() {
 }
 
 #[tokio::test]
+async fn a_killed_store_that_counts_its_jobs_wrong_is_refused() {
+    let image = small(true).await;
+    for table in b"o" {
+        let (dir, _) = copied(&image);
+        tamper(dir.path(), |tree| {
+            let (key, row) = tree.scan_prefix([*table]).next().unwrap().unwrap();
+            let count = u64::from_be_bytes(row.as_ref().try_into().unwrap());
+            tree.insert(key, (count + 1).to_be_bytes().to_vec()).unwrap();
+        });
+        let told = refused(dir.path());
+        assert!(told.contains("are not those that belong to the others"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_killed_store_with_an_index_that_names_another_row_is_refused() {
     let image = small(true).await;
-    for table in b"rKQDXOAt" {
+    for table in b"ezrKQoDXcOAt" {
         let (dir, _) = copied(&image);
         tamper(dir.path(), |tree| {
             let (key, row) = tree.scan_prefix([*table]).next().unwrap().unwrap();

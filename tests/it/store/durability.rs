@@ -12,7 +12,7 @@ use calbridge::model::job::Cause;
 use calbridge::model::key::TicketKind;
 use calbridge::store::contract::examples::{
     NOON, accept, after, cause, claim_one, connection, digest, done, event, learned, line_of, push,
-    request, sealed, ticket, user, wanted,
+    request, sealed, take_in, ticket, user, wanted,
 };
 use calbridge::store::sled::{OpenError, Options, SledStore};
 use calbridge::store::{
@@ -24,17 +24,22 @@ use tempfile::TempDir;
 
 use super::{open, open_with};
 
-const KEEP_NOTHING: Retention = Retention { done: TimeDelta::zero(), dead: TimeDelta::zero() };
+const KEEP_NOTHING: Retention = Retention {
+    done: TimeDelta::zero(),
+    dead: TimeDelta::zero(),
+    past: TimeDelta::zero(),
+    tombstones: TimeDelta::zero(),
+};
 
 #[tokio::test]
 async fn everything_acknowledged_is_there_after_a_restart() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path()).unwrap();
     let first = Accept { request: Some(request(1, 1)), ..accept(1) };
-    store.accept(first.clone(), NOON).await.unwrap();
-    store.accept(accept(2), NOON).await.unwrap();
+    take_in(&store, first.clone(), NOON).await.unwrap();
+    take_in(&store, accept(2), NOON).await.unwrap();
     let claim = claim_one(&store, &event(1), NOON).await.unwrap();
-    let ran = Ran { fate: Fate::Dead(cause()), learned: learned(1) };
+    let ran = Ran { fate: Fate::Dead(cause()), learned: learned(1), then: None };
     store.settle(&claim, ran, NOON).await.unwrap();
     store.put_connection(connection(1, user("ana")), None).await.unwrap();
     let keystone = Keystone { canary: sealed(9), index_key: sealed(8) };
@@ -48,10 +53,10 @@ async fn everything_acknowledged_is_there_after_a_restart() {
     assert_eq!(store.event(event(1).id).await, known);
     assert_eq!(store.job(event(1).job).await, job);
     assert_eq!(
-        store.accept(first, after(9)).await,
+        take_in(&store, first, after(9)).await,
         known.map(|event| Accepted::Known(event.unwrap()))
     );
-    assert_eq!(store.count_jobs().await, Ok(Counts { live: 1, done: 0, dead: 1 }));
+    assert_eq!(store.count_jobs().await, Ok(Counts { live: 1, done: 0, dead: 1, cancelled: 0 }));
     assert_eq!(store.lines().await, Ok(vec![line_of(&event(2))]));
     assert_eq!(store.connections(&user("ana")).await, Ok(vec![connection(1, user("ana"))]));
     assert_eq!(store.keystone().await, Ok(Some(keystone)));
@@ -61,7 +66,7 @@ async fn everything_acknowledged_is_there_after_a_restart() {
 async fn a_restart_frees_every_job_and_voids_every_claim() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path()).unwrap();
-    store.accept(accept(1), NOON).await.unwrap();
+    take_in(&store, accept(1), NOON).await.unwrap();
     let old = claim_one(&store, &event(1), NOON).await.unwrap();
     drop(store);
     let store = open(dir.path()).unwrap();
@@ -79,7 +84,7 @@ async fn of_many_repetitions_at_once_one_is_new() {
     for n in 0..64 {
         let store = Arc::clone(&store);
         let accept = Accept { request: Some(request(1, 1)), ..accept(n) };
-        tasks.spawn(async move { store.accept(accept, NOON).await.unwrap() });
+        tasks.spawn(async move { take_in(&*store, accept, NOON).await.unwrap() });
     }
     let answers = tasks.join_all().await;
     let new: Vec<_> = answers.iter().filter(|answer| matches!(answer, Accepted::New(_))).collect();
@@ -120,8 +125,8 @@ fn on_a_small_disk(dir: &TempDir) -> (SledStore, Arc<AtomicU64>) {
 async fn a_full_disk_takes_nothing_in_and_lets_work_in_hand_end() {
     let dir = TempDir::new().unwrap();
     let (store, left) = on_a_small_disk(&dir);
-    store.accept(Accept { request: Some(request(1, 1)), ..accept(1) }, NOON).await.unwrap();
-    store.accept(accept(2), NOON).await.unwrap();
+    take_in(&store, Accept { request: Some(request(1, 1)), ..accept(1) }, NOON).await.unwrap();
+    take_in(&store, accept(2), NOON).await.unwrap();
     let consent = ticket(TicketKind::Consent, 1, after(60));
     store.put_ticket(consent.clone()).await.unwrap();
     let claim = claim_one(&store, &event(1), NOON).await.unwrap();
@@ -129,7 +134,7 @@ async fn a_full_disk_takes_nothing_in_and_lets_work_in_hand_end() {
     left.store(499, Ordering::SeqCst);
     let full = StoreError::Full { free: 499, floor: 500 };
     assert_eq!(store.writable().await, Err(full.clone()));
-    assert_eq!(store.accept(accept(3), NOON).await, Err(full.clone()));
+    assert_eq!(take_in(&store, accept(3), NOON).await, Err(full.clone()));
     let job = push(&event(1), 9, NOON);
     assert_eq!(store.change(event(1).id, wanted(2), job).await, Err(full.clone()));
     let linked = connection(1, user("ana"));
@@ -139,14 +144,14 @@ async fn a_full_disk_takes_nothing_in_and_lets_work_in_hand_end() {
     assert_eq!(store.claim(&line, 9, NOON, after(60)).await, Err(full));
     assert_eq!(store.event(event(3).id).await, Ok(None));
     assert_eq!(store.connection(linked.id).await, Ok(None));
-    let ran = Ran { fate: Fate::Done, learned: learned(1) };
+    let ran = Ran { fate: Fate::Done, learned: learned(1), then: None };
     assert_eq!(store.settle(&claim, ran, NOON).await, Ok(Settled::Yes));
     assert_eq!(store.take_ticket(consent.kind, &digest(1)).await, Ok(Some(consent)));
     assert_eq!(store.prune(NOON, KEEP_NOTHING, 9).await, Ok(1));
 
     left.store(500, Ordering::SeqCst);
     assert_eq!(store.writable().await, Ok(()));
-    assert_eq!(store.accept(accept(3), NOON).await, Ok(Accepted::New(event(3))));
+    assert_eq!(take_in(&store, accept(3), NOON).await, Ok(Accepted::New(event(3))));
     assert!(claim_one(&store, &event(2), NOON).await.is_some());
 }
 
@@ -155,7 +160,7 @@ async fn a_dropped_store_can_be_opened_at_once() {
     let dir = TempDir::new().unwrap();
     for n in 0..5 {
         let store = open(dir.path()).unwrap();
-        store.accept(accept(n), NOON).await.unwrap();
+        take_in(&store, accept(n), NOON).await.unwrap();
     }
     assert_eq!(open(dir.path()).unwrap().count_jobs().await.unwrap().live, 5);
 }
@@ -176,7 +181,7 @@ async fn a_store_whose_writer_stopped_says_so_and_answers_no_more() {
     };
     let store = open_with(dir.path(), &options).unwrap();
     let stopped = |answer| matches!(answer, Err(StoreError::Failed(_)));
-    assert!(stopped(store.accept(accept(1), NOON).await.map(drop)));
+    assert!(stopped(take_in(&store, accept(1), NOON).await.map(drop)));
     assert!(matches!(store.failed().await, StoreError::Failed(_)));
     assert!(stopped(store.writable().await));
     assert!(stopped(store.event(event(1).id).await.map(drop)));
@@ -189,22 +194,22 @@ async fn a_store_whose_writer_stopped_says_so_and_answers_no_more() {
 async fn a_step_that_fails_leaves_nothing_and_hinders_no_other() {
     let dir = TempDir::new().unwrap();
     let store = open(dir.path()).unwrap();
-    store.accept(accept(1), NOON).await.unwrap();
+    take_in(&store, accept(1), NOON).await.unwrap();
     let claim = claim_one(&store, &event(1), NOON).await.unwrap();
     let endless = Fate::Dead(Cause::new("endless", "x".repeat(50_000)));
-    let failing = Ran { fate: endless, learned: learned(1) };
+    let failing = Ran { fate: endless, learned: learned(1), then: None };
     let (before, failed, after) = tokio::join!(
-        store.accept(accept(2), NOON),
+        take_in(&store, accept(2), NOON),
         store.settle(&claim, failing, NOON),
-        store.accept(accept(3), NOON)
+        take_in(&store, accept(3), NOON)
     );
     assert!(matches!(failed, Err(StoreError::TooLarge { .. })));
     assert_eq!((before, after), (Ok(Accepted::New(event(2))), Ok(Accepted::New(event(3)))));
     assert_eq!(store.event(event(1).id).await, Ok(Some(event(1))));
-    assert_eq!(store.count_jobs().await, Ok(Counts { live: 3, done: 0, dead: 0 }));
-    let ran = Ran { fate: Fate::Done, learned: learned(1) };
+    assert_eq!(store.count_jobs().await, Ok(Counts { live: 3, done: 0, dead: 0, cancelled: 0 }));
+    let ran = Ran { fate: Fate::Done, learned: learned(1), then: None };
     assert_eq!(store.settle(&claim, ran, NOON).await, Ok(Settled::Yes), "the lease still holds");
-    assert_eq!(store.count_jobs().await, Ok(Counts { live: 2, done: 1, dead: 0 }));
+    assert_eq!(store.count_jobs().await, Ok(Counts { live: 2, done: 1, dead: 0, cancelled: 0 }));
 }
 
 /// Runs `until_a_write_fails` in a process of its own, which does `first` before.
@@ -268,13 +273,13 @@ async fn until_a_write_fails() {
     for n in first..first + 5000 {
         let mut accepted = accept(n);
         accepted.event.wanted.content = sealed(30_000);
-        match store.accept(accepted, NOON).await {
+        match take_in(&store, accepted, NOON).await {
             // On a line of its own, whatever the test runner has written before.
             Ok(_) => println!("\nkept {n}"),
             Err(error) => {
                 assert!(matches!(error, StoreError::Failed(_)), "{error}");
                 assert!(matches!(store.failed().await, StoreError::Failed(_)));
-                assert!(store.accept(accept(n + 1), NOON).await.is_err());
+                assert!(take_in(&store, accept(n + 1), NOON).await.is_err());
                 assert!(store.writable().await.is_err());
                 assert!(store.close().is_err());
                 return;

@@ -1,25 +1,29 @@
 //! The store on disk against the store in memory: whatever is asked of both, in whatever order, they
-//! answer the same, also after the one on disk was closed and opened anew.
+//! answer the same, also after the one on disk was closed, or killed, and opened anew.
+
+mod events;
+mod jobs;
 
 use calbridge::model::connection::Connection;
 use calbridge::model::id::{EventId, InstanceId, JobId, KeyId};
-use calbridge::model::job::{Claim, Class, Kind, Lane, Line, NewJob};
+use calbridge::model::job::{Claim, Class, Job, Kind, Lane, Line, NewJob};
 use calbridge::model::key::{ApiKey, Scope, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::random::{CountingRandom, Random};
 use calbridge::store::contract::examples::{
-    accept, after, cause, connection, digest, event, known, line_of, push, sealed, ticket, user,
-    wanted,
+    after, connection, digest, event, line_of, push, sealed, ticket, user,
 };
 use calbridge::store::memory::MemoryStore;
 use calbridge::store::sled::SledStore;
 use calbridge::store::{
-    Accept, AccessStore, Change, ConnectionStore, EventStore, Fate, JobStore, Keystone, Learned,
-    Ran, Request, Retention, Store,
+    AccessStore, Change, ConnectionStore, EventStore, JobStore, Keystone, PeriodStore, Retention,
+    Store, Which,
 };
 use chrono::TimeDelta;
 use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
+
+use super::damage::copy_at_rest;
 
 const STEPS: usize = 1500;
 /// So few things that everything meets everything.
@@ -70,7 +74,7 @@ impl Pair {
         }
     }
 
-    fn disk(&self) -> &SledStore {
+    fn disk(&self) -> &dyn Store {
         self.disk.as_ref().unwrap()
     }
 
@@ -91,7 +95,7 @@ impl Pair {
     }
 
     /// A job that writes the event, in the line of one of three classes and owners.
-    fn some_job(&mut self, id: EventId) -> NewJob {
+    fn some_push(&mut self, id: EventId) -> NewJob {
         self.jobs += 1;
         let event = event(id.as_u128());
         let class = [Class::Interactive, Class::Normal, Class::Bulk][usize::from(self.small(3))];
@@ -112,79 +116,22 @@ impl Pair {
 
     async fn step(&mut self, at: &str) {
         self.now += self.seconds(4);
-        match self.below(22) {
+        match self.below(32) {
             0..=3 => self.accept(at).await,
             4..=6 => self.change(at).await,
-            7..=10 => self.claim(at).await,
-            11..=14 => self.settle(at).await,
-            15 | 16 => self.link(at).await,
-            17 | 18 => self.ticket(at).await,
-            19 => self.key_or_keystone(at).await,
-            20 => self.prune(at).await,
-            _ if self.below(10) == 0 => self.reopen(at),
+            7..=11 => self.claim(at).await,
+            12..=16 => self.settle(at).await,
+            17 => self.renew(at).await,
+            18..=21 => self.touch(at).await,
+            22 => self.find(at).await,
+            23 | 24 => self.link(at).await,
+            25 | 26 => self.ticket(at).await,
+            27 => self.key_or_keystone(at).await,
+            28 => self.recur(at).await,
+            29 | 30 => self.prune(at).await,
+            _ if self.below(8) == 0 => self.reopen(at),
             _ => self.compare_all(at).await,
         }
-    }
-
-    async fn accept(&mut self, at: &str) {
-        let id = self.some_event();
-        let job = self.some_job(id);
-        let mut accept = Accept { job, ..accept(id.as_u128()) };
-        accept.event.job = accept.job.id;
-        accept.event.wanted.content = sealed(usize::from(self.small(250)) * 130);
-        accept.request = (self.below(3) > 0).then(|| Request {
-            key: digest(self.small(20)),
-            body: digest(self.small(2)),
-            expires: after(self.now + self.seconds(300)),
-        });
-        let now = after(self.now);
-        let memory = self.memory.accept(accept.clone(), now).await;
-        assert_eq!(self.disk().accept(accept, now).await, memory, "{at}: accept");
-    }
-
-    async fn change(&mut self, at: &str) {
-        let id = self.some_event();
-        let stored = self.memory.event(id).await.unwrap().map_or(1, |event| event.wanted.revision);
-        let wanted = wanted(stored + u32::from(self.below(5) > 0));
-        let job = self.some_job(id);
-        let memory = self.memory.change(id, wanted.clone(), job.clone()).await;
-        assert_eq!(self.disk().change(id, wanted, job).await, memory, "{at}: change");
-    }
-
-    async fn claim(&mut self, at: &str) {
-        let line = self.some_line().await;
-        let n = usize::from(self.small(4));
-        let (now, until) = (after(self.now), after(self.now + self.seconds(40)));
-        let memory = self.memory.claim(&line, n, now, until).await.unwrap();
-        let disk = self.disk().claim(&line, n, now, until).await.unwrap();
-        assert_eq!(disk.next, memory.next, "{at}: claim");
-        assert_eq!(disk.claims.len(), memory.claims.len(), "{at}: claim");
-        for (disk, memory) in disk.claims.into_iter().zip(memory.claims) {
-            assert_eq!(disk, Claim { fence: disk.fence, ..memory.clone() }, "{at}: claim");
-            self.claims.push((disk, memory));
-        }
-    }
-
-    async fn settle(&mut self, at: &str) {
-        let many = self.claims.len() as u64;
-        if many == 0 {
-            return;
-        }
-        let (disk, memory) = self.claims[usize::try_from(self.below(many)).unwrap()].clone();
-        let due = after(self.now + self.seconds(30) - 10);
-        let fate = match self.below(5) {
-            0 | 1 => Fate::Done,
-            2 => Fate::Again { due, spends: self.below(2) == 0, cause: cause() },
-            3 => Fate::HandedBack { cause: (self.below(2) == 0).then(cause) },
-            _ => Fate::Dead(cause()),
-        };
-        let seen = u32::from(self.small(4));
-        let learned = Learned { seen, known: known(seen) };
-        let about_event = matches!(memory.job.kind, Kind::PushEvent { .. });
-        let learned = (about_event && self.below(3) > 0).then_some(learned);
-        let (ran, now) = (Ran { fate, learned }, after(self.now));
-        let settled = self.memory.settle(&memory, ran.clone(), now).await;
-        assert_eq!(self.disk().settle(&disk, ran, now).await, settled, "{at}: settle");
     }
 
     async fn link(&mut self, at: &str) {
@@ -256,18 +203,46 @@ impl Pair {
 
     async fn prune(&mut self, at: &str) {
         let seconds = TimeDelta::seconds;
-        let keep = Retention { done: seconds(self.seconds(400)), dead: seconds(self.seconds(900)) };
+        let keep = Retention {
+            done: seconds(self.seconds(400)),
+            dead: seconds(self.seconds(900)),
+            past: seconds(self.seconds(300)),
+            tombstones: seconds(self.seconds(200)),
+        };
         let (now, most) = (after(self.now), usize::from(self.small(8)));
         let memory = self.memory.prune(now, keep, most).await;
         assert_eq!(self.disk().prune(now, keep, most).await, memory, "{at}: prune");
     }
 
-    /// A store on disk forgets its leases when it is closed, so all of them lapse before.
+    async fn recur(&mut self, at: &str) {
+        if self.below(2) == 0 {
+            let (day, calls) = (after(self.seconds(9) * 86_400).date_naive(), self.below(9));
+            let memory = self.memory.tally(day, calls).await;
+            assert_eq!(self.disk().tally(day, calls).await, memory, "{at}: tally");
+            return;
+        }
+        let name = ["sweep", "touch"][usize::from(self.small(2))];
+        let every = TimeDelta::seconds(self.seconds(90));
+        // Now and then by a clock that is wrong.
+        let now = after(self.now - if self.below(5) == 0 { self.seconds(500) } else { 0 });
+        let memory = self.memory.take_turn(name, every, now).await;
+        assert_eq!(self.disk().take_turn(name, every, now).await, memory, "{at}: turn");
+    }
+
+    /// A store on disk forgets its leases when it is closed, so all of them lapse before. Half the
+    /// time it is not closed but opened as a kill would leave it, which reads every row.
     fn reopen(&mut self, at: &str) {
         self.now += LEASE_SECS;
         self.claims.clear();
-        let closed = self.disk.take().unwrap();
-        closed.close().unwrap_or_else(|error| panic!("{at}: close: {error}"));
+        let left = self.disk.take().unwrap();
+        if self.below(2) == 0 {
+            let killed = TempDir::new().unwrap();
+            copy_at_rest(self.dir.path(), killed.path());
+            drop(left);
+            self.dir = killed;
+        } else {
+            left.close().unwrap_or_else(|error| panic!("{at}: close: {error}"));
+        }
         let opened = super::open(self.dir.path());
         let opened = opened.unwrap_or_else(|error| panic!("{at}: open: {error}"));
         self.told_by_disk = opened.changes();
@@ -290,6 +265,10 @@ impl Pair {
             let id = JobId::from_u128(n);
             assert_eq!(disk.job(id).await, memory.job(id).await, "{at}: job {n}");
         }
+        for which in Which::ALL {
+            let found = every_job(disk, which, None).await;
+            assert_eq!(found, every_job(memory, which, None).await, "{at}: {which:?}");
+        }
         for owner in [Owner::Application, user("ana")] {
             let expected = memory.connections(&owner).await;
             assert_eq!(disk.connections(&owner).await, expected, "{at}: connections");
@@ -302,5 +281,18 @@ impl Pair {
         assert_eq!(disk.keystone().await, memory.keystone().await, "{at}: keystone");
         assert_eq!(disk.lines().await, memory.lines().await, "{at}: lines");
         assert_eq!(disk.count_jobs().await, memory.count_jobs().await, "{at}: counts");
+    }
+}
+
+/// The jobs of every page.
+async fn every_job(store: &dyn Store, which: Which, owner: Option<&Owner>) -> Vec<Job> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let (page, next) = store.jobs(which, owner, after, 7).await.unwrap();
+        found.extend(page);
+        match next {
+            Some(_) => after = next,
+            None => return found,
+        }
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{CauseRow, OwnerRow, Row, TimeRow, bytes_of, sealed, time};
+use super::{CauseRow, OwnerRow, Row, TimeRow, bytes, bytes_of, sealed, time};
 use crate::model::event::{Copied, Event, Fingerprint, Known, Meet, Placement, Presence, Wanted};
 use crate::model::id::{ConnectionId, EventId, GoogleId, JobId};
 use crate::model::key::Digest;
@@ -18,11 +18,14 @@ pub(in super::super) struct EventRow {
     calendar: u64,
     created: TimeRow,
     job: u128,
+    /// How many live jobs are about it.
+    pub live: u32,
     /// The wanted revision, which its content must have too.
     pub revision: u32,
     present: bool,
     fingerprint: Fingerprint,
     since: TimeRow,
+    over: TimeRow,
     google_id: u128,
     generation: u32,
     applied: u32,
@@ -57,6 +60,7 @@ impl Row for EventRow {
 #[derive(Debug, Serialize, Deserialize)]
 pub(in super::super) struct ContentRow {
     pub revision: u32,
+    #[serde(with = "bytes")]
     pub content: Vec<u8>,
 }
 
@@ -70,8 +74,9 @@ impl From<&Wanted> for ContentRow {
     }
 }
 
-impl From<&Event> for EventRow {
-    fn from(event: &Event) -> Self {
+impl EventRow {
+    /// The row of an event that so many live jobs are about.
+    pub(in super::super) fn new(event: &Event, live: u32) -> Self {
         let Event { id: _, owner, placement, created, job, wanted, known } = event;
         Self {
             owner: owner.into(),
@@ -79,10 +84,12 @@ impl From<&Event> for EventRow {
             calendar: placement.calendar,
             created: (*created).into(),
             job: job.as_u128(),
+            live,
             revision: wanted.revision,
             present: wanted.presence == Presence::Present,
             fingerprint: wanted.fingerprint,
             since: wanted.since.into(),
+            over: wanted.over.into(),
             google_id: known.google_id.as_u128(),
             generation: known.generation,
             applied: known.applied,
@@ -92,9 +99,7 @@ impl From<&Event> for EventRow {
             links: bytes_of(known.links.as_ref()),
         }
     }
-}
 
-impl EventRow {
     /// The event that lies under `id`, with its content.
     pub(in super::super) fn under(
         self,
@@ -116,6 +121,7 @@ impl EventRow {
                 fingerprint: self.fingerprint,
                 content: Sealed::from_bytes(content.content),
                 since: self.since.try_into()?,
+                over: self.over.try_into()?,
             },
             known: Known {
                 google_id: GoogleId::from_u128(self.google_id),
@@ -127,6 +133,17 @@ impl EventRow {
                 links: sealed(self.links),
             },
         })
+    }
+
+    /// Names the newest job that writes it.
+    pub(in super::super) fn write_with(&mut self, job: JobId) {
+        self.job = job.as_u128();
+    }
+
+    /// From when on the time counts after which it may be forgotten, and whether it was cancelled.
+    pub(in super::super) fn idle_since(&self) -> Result<(bool, DateTime<Utc>), StoreError> {
+        let since = if self.present { self.over } else { self.since };
+        Ok((!self.present, since.try_into()?))
     }
 
     /// Replaces what is known of Google's copy.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CauseRow, OwnerRow, Row, TimeRow, time};
+use super::{CauseRow, OwnerRow, Row, TimeRow, bytes, time};
 use crate::model::id::{ConnectionId, EventId, JobId};
 use crate::model::job::{Class, Job, JobState, Kind, Lane, Line};
 use crate::model::sealed::Sealed;
@@ -27,6 +27,7 @@ pub(in super::super) struct JobRow {
 #[derive(Debug, Serialize, Deserialize)]
 enum KindRow {
     PushEvent { event: u128 },
+    FollowMeet { event: u128 },
     RevokeGrant { connection: u128, version: u32 },
 }
 
@@ -48,6 +49,7 @@ enum StateRow {
     Live,
     Done { at: TimeRow },
     Dead { at: TimeRow },
+    Cancelled { at: TimeRow },
 }
 
 impl Row for JobRow {
@@ -59,6 +61,7 @@ impl From<&Job> for JobRow {
         Self {
             kind: match job.kind {
                 Kind::PushEvent { event } => KindRow::PushEvent { event: event.as_u128() },
+                Kind::FollowMeet { event } => KindRow::FollowMeet { event: event.as_u128() },
                 Kind::RevokeGrant { connection, version } => {
                     KindRow::RevokeGrant { connection: connection.as_u128(), version }
                 }
@@ -84,6 +87,7 @@ impl From<&Job> for JobRow {
                 JobState::Live => StateRow::Live,
                 JobState::Done { at } => StateRow::Done { at: at.into() },
                 JobState::Dead { at } => StateRow::Dead { at: at.into() },
+                JobState::Cancelled { at } => StateRow::Cancelled { at: at.into() },
             },
             cause: job.cause.as_ref().map(CauseRow::from),
         }
@@ -98,6 +102,9 @@ impl JobRow {
             kind: match self.kind {
                 KindRow::PushEvent { event } => {
                     Kind::PushEvent { event: EventId::from_u128(event) }
+                }
+                KindRow::FollowMeet { event } => {
+                    Kind::FollowMeet { event: EventId::from_u128(event) }
                 }
                 KindRow::RevokeGrant { connection, version } => {
                     Kind::RevokeGrant { connection: ConnectionId::from_u128(connection), version }
@@ -126,6 +133,7 @@ impl JobRow {
                 StateRow::Live => JobState::Live,
                 StateRow::Done { at } => JobState::Done { at: at.try_into()? },
                 StateRow::Dead { at } => JobState::Dead { at: at.try_into()? },
+                StateRow::Cancelled { at } => JobState::Cancelled { at: at.try_into()? },
             },
             cause: self.cause.map(Into::into),
         })
@@ -134,7 +142,7 @@ impl JobRow {
 
 /// What a delivery carries.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in super::super) struct PayloadRow(Vec<u8>);
+pub(in super::super) struct PayloadRow(#[serde(with = "bytes")] Vec<u8>);
 
 impl Row for PayloadRow {
     const NOUN: &'static str = "what a job carries";

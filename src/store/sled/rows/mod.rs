@@ -6,6 +6,7 @@ mod connections;
 mod events;
 mod jobs;
 mod meta;
+mod periods;
 
 use std::borrow::Cow;
 
@@ -18,6 +19,7 @@ pub(super) use connections::ConnectionRow;
 pub(super) use events::{ContentRow, EventRow, RequestRow};
 pub(super) use jobs::{JobRow, PayloadRow};
 pub(super) use meta::{FORMAT, MetaRow};
+pub(super) use periods::PeriodRow;
 
 use crate::model::job::Cause;
 use crate::model::owner::{Owner, UserId};
@@ -113,6 +115,36 @@ impl From<&Cause> for CauseRow {
 impl From<CauseRow> for Cause {
     fn from(row: CauseRow) -> Self {
         Self { code: Cow::Owned(row.code), text: Cow::Owned(row.text) }
+    }
+}
+
+/// Bytes in one piece: a plain vector would be written and read byte by byte.
+mod bytes {
+    use std::fmt;
+
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_bytes(bytes)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        from.deserialize_byte_buf(Whole)
+    }
+
+    struct Whole;
+
+    impl Visitor<'_> for Whole {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str("bytes")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_owned())
+        }
     }
 }
 

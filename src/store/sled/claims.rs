@@ -1,0 +1,155 @@
+//! Claims: what is given to a run, and what its end leaves behind.
+//!
+//! They run on the writing thread too: nothing can come between finding a job and hiding it, and what
+//! is claimed is on disk.
+
+use chrono::{DateTime, Utc};
+
+use super::events::Open;
+use super::keys::{self, KeyReader};
+use super::ledger::{Ledger, Read};
+use super::lines::{self, must_find};
+use super::rows::{JobRow, PayloadRow};
+use crate::model::id::JobId;
+use crate::model::job::{Claim, Job, JobState, Kind, Line, NewJob};
+use crate::model::sealed::Sealed;
+use crate::store::leases::Leases;
+use crate::store::{Change, Claimed, Ran, Settled, StoreError};
+
+/// Reads as far into the line as it must: past the jobs that are hidden, to the first that is left.
+pub(super) fn claim(
+    ledger: &mut Ledger,
+    line: &Line,
+    n: usize,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Claimed, StoreError> {
+    ledger.must_have_room()?;
+    // Apart from the ledger while its rows are read.
+    let mut leases = std::mem::take(&mut ledger.leases);
+    let claimed = give(ledger, &mut leases, line, n, now, until);
+    ledger.leases = leases;
+    claimed
+}
+
+fn give(
+    ledger: &Ledger,
+    leases: &mut Leases,
+    line: &Line,
+    n: usize,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<Claimed, StoreError> {
+    let prefix = keys::ready_of(line);
+    let mut claims = Vec::new();
+    let mut next: Option<DateTime<Utc>> = None;
+    for found in ledger.scan(&prefix) {
+        let (key, _) = found?;
+        let mut read = KeyReader::behind(&prefix, &key)?;
+        let (due, id) = (read.time()?, read.id()?);
+        let mut hidden = leases.of_job(id, now);
+        // What follows is due later still.
+        if due > now || claims.len() == n && hidden.is_none() {
+            next = Some(next.map_or(due, |next| next.min(due)));
+            break;
+        }
+        if hidden.is_none() {
+            let job = must_find(ledger, id)?;
+            hidden = leases.of_event(&job, now);
+            if hidden.is_none() {
+                let payload: Option<PayloadRow> = ledger.row(&keys::payload(id))?;
+                let fence = leases.give(&job, until);
+                claims.push(Claim { job, payload: payload.map(Sealed::from), fence, until });
+            }
+        }
+        next = hidden.map(|end| next.map_or(end, |next| next.min(end))).or(next);
+    }
+    Ok(Claimed { claims, next })
+}
+
+pub(super) fn settle(
+    ledger: &mut Ledger,
+    id: JobId,
+    fence: u64,
+    ran: Ran,
+    now: DateTime<Utc>,
+) -> Result<Settled, StoreError> {
+    if !ledger.leases.hold(id, fence) {
+        return Ok(Settled::LeaseLost);
+    }
+    let Ran { fate, learned, then } = ran;
+    let mut job = must_find(ledger, id)?;
+    let mut event = job.kind.event().map(|event| Open::take(ledger, event)).transpose()?;
+    let mut newer_wanted = false;
+    if let (Some(event), Some(learned)) = (&mut event, &learned) {
+        // Whatever else runs about the event, the newer revision has its own push.
+        newer_wanted = matches!(job.kind, Kind::PushEvent { .. }) && event.wants_more_than(learned);
+        event.row.learn(&learned.known);
+        ledger.tell(Change::Event(event.id));
+    }
+    let due = job.due;
+    fate.apply(&mut job, newer_wanted, now);
+    let lives = job.state == JobState::Live;
+    if lives {
+        if due != job.due {
+            ledger.remove(keys::ready(&job.line, due, id));
+            ledger.insert_bytes(keys::ready(&job.line, job.due, id), Vec::new())?;
+        }
+        ledger.replace(keys::job(id), &JobRow::from(&job))?;
+        ledger.tell(Change::Line(job.line.clone()));
+    } else {
+        lines::stop(ledger, &job, due)?;
+        finish(ledger, &job)?;
+    }
+    if let Some(mut event) = event {
+        event.row.live = event.row.live.saturating_sub(u32::from(!lives));
+        tell_hidden(ledger, &job, event.row.live - u32::from(lives))?;
+        if learned.is_some() || !lives {
+            event.keep(ledger)?;
+        }
+    }
+    if let Some(then) = then {
+        let line = enqueue(ledger, then)?;
+        ledger.tell(Change::Line(line));
+    }
+    // Last, since a lease is not taken back if a write before it fails.
+    ledger.leases.end(&job);
+    Ok(Settled::Yes)
+}
+
+/// Keeps a job that lives no more.
+pub(super) fn finish(ledger: &mut Ledger, job: &Job) -> Result<(), StoreError> {
+    if let Some(finished) = keys::finished(job) {
+        ledger.insert_bytes(finished, Vec::new())?;
+    }
+    if matches!(job.state, JobState::Done { .. }) {
+        ledger.delete(keys::payload(job.id))?;
+    }
+    ledger.replace(keys::job(job.id), &JobRow::from(job))
+}
+
+/// Enqueues a job, of whatever kind, and notes it at its event. Returns its line.
+pub(super) fn enqueue(ledger: &mut Ledger, wanted: NewJob) -> Result<Line, StoreError> {
+    let event = wanted.kind.event();
+    let enqueued = lines::enqueue(ledger, wanted)?;
+    if let Some(event) = event
+        && enqueued.is_new
+    {
+        let mut event = Open::take(ledger, event)?;
+        event.row.live += 1;
+        event.keep(ledger)?;
+    }
+    Ok(enqueued.line)
+}
+
+/// Tells the lines of the `others` live jobs that were hidden while this one of their event ran.
+fn tell_hidden(ledger: &mut Ledger, job: &Job, others: u32) -> Result<(), StoreError> {
+    let Some(event) = job.kind.event().filter(|_| others > 0) else { return Ok(()) };
+    for kind in Kind::about(event).into_iter().filter(|kind| *kind != job.kind) {
+        if let Some(id) = lines::live(ledger, &kind)? {
+            let line = must_find(ledger, id)?.line;
+            ledger.tell(Change::Line(line));
+        }
+    }
+    Ok(())
+}
