@@ -15,6 +15,9 @@ pub trait Clock: Send + Sync {
 
     /// Returns once `moment` has come. A moment that has passed is not waited for.
     async fn sleep_until(&self, moment: DateTime<Utc>);
+
+    /// Returns after `length`, whatever the time of day is set to meanwhile: for deadlines.
+    async fn sleep(&self, length: TimeDelta);
 }
 
 /// The machine's own clock.
@@ -39,6 +42,11 @@ impl Clock for SystemClock {
             tokio::time::sleep(left.min(LONGEST_NAP)).await;
         }
     }
+
+    #[expect(clippy::disallowed_methods, reason = "this is where waiting comes from")]
+    async fn sleep(&self, length: TimeDelta) {
+        tokio::time::sleep(length.to_std().unwrap_or_default()).await;
+    }
 }
 
 /// A clock that stands still until it is moved.
@@ -51,8 +59,15 @@ pub struct ManualClock {
 struct Hands {
     now: DateTime<Utc>,
     /// Who waits, by moment and order of arrival.
-    sleepers: BTreeMap<(DateTime<Utc>, u64), oneshot::Sender<()>>,
+    sleepers: BTreeMap<(DateTime<Utc>, u64), Sleeper>,
     arrivals: u64,
+}
+
+#[derive(Debug)]
+struct Sleeper {
+    wake: oneshot::Sender<()>,
+    /// Whether it waits for the time to pass, rather than for what the hands show.
+    for_length: bool,
 }
 
 impl ManualClock {
@@ -66,27 +81,74 @@ impl ManualClock {
         self.set(self.now() + by);
     }
 
-    /// Sets the clock, forward or back, and wakes whoever waited for a moment that has now come.
+    /// Lets the time pass until `now`, and wakes whoever waited for a moment that has now come.
     pub fn set(&self, now: DateTime<Utc>) {
-        let mut hands = self.hands();
-        hands.now = now;
-        while let Some(first) = hands.sleepers.first_entry()
-            && first.key().0 <= now
-        {
-            // A sleeper that no longer waits has dropped its end; nothing is owed to it.
-            let _ = first.remove().send(());
-        }
+        self.hands().show(now);
     }
 
-    /// The earliest moment anybody waits for.
-    pub fn next_waited_for(&self) -> Option<DateTime<Utc>> {
+    /// Sets the clock right or wrong, forward or back, while no time passes: whoever waits for a
+    /// length of time waits as long as before.
+    pub fn jump(&self, by: TimeDelta) {
         let mut hands = self.hands();
-        hands.sleepers.retain(|_, sleeper| !sleeper.is_closed());
-        hands.sleepers.keys().next().map(|(moment, _)| *moment)
+        let sleepers = std::mem::take(&mut hands.sleepers);
+        let shifted = sleepers.into_iter().map(|((moment, order), sleeper)| {
+            let moment = if sleeper.for_length { moment + by } else { moment };
+            ((moment, order), sleeper)
+        });
+        hands.sleepers = shifted.collect();
+        let now = hands.now + by;
+        hands.show(now);
+    }
+
+    /// The earliest moment anybody waits for. Deadlines are no such moments: they bound what is under
+    /// way.
+    pub fn next_waited_for(&self) -> Option<DateTime<Utc>> {
+        self.first_sleeper(|sleeper| !sleeper.for_length)
+    }
+
+    /// The earliest moment anybody waits for, or at which a deadline is over.
+    pub fn next_moment(&self) -> Option<DateTime<Utc>> {
+        self.first_sleeper(|_| true)
+    }
+
+    fn first_sleeper(&self, counts: impl Fn(&Sleeper) -> bool) -> Option<DateTime<Utc>> {
+        let mut hands = self.hands();
+        hands.sleepers.retain(|_, sleeper| !sleeper.wake.is_closed());
+        let mut counting = hands.sleepers.iter().filter(|(_, sleeper)| counts(sleeper));
+        counting.next().map(|((moment, _), _)| *moment)
+    }
+
+    async fn wait(&self, moment: impl Fn(DateTime<Utc>) -> DateTime<Utc>, for_length: bool) {
+        let woken = {
+            let mut hands = self.hands();
+            let moment = moment(hands.now);
+            if moment <= hands.now {
+                return;
+            }
+            let (wake, woken) = oneshot::channel();
+            hands.arrivals += 1;
+            let order = hands.arrivals;
+            hands.sleepers.insert((moment, order), Sleeper { wake, for_length });
+            woken
+        };
+        // An error means the clock is gone, and with it all reason to wait.
+        let _ = woken.await;
     }
 
     fn hands(&self) -> std::sync::MutexGuard<'_, Hands> {
         self.hands.lock().expect("no one panics while holding the hands")
+    }
+}
+
+impl Hands {
+    fn show(&mut self, now: DateTime<Utc>) {
+        self.now = now;
+        while let Some(first) = self.sleepers.first_entry()
+            && first.key().0 <= now
+        {
+            // A sleeper that no longer waits has dropped its end; nothing is owed to it.
+            let _ = first.remove().wake.send(());
+        }
     }
 }
 
@@ -97,18 +159,11 @@ impl Clock for ManualClock {
     }
 
     async fn sleep_until(&self, moment: DateTime<Utc>) {
-        let woken = {
-            let mut hands = self.hands();
-            if moment <= hands.now {
-                return;
-            }
-            let (wake, woken) = oneshot::channel();
-            hands.arrivals += 1;
-            let order = hands.arrivals;
-            hands.sleepers.insert((moment, order), wake);
-            woken
-        };
-        // An error means the clock is gone, and with it all reason to wait.
-        let _ = woken.await;
+        self.wait(|_| moment, false).await;
+    }
+
+    async fn sleep(&self, length: TimeDelta) {
+        self.wait(|now| now.checked_add_signed(length).unwrap_or(DateTime::<Utc>::MAX_UTC), true)
+            .await;
     }
 }

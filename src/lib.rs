@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod google;
 pub mod http;
 pub mod jobs;
+pub mod limits;
 pub mod model;
 pub mod queue;
 pub mod random;

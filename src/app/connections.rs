@@ -64,7 +64,7 @@ pub(super) async fn place(app: &App) -> Result<(Connection, Profile), Error> {
 
 /// Whether an account can be connected: the OAuth client is there and knows our redirect URI.
 pub async fn check_client(app: &App) -> Result<(), Error> {
-    let client = app.oauth_client().await?;
+    let client = app.oauth_client()?;
     let ours = &app.settings.redirect_uri;
     if client.redirect_uris.iter().any(|listed| listed == ours) {
         return Ok(());
@@ -80,7 +80,7 @@ pub async fn check_client(app: &App) -> Result<(), Error> {
 /// Begins a consent: PKCE with S256, and a state that works once, soon, and in this browser only.
 pub async fn begin(app: &App) -> Result<Consent, Error> {
     check_client(app).await?;
-    let client = app.oauth_client().await?;
+    let client = app.oauth_client()?;
     let secret = || BASE64URL_NOPAD.encode(&app.random.bytes::<32>());
     let (state, cookie, verifier) = (secret(), secret(), secret());
     let shown_verifier = SecretString::from(verifier.clone());
@@ -126,11 +126,12 @@ pub async fn finish(app: &App, answer: Answer, cookie: Option<&str>) -> Result<P
             "Google's answer holds neither a code nor an error. Connect once more.",
         ));
     };
-    let client = app.oauth_client().await?;
+    let client = app.oauth_client()?;
     let (code, verifier) = (SecretString::from(code), SecretString::from(pending.verifier));
-    let grant = app.google.exchange(&client, &pending.redirect_uri, &code, &verifier).await?;
+    let mut grant = app.google.exchange(&client, &pending.redirect_uri, &code, &verifier).await?;
     let refresh_token = check_grant(app, &grant)?;
     let account = app.google.account(&grant.access).await?;
+    grant.access.payer = Some(account_tag(app, &account.sub));
     let calendar = app.google.primary(&grant.access).await?;
     let kept = keep(app, account, calendar, grant.scopes, refresh_token).await?;
     tokens::hold(app, kept.id, kept.version, grant.access).await;

@@ -2,6 +2,7 @@
 
 use crate::google::error::Failure;
 use crate::model::invalid::Invalid;
+use crate::store::Which;
 pub use crate::store::{Crowd, StoreError};
 pub use crate::vault::VaultError;
 
@@ -41,12 +42,25 @@ pub enum Error {
     /// The event was changed by somebody else meanwhile.
     #[error("the event was changed by somebody else meanwhile; read it again")]
     Overtaken,
-    /// More waits to be done than may wait.
+    /// As many jobs wait as there may be.
     #[error("{}", match .0 {
-        Crowd::All => "too much waits to be written to Google; try again later",
-        Crowd::Owner => "too much of this owner waits to be written to Google; try again later",
+        Crowd::All => "as many jobs wait as may (queue.max_jobs); try again when some are done",
+        Crowd::Owner => {
+            "as many of this owner's jobs wait as may (queue.max_jobs_per_owner); try again when some are done"
+        }
     })]
     Backlog(Crowd),
+    /// The job runs, so it cannot be touched.
+    #[error("the job runs at this moment; try again in a few seconds")]
+    JobRunning,
+    /// The job's state does not allow it.
+    #[error("{rule}; this one is {}", state.as_str())]
+    JobState {
+        /// What does.
+        rule: &'static str,
+        /// Where the job stands.
+        state: Which,
+    },
     /// What was shown does not open this door.
     #[error("{0}")]
     Denied(&'static str),

@@ -11,16 +11,14 @@ use crate::model::event::{
     Content, Copied, Event, Known, Meet, Notify, Placement, Presence, Wanted,
 };
 use crate::model::id::{EventId, GoogleId, JobId};
-use crate::model::job::{Cause, Class, Job, JobState, Kind, Line, NewJob};
+use crate::model::job::{Cause, Class, JobState, Kind, Line, NewJob};
 use crate::model::key::Digest;
 use crate::model::owner::Owner;
 use crate::model::when::Span;
-use crate::store::{Accept, Accepted, Backlog, Change, Changed, Request};
+use crate::store::{Accept, Accepted, Change, Changed, MAX_SEALED, Request, StoreError};
 
 /// A repeated request is known as one for this long.
 const REQUEST_LIFE: chrono::TimeDelta = chrono::TimeDelta::hours(72);
-/// The most that may wait, of everybody and of one owner: an import of one user leaves room for others.
-const BACKLOG: Backlog = Backlog { all: 1_000_000, owner: 100_000 };
 /// An edit that keeps being overtaken by others is given up after so many tries.
 const MOST_EDITS: usize = 8;
 
@@ -54,6 +52,15 @@ pub struct Edit {
     pub notify: Option<Notify>,
 }
 
+/// An event to be taken in, and what its request is known by.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// What its caller wants to see.
+    pub draft: Draft,
+    /// What makes it known when it is repeated.
+    pub identity: Option<Identity>,
+}
+
 /// What makes a request known when it is repeated.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -76,8 +83,8 @@ pub struct View {
     pub links: Links,
     /// Why it is not there yet, if something stands in the way.
     pub obstacle: Option<Cause>,
-    /// Whether nothing more will be tried.
-    pub failed: bool,
+    /// Where the job stands that writes it, if it is not as wanted.
+    pub job: Option<JobState>,
 }
 
 /// An event that was taken in.
@@ -89,31 +96,54 @@ pub struct Created {
     pub repeated: bool,
 }
 
-/// Takes `draft` in for the caller. The event, the job that will write it to Google and the record
+/// Takes `wish` in for the caller. The event, the job that will write it to Google and the record
 /// of the request are stored together: an accepted event is never forgotten, a refused one leaves
 /// nothing behind, a repeated request finds what the first one made.
-pub async fn create(
+pub async fn create(app: &App, caller: &Caller, wish: Wish) -> Result<Created, Error> {
+    let created = create_all(app, caller, vec![wish], Class::Interactive).await?;
+    created.into_iter().next().expect("each wish has its answer")
+}
+
+/// Takes many in, all in one step, each as [`create`] does: what is wrong with one is told of that one.
+pub async fn create_all(
     app: &App,
     caller: &Caller,
-    draft: Draft,
-    identity: Option<Identity>,
-) -> Result<Created, Error> {
-    let now = app.clock.now();
-    let id = name(app, caller, identity.as_ref());
+    wishes: Vec<Wish>,
+    class: Class,
+) -> Result<Vec<Result<Created, Error>>, Error> {
     let (connection, profile) = match connections::place(app).await {
-        // What was accepted before the account went away is still shown to who repeats the request.
-        Err(Error::NotConnected { setup_url }) if identity.is_some() => {
-            let known = app.store.event(id).await?.ok_or(Error::NotConnected { setup_url })?;
-            return Ok(Created { event: known, repeated: true });
+        Err(Error::NotConnected { setup_url }) => {
+            return remembered(app, caller, &wishes, &setup_url).await;
         }
         placed => placed?,
     };
-    let request = identity.map(|identity| request(app, caller, &identity, now));
-    let event = begin(app, &caller.owner, id, draft, &connection, &profile)?;
-    let job = push(app, &event, now);
-    let event = Event { job: job.id, ..event };
-    let mut answers = app.store.accept(vec![Accept { event, job, request }], BACKLOG, now).await?;
-    match answers.pop().expect("there is an answer to each") {
+    let now = app.clock.now();
+    let mut refused = Vec::new();
+    let mut accepts = Vec::new();
+    for Wish { draft, identity } in wishes {
+        let id = name(app, caller, identity.as_ref());
+        let event = begin(app, &caller.owner, id, draft, &connection, &profile)?;
+        let bytes = event.wanted.content.as_bytes().len();
+        if bytes > MAX_SEALED {
+            refused.push(Some(StoreError::TooLarge { bytes }));
+            continue;
+        }
+        refused.push(None);
+        let job = push(app, &event, class, now);
+        let event = Event { job: job.id, ..event };
+        let request = identity.map(|identity| request(app, caller, &identity, now));
+        accepts.push(Accept { event, job, request });
+    }
+    let mut accepted = app.store.accept(accepts, app.settings.backlog, now).await?.into_iter();
+    let answer = |refused: Option<StoreError>| match refused {
+        Some(error) => Err(error.into()),
+        None => created(accepted.next().expect("each item has its answer")),
+    };
+    Ok(refused.into_iter().map(answer).collect())
+}
+
+fn created(accepted: Accepted) -> Result<Created, Error> {
+    match accepted {
         Accepted::New(event) => {
             tracing::info!(event.id = %event.id, job.id = %event.job, "event accepted");
             Ok(Created { event, repeated: false })
@@ -122,6 +152,27 @@ pub async fn create(
         Accepted::OtherBody => Err(Error::KeyReused),
         Accepted::NoRoom(crowd) => Err(Error::Backlog(crowd)),
     }
+}
+
+/// What was accepted before the account went away is still shown to who repeats the request.
+async fn remembered(
+    app: &App,
+    caller: &Caller,
+    wishes: &[Wish],
+    setup_url: &str,
+) -> Result<Vec<Result<Created, Error>>, Error> {
+    let mut answers = Vec::new();
+    for wish in wishes {
+        let known = match &wish.identity {
+            Some(identity) => app.store.event(name(app, caller, Some(identity))).await?,
+            None => None,
+        };
+        answers.push(match known {
+            Some(event) => Ok(Created { event, repeated: true }),
+            None => Err(Error::NotConnected { setup_url: setup_url.to_owned() }),
+        });
+    }
+    Ok(answers)
 }
 
 /// The caller's event.
@@ -166,11 +217,12 @@ pub async fn wait(app: &App, event: Event, until: DateTime<Utc>) -> Result<Event
             return Ok(event);
         }
         let state = app.store.connection(connection).await?.map(|connection| connection.state);
-        if state != Some(Health::Connected) {
+        if state != Some(Health::Connected) || is_left_alone(app, &event).await? {
             return Ok(event);
         }
         loop {
             tokio::select! {
+                biased;
                 change = changes.recv() => match change {
                     Ok(Change::Event(told)) if told == id => break,
                     Ok(Change::Connection(told)) if told == connection => break,
@@ -185,26 +237,44 @@ pub async fn wait(app: &App, event: Event, until: DateTime<Utc>) -> Result<Event
     }
 }
 
+/// Whether the job that writes the event was given up or taken back: then only a person brings it on.
+async fn is_left_alone(app: &App, event: &Event) -> Result<bool, Error> {
+    let job = app.store.job(event.job).await?;
+    Ok(job
+        .is_some_and(|job| matches!(job.state, JobState::Dead { .. } | JobState::Cancelled { .. })))
+}
+
 /// The event with what only the vault can tell.
 pub async fn view(app: &App, event: Event) -> Result<View, Error> {
     let content = app.content(&event)?;
     let links = app.links(&event)?;
-    let mut obstacle = None;
-    let mut failed = false;
-    if !event.is_settled() {
-        let connection = app.store.connection(event.placement.connection).await?;
-        let job = app.store.job(event.job).await?;
-        failed = job.as_ref().is_some_and(|job| matches!(job.state, JobState::Dead { .. }));
-        obstacle =
-            connection.as_ref().and_then(connections::obstacle).or(job.and_then(|job| job.cause));
+    let refused = matches!(event.known.copy, Copied::Refused(_));
+    if event.is_settled() && !refused {
+        return Ok(View { event, content, links, obstacle: None, job: None });
     }
-    Ok(View { event, content, links, obstacle, failed })
+    let connection = app.store.connection(event.placement.connection).await?;
+    let job = app.store.job(event.job).await?;
+    let state = job.as_ref().map(|job| job.state);
+    let cancelled = matches!(state, Some(JobState::Cancelled { .. })).then(taken_back);
+    let waits_for_meet = event.known.applied == event.wanted.revision && !event.is_settled();
+    let obstacle = connection
+        .as_ref()
+        .and_then(connections::obstacle)
+        .or(cancelled)
+        .or(job.and_then(|job| job.cause))
+        .or(waits_for_meet.then(meet_pending));
+    Ok(View { event, content, links, obstacle: obstacle.filter(|_| !refused), job: state })
 }
 
-/// The job, if it is about something of the caller's.
-pub async fn job(app: &App, caller: &Caller, id: JobId) -> Result<Job, Error> {
-    let job = app.store.job(id).await?;
-    job.filter(|job| job.line.owner == caller.owner).ok_or(Error::NotFound("job"))
+/// Why an event waits that Google has, but without its Meet link.
+pub fn meet_pending() -> Cause {
+    Cause::new("meet_pending", "Google is still making the Meet link")
+}
+
+/// Why an event waits whose job was taken back.
+fn taken_back() -> Cause {
+    let text = "the job that writes it was cancelled; retry the job, or change the event";
+    Cause::new("job_cancelled", text)
 }
 
 /// An event's id at Google. It says nothing of the event, and is the same whoever computes it.
@@ -300,11 +370,11 @@ fn begin(
     })
 }
 
-fn push(app: &App, event: &Event, now: DateTime<Utc>) -> NewJob {
+fn push(app: &App, event: &Event, class: Class, now: DateTime<Utc>) -> NewJob {
     NewJob {
         id: JobId::at(now, &*app.random),
         kind: Kind::PushEvent { event: event.id },
-        line: Line { class: Class::Interactive, owner: event.owner.clone(), lane: event.lane() },
+        line: Line { class, owner: event.owner.clone(), lane: event.lane() },
         created: now,
         due: now,
         payload: None,
@@ -335,7 +405,8 @@ async fn rewrite(
             since: now,
             over: content.span.end().instant(),
         };
-        match app.store.change(id, wanted, push(app, &event, now)).await? {
+        let job = push(app, &event, Class::Interactive, now);
+        match app.store.change(id, wanted, job).await? {
             Changed::Yes(event) => return Ok(event),
             Changed::Overtaken => {}
             Changed::Missing => return Err(Error::NotFound("event")),

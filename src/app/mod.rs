@@ -5,6 +5,7 @@ pub mod access;
 pub mod connections;
 pub mod error;
 pub mod events;
+pub mod jobs;
 mod sealing;
 pub mod tokens;
 
@@ -17,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::google::Google;
 use crate::google::credentials::{CredentialsError, OauthClient};
+use crate::limits::Limits;
+pub use crate::limits::Ticking;
 use crate::model::event::Notify;
 use crate::random::Random;
-use crate::store::Store;
+use crate::store::{Backlog, Store};
 use crate::vault::Vault;
 
 pub use error::Error;
@@ -39,6 +42,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
+    /// What is left of Google's quota.
+    pub limits: Limits,
     /// What the operator chose.
     pub settings: Arc<Settings>,
     /// Access tokens, refreshed once for many.
@@ -61,6 +66,8 @@ pub struct Settings {
     pub namespace: String,
     /// Who gets mail when the caller does not say.
     pub notify: Notify,
+    /// How many jobs may wait.
+    pub backlog: Backlog,
     /// How long a request waits for its event when the caller does not say.
     pub wait: TimeDelta,
     /// Where a person is sent to connect an account.
@@ -73,18 +80,17 @@ pub struct Settings {
 const MOST_CREDENTIALS_BYTES: u64 = 64 * 1024;
 
 impl App {
-    /// The OAuth client, as its file says now.
-    pub async fn oauth_client(&self) -> Result<OauthClient, Error> {
+    /// The OAuth client, as its file says now. The file is small and local, and read at once: no
+    /// other thread is asked, so that a simulated history has one order of things.
+    pub fn oauth_client(&self) -> Result<OauthClient, Error> {
         let file = &self.settings.credentials_file;
         let refused =
             |reason: String| Error::NotConfigured { file: file.display().to_string(), reason };
-        let size =
-            tokio::fs::metadata(file).await.map_err(|error| refused(error.to_string()))?.len();
+        let size = std::fs::metadata(file).map_err(|error| refused(error.to_string()))?.len();
         if size > MOST_CREDENTIALS_BYTES {
             return Err(refused("it is far too large for a file of that kind".into()));
         }
-        let text =
-            tokio::fs::read_to_string(file).await.map_err(|error| refused(error.to_string()))?;
+        let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
         OauthClient::read(&text).map_err(|error: CredentialsError| refused(error.to_string()))
     }
 }

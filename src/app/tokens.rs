@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
-use tokio_util::sync::CancellationToken;
 
 use super::connections;
 use super::{App, Error};
@@ -18,9 +17,6 @@ use crate::model::job::Cause;
 
 /// A token is replaced this long before it runs out.
 const EARLY: TimeDelta = TimeDelta::minutes(5);
-
-/// An idle grant is used this often.
-const IDLE_TOUCH: TimeDelta = TimeDelta::days(7);
 
 /// The access tokens of all connections, in memory alone.
 #[derive(Default)]
@@ -75,6 +71,7 @@ impl Tokens {
 /// is written down as such before this returns; a fault of the operator costs no grant (promise 4).
 pub async fn access(app: &App, connection: &Connection) -> Result<AccessToken, Error> {
     let seat = app.tokens.seat(connection.id);
+    app.limits.know(connection.id, connection.account);
     let seen = seat.refreshes.load(Ordering::Acquire);
     let mut held = seat.held.lock().await;
     if let Some(fresh) = &held.token
@@ -121,27 +118,9 @@ pub async fn reject(app: &App, connection: &Connection, refused: &AccessToken) {
     }
 }
 
-/// Refreshes the server's grant now and then until `stop`, whether or not anybody needs a token:
-/// Google forgets a grant that was not used for six months (Using OAuth 2.0 to Access Google APIs,
-/// "Refresh token expiration").
-pub async fn keep_alive(app: &App, stop: &CancellationToken) {
-    loop {
-        // A refresh that the stop cuts off is made at the next start.
-        let Some(touched) = stop.run_until_cancelled(touch(app)).await else { return };
-        if let Err(error) = touched {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the Google account's grant could not be refreshed"
-            );
-        }
-        let next = app.clock.now() + IDLE_TOUCH;
-        if stop.run_until_cancelled(app.clock.sleep_until(next)).await.is_none() {
-            return;
-        }
-    }
-}
-
-async fn touch(app: &App) -> Result<(), Error> {
+/// Refreshes the server's grant, whether or not anybody needs a token: Google forgets a grant that
+/// was not used for six months (Using OAuth 2.0 to Access Google APIs, "Refresh token expiration").
+pub async fn touch(app: &App) -> Result<(), Error> {
     let connection = connections::of_server(app).await?;
     if let Some(connection) = connection.filter(|connection| connection.state == Health::Connected)
     {
@@ -154,11 +133,11 @@ async fn touch(app: &App) -> Result<(), Error> {
 async fn refresh(app: &App, connection: &Connection) -> Result<AccessToken, Error> {
     let sealed = connection.token.as_ref().ok_or(Error::NotFound("connection"))?;
     let token = app.open_token(&connection.owner, connection.id, connection.version, sealed)?;
-    let client = app.oauth_client().await?;
+    let client = app.oauth_client()?;
     match app.google.refresh(&client, &token).await {
         Ok((access, _)) => {
             tracing::debug!(connection.id = %connection.id, "access token refreshed");
-            Ok(access)
+            Ok(AccessToken { payer: Some(connection.account), ..access })
         }
         Err(failure) => {
             tracing::warn!(connection.id = %connection.id, reason = failure.reason.as_deref(), "refresh failed: {}", failure.text);

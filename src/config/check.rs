@@ -10,8 +10,9 @@ use url::{Host, Url};
 use super::raw::Raw;
 use super::reader::Reader;
 use super::{
-    CALLBACK, ClassicConfig, Config, Faults, GoogleConfig, Loaded, LogConfig, LogFormat, Notify,
-    QueueConfig, StopConfig, StoreConfig, StoreKind, VaultConfig, origin_of,
+    AllowanceConfig, CALLBACK, ClassicConfig, Config, Faults, GoogleConfig, Loaded, LogConfig,
+    LogFormat, Notify, QueueConfig, RetentionConfig, StopConfig, StoreConfig, StoreKind,
+    VaultConfig, origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
@@ -69,6 +70,12 @@ impl Reader {
             vault: self.vault(&data_dir),
             data_dir,
             queue: self.queue(google.deadline),
+            retention: RetentionConfig {
+                done: self.days("retention.done_days"),
+                dead: self.days("retention.dead_days"),
+                events: self.days("retention.events_days"),
+                tombstones: self.days("retention.tombstones_days"),
+            },
             google,
             store: StoreConfig {
                 kind: self.choice(
@@ -116,7 +123,38 @@ impl Reader {
             userinfo_url,
             api_url,
             deadline: self.seconds("google.deadline_secs", 1..=600),
+            user: self.allowance("google.user_calls_per_minute", "google.user_burst"),
+            project: self.allowance("google.project_calls_per_minute", "google.project_burst"),
+            daily_warning: self.daily_warning(),
+            quota_park: self.seconds("google.quota_park_secs", 60..=604_800),
         }
+    }
+
+    /// A limit, and a burst that fits into it: in a minute that begins with one and into which the
+    /// clock is set forward, two of them come together with what the minute brings.
+    fn allowance(&mut self, limit: &'static str, burst_key: &'static str) -> AllowanceConfig {
+        let calls_per_minute = self.count(limit, 1_000_000);
+        let aim_percent = self.count("google.aim_percent", 99);
+        let burst = self.count(burst_key, 1_000_000);
+        let calls = u64::from(calls_per_minute.get());
+        let room = calls - calls * u64::from(aim_percent.get()) / 100;
+        if room < 2 {
+            self.fault(limit, "must leave room for a burst beside google.aim_percent of it");
+        } else if u64::from(burst.get()) * 2 > room {
+            let most = room / 2;
+            let rule = format!(
+                "must be at most {most}, or more than {limit} could be spent in a minute; lower \
+                 google.aim_percent for more"
+            );
+            self.fault(burst_key, rule);
+        }
+        AllowanceConfig { calls_per_minute, aim_percent, burst }
+    }
+
+    fn daily_warning(&mut self) -> u64 {
+        let calls = self.whole("google.daily_calls_warning", 1..=1_000_000_000);
+        let percent = self.whole("google.daily_warning_percent", 1..=100);
+        (calls * percent / 100).max(1)
     }
 
     fn google_address(&mut self, key: &'static str, insecure_http: bool) -> Url {
@@ -240,6 +278,8 @@ impl Reader {
             workers: self.size("queue.workers", 1..=1024),
             lease,
             per_connection: self.size("queue.per_connection", 1..=64),
+            max_jobs: self.whole("queue.max_jobs", 1..=100_000_000),
+            max_jobs_per_owner: self.whole("queue.max_jobs_per_owner", 1..=100_000_000),
         }
     }
 

@@ -81,6 +81,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Background work.
     pub queue: QueueConfig,
+    /// How long what is over is kept.
+    pub retention: RetentionConfig,
     /// `POST /api/create-calendar-event`.
     pub classic: ClassicConfig,
     /// The end of the process.
@@ -112,8 +114,27 @@ pub struct GoogleConfig {
     pub api_url: Url,
     /// A call that takes longer counts as unanswered.
     pub deadline: Duration,
+    /// What Google allows each of its accounts.
+    pub user: AllowanceConfig,
+    /// What it allows everybody together.
+    pub project: AllowanceConfig,
+    /// So many calls of one day are told in the log.
+    pub daily_warning: u64,
+    /// For how long an account rests that reached a limit of Calendar itself.
+    pub quota_park: Duration,
     /// What `redirect_uri()` starts from: letter for letter as written, as Google compares it.
     redirect_uri: Option<String>,
+}
+
+/// What Google allows, and how much of it is made use of.
+#[derive(Clone, Copy, Debug)]
+pub struct AllowanceConfig {
+    /// Calls in any minute.
+    pub calls_per_minute: NonZeroU32,
+    /// How many percent of them are aimed at.
+    pub aim_percent: NonZeroU32,
+    /// How many may come at once after a rest.
+    pub burst: NonZeroU32,
 }
 
 /// The master key.
@@ -152,6 +173,23 @@ pub struct QueueConfig {
     pub lease: Duration,
     /// How many jobs of one Google account run at once.
     pub per_connection: usize,
+    /// How many jobs may wait or run; more are refused.
+    pub max_jobs: u64,
+    /// How many of one owner.
+    pub max_jobs_per_owner: u64,
+}
+
+/// How long what is over is kept.
+#[derive(Clone, Debug)]
+pub struct RetentionConfig {
+    /// Jobs that did their work or were cancelled.
+    pub done: Duration,
+    /// Jobs that were given up.
+    pub dead: Duration,
+    /// Events, after their end.
+    pub events: Duration,
+    /// Cancelled events, after that was asked for.
+    pub tombstones: Duration,
 }
 
 /// `POST /api/create-calendar-event`.

@@ -127,6 +127,11 @@ impl Reader {
         Duration::from_secs(self.whole(key, range))
     }
 
+    pub(super) fn days(&mut self, key: &'static str) -> Duration {
+        const SECONDS_PER_DAY: u64 = 86_400;
+        Duration::from_secs(self.whole(key, 1..=36_500) * SECONDS_PER_DAY)
+    }
+
     pub(super) fn size(&mut self, key: &'static str, range: RangeInclusive<u64>) -> usize {
         usize::try_from(self.whole(key, range)).expect("all ranges fit 32 bits")
     }

@@ -2,6 +2,7 @@
 
 mod keys;
 mod listen;
+mod recurring;
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -12,22 +13,25 @@ use std::time::Duration;
 use axum::Router;
 use chrono::TimeDelta;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::tokens::{self, Tokens};
+use crate::app::tokens::Tokens;
 use crate::app::{self, App, Error, access};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, StoreKind};
-use crate::google::{Endpoints, Google, OauthClient};
+use crate::google::{Endpoints, Google, OauthClient, Wires};
 use crate::http;
 use crate::jobs;
+use crate::limits::{self, Allowance};
 use crate::model::event::Notify;
 use crate::model::id::InstanceId;
-use crate::queue::{Limits, Worker, periodic};
+use crate::queue::periodic::Periodic;
+use crate::queue::{self, Run, Worker};
 use crate::random::{OsRandom, Random};
 use crate::store::memory::MemoryStore;
 use crate::store::sled::{OpenError, Options, SledStore};
-use crate::store::{Store, StoreError};
+use crate::store::{Backlog, Beat, Retention, Store, StoreError};
 use crate::vault::VaultError;
 use keys::KeyMissing;
 
@@ -95,6 +99,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub random: Arc<dyn Random>,
+    /// What connections to Google run over.
+    pub wires: Wires,
 }
 
 /// Everything tied together, not running yet.
@@ -103,6 +109,8 @@ pub struct Bridge {
     pub app: App,
     /// What works off its jobs.
     pub worker: Worker,
+    /// What recurs.
+    pub periodic: Periodic,
     door: http::Settings,
     /// How long requests in hand may take after the stop.
     drain: TimeDelta,
@@ -111,7 +119,7 @@ pub struct Bridge {
 impl Bridge {
     /// Ties `parts` together as `config` says.
     pub async fn tie(config: &Config, parts: Parts) -> Result<Self, DaemonError> {
-        let Parts { store, clock, random } = parts;
+        let Parts { store, clock, random, wires } = parts;
         let vault = keys::unlock(&*store, &config.vault.key_file, Arc::clone(&random)).await?;
         let redirects = listed_redirects(&config.google.credentials_file);
         let public_url = config.public_url(&redirects);
@@ -128,37 +136,48 @@ impl Bridge {
             scopes: config.google.scopes.clone(),
             namespace: config.namespace(&redirects),
             notify: notify(config.classic.notify),
+            backlog: Backlog { all: config.queue.max_jobs, owner: config.queue.max_jobs_per_owner },
             wait: delta(config.classic.wait),
             setup_url: format!("{public_url}google-calendar-setup"),
             setup_code_file: config.data_dir.join(SETUP_CODE_FILE),
         };
+        let limits = limits::Limits::new(limits_of(&config.google), Arc::clone(&clock));
+        let deadline = config.google.deadline;
+        let google = Google::new(endpoints, wires, deadline, Arc::clone(&clock), limits.clone());
         let app = App {
             store: Arc::clone(&store),
             vault: Arc::new(vault),
-            google: Google::new(endpoints, config.google.deadline),
+            google,
+            limits,
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             settings: Arc::new(settings),
             tokens: Arc::new(Tokens::default()),
             stopping: CancellationToken::new(),
         };
-        let limits = Limits {
+        let limits = queue::Limits {
             workers: config.queue.workers,
             per_connection: config.queue.per_connection,
             lease: delta(config.queue.lease),
             drain: delta(config.stop.drain),
         };
-        let for_jobs = app.clone();
-        let worker = Worker::new(store, clock, random, limits, move |claim| {
-            jobs::run(for_jobs.clone(), claim)
+        let (for_jobs, gates) = (app.clone(), Arc::new(app.limits.clone()));
+        let worker = Worker::new(store, clock, random, limits, gates, move |claim| {
+            let (google, meter) = for_jobs.google.metered();
+            let app = App { google, ..for_jobs.clone() };
+            async move {
+                let jobs::Report { end, learned, then } = jobs::run(app, claim).await;
+                Run { end, learned, then, units: meter.units() }
+            }
         })
         .await?;
+        let periodic = recurring::periodic(&app, retention(&config.retention));
         let door = http::Settings {
             public_url,
             requests: config.classic.requests,
             window: config.classic.window,
         };
-        Ok(Self { app, worker, door, drain: limits.drain })
+        Ok(Self { app, worker, periodic, door, drain: limits.drain })
     }
 
     /// Every route.
@@ -216,7 +235,7 @@ pub async fn open(config: &Config) -> Result<Daemon, DaemonError> {
             opened
         }
     };
-    let parts = Parts { store, clock: Arc::new(SystemClock), random };
+    let parts = Parts { store, clock: Arc::new(SystemClock), random, wires: Wires::Network };
     let bridge = Bridge::tie(config, parts).await?;
     Ok(Daemon { bridge, sled, data_dir })
 }
@@ -235,7 +254,7 @@ impl Daemon {
     /// and jobs in hand are finished or handed back.
     pub async fn run(self, doors: Doors, stop: CancellationToken) -> Result<(), DaemonError> {
         let Self { bridge, sled, data_dir } = self;
-        let Bridge { app, worker, .. } = &bridge;
+        let Bridge { app, worker, periodic, .. } = &bridge;
         if let Some(code) = access::first_setup_code(app).await? {
             tracing::warn!(
                 "setup code for the first administrator: {code} (also in {}); type it in at {}",
@@ -261,9 +280,11 @@ impl Daemon {
             }
         };
         let working = worker.clone().run(stop.clone());
-        let pruning = periodic::prune(Arc::clone(&app.store), Arc::clone(&app.clock), stop.clone());
-        let touching = tokens::keep_alive(app, &stop);
-        let everything = async { tokio::join!(serving, working, pruning, touching) };
+        let (beats, beating) = watch::channel(Beat { nodes: 1, leads: false });
+        let recurring = periodic.run(beating, &stop);
+        let everything = async { tokio::join!(serving, working, recurring) };
+        // Until the last job in hand has ended: others shall not take it for lost.
+        let living = recurring::live(&*app.store, &*app.clock, &beats);
         let failed = async {
             match &sled {
                 Some(store) => store.failed().await,
@@ -272,7 +293,14 @@ impl Daemon {
         };
         tokio::select! {
             _ = everything => {}
+            () = living => {}
             error = failed => return Err(error.into()),
+        }
+        if let Err(error) = app.store.leave(app.clock.now()).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "others wait for the end of this process's lease"
+            );
         }
         // Best effort: the next start replaces it.
         let _ = std::fs::remove_file(data_dir.join(ADMIN_SOCKET));
@@ -328,8 +356,32 @@ fn listed_redirects(file: &Path) -> Vec<String> {
     client.map(|client| client.redirect_uris).unwrap_or_default()
 }
 
+fn retention(config: &config::RetentionConfig) -> Retention {
+    Retention {
+        done: delta(config.done),
+        dead: delta(config.dead),
+        past: delta(config.events),
+        tombstones: delta(config.tombstones),
+    }
+}
+
 fn delta(duration: Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+/// What the operator says of Google's quotas.
+fn limits_of(google: &config::GoogleConfig) -> limits::Settings {
+    let allowance = |config: config::AllowanceConfig| Allowance {
+        limit: config.calls_per_minute,
+        aim_percent: config.aim_percent,
+        burst: config.burst,
+    };
+    limits::Settings {
+        user: allowance(google.user),
+        project: allowance(google.project),
+        park: delta(google.quota_park),
+        daily_warning: google.daily_warning,
+    }
 }
 
 fn notify(choice: config::Notify) -> Notify {

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::DateTime;
+use chrono::{DateTime, TimeDelta};
 use google_calendar3::common::{self, Delegate, GetToken, Retry};
 use google_calendar3::{CalendarHub, Error as HubError};
 use http_body_util::{BodyExt, Full, Limited};
@@ -20,14 +20,14 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use tokio::time::error::Elapsed;
 
 use super::Google;
 use super::bounded::BoundedConnector;
 use super::error::{Failure, Verdict};
 use super::oauth::AccessToken;
+use super::wires::{Switchboard, Wires};
 
-pub(super) type Connector = BoundedConnector<HttpsConnector<HttpConnector>>;
+pub(super) type Connector = BoundedConnector<Switchboard>;
 pub(super) type Client = common::Client<Connector>;
 
 const AGENT: &str = concat!("calbridge/", env!("CARGO_PKG_VERSION"));
@@ -53,8 +53,25 @@ impl Answer {
     }
 }
 
-/// A client for `https` with the system's certificates, and for `http`.
-pub(super) fn new() -> Client {
+/// No answer came before the deadline.
+pub(super) struct Late;
+
+/// A client over `wires`.
+pub(super) fn new(wires: Wires) -> Client {
+    let builder = |switchboard| {
+        legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(BoundedConnector(switchboard))
+    };
+    match wires {
+        Wires::Network => builder(Switchboard::Network(network())),
+        Wires::Memory(open) => builder(Switchboard::Memory(open)),
+    }
+}
+
+/// Connections for `https` with the system's certificates, and for `http`.
+fn network() -> HttpsConnector<HttpConnector> {
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
         rustls::crypto::aws_lc_rs::default_provider(),
     ))
@@ -70,15 +87,11 @@ pub(super) fn new() -> Client {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
-    let connector = HttpsConnectorBuilder::new()
+    HttpsConnectorBuilder::new()
         .with_tls_config(tls.with_no_client_auth())
         .https_or_http()
         .enable_http1()
-        .wrap_connector(http);
-    legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
-        .build(BoundedConnector(connector))
+        .wrap_connector(http)
 }
 
 impl Google {
@@ -93,8 +106,13 @@ impl Google {
     }
 
     /// Waits for `call`, but no longer than the deadline.
-    pub(super) async fn within<T>(&self, call: impl Future<Output = T>) -> Result<T, Elapsed> {
-        tokio::time::timeout(self.inner.deadline, call).await
+    pub(super) async fn within<T>(&self, call: impl Future<Output = T>) -> Result<T, Late> {
+        let deadline = TimeDelta::from_std(self.inner.deadline).unwrap_or(TimeDelta::MAX);
+        tokio::select! {
+            biased;
+            outcome = call => Ok(outcome),
+            () = self.inner.clock.sleep(deadline) => Err(Late),
+        }
     }
 
     /// Sends a request of our own and reads the whole answer. `method` is what the log calls it.
@@ -108,7 +126,7 @@ impl Google {
         let request = request.map(|body| Full::from(body).map_err(|never| match never {}).boxed());
         let answer = match self.within(self.exchange_bytes(request)).await {
             Ok(answer) => answer,
-            Err(_) => Err(Failure::unknown(None)),
+            Err(Late) => Err(Failure::unknown(None)),
         };
         let status = match &answer {
             Ok(answer) => Some(answer.status),
@@ -207,7 +225,7 @@ impl Witness {
     /// What the call came to.
     pub(super) fn settle<T: Answered>(
         self,
-        outcome: Result<common::Result<T>, Elapsed>,
+        outcome: Result<common::Result<T>, Late>,
     ) -> Result<T, Failure> {
         let status = match (&outcome, &self.failure) {
             (Ok(Ok(answer)), _) => Some(answer.status()),

@@ -32,6 +32,8 @@ pub enum Verdict {
     RateUser,
     /// The project's calls, or those to one calendar, come too fast.
     RateProject,
+    /// Nothing was asked: our own limits keep the account or the project quiet for now.
+    HeldBack,
     /// A limit of Calendar itself, such as invitations: leave the account alone for an hour or more.
     QuotaExceeded,
     /// The project's calls of the day are used up.
@@ -325,6 +327,9 @@ fn general_text(verdict: Verdict) -> &'static str {
         Verdict::RateProject => {
             "Google asks to slow down; the work goes on by itself, more slowly. If this lasts, ask \
              for more quota in the Google Cloud console."
+        }
+        Verdict::HeldBack => {
+            "Google asked to be left alone for a while; the work goes on by itself after that."
         }
         Verdict::QuotaExceeded => {
             "The account has reached a limit of Google Calendar, such as invitations to guests; \

@@ -8,6 +8,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue, IF_MATCH};
 use serde_json::{Map, Value, json};
 
 use super::Google;
+use super::charge::{CALL, PATCH};
 use super::client::{Witness, json_of, request_as, segment};
 use super::error::{Failure, Verdict};
 use super::oauth::AccessToken;
@@ -97,46 +98,55 @@ impl Events<'_> {
         }
         let event: api::Event =
             serde_json::from_value(event.into()).expect("our own members have the crate's shape");
-        let hub = self.google.hub(self.access);
-        let mut witness = Witness::of("events.insert");
-        let call = hub
-            .events()
-            .insert(event, &segment(self.calendar))
-            .conference_data_version(1)
-            .send_updates(send_updates(notify))
-            .delegate(&mut witness)
-            .doit();
-        let outcome = self.google.within(call).await;
-        let (response, _) = witness.settle(outcome)?;
+        let asked = async {
+            let hub = self.google.hub(self.access);
+            let mut witness = Witness::of("events.insert");
+            let call = hub
+                .events()
+                .insert(event, &segment(self.calendar))
+                .conference_data_version(1)
+                .send_updates(send_updates(notify))
+                .delegate(&mut witness)
+                .doit();
+            let outcome = self.google.within(call).await;
+            witness.settle(outcome)
+        };
+        let (response, _) = self.google.charged(self.access, CALL, asked).await?;
         Copy::read(&json_of(response).await?)
     }
 
     /// The event as Google has it; a deleted one is found too, as cancelled.
     pub async fn get(self, id: GoogleId) -> Result<Copy, Failure> {
-        let hub = self.google.hub(self.access);
-        let mut witness = Witness::of("events.get");
-        let call = hub
-            .events()
-            .get(&segment(self.calendar), &id.to_string())
-            .delegate(&mut witness)
-            .doit();
-        let outcome = self.google.within(call).await;
-        let (response, _) = witness.settle(outcome)?;
+        let asked = async {
+            let hub = self.google.hub(self.access);
+            let mut witness = Witness::of("events.get");
+            let call = hub
+                .events()
+                .get(&segment(self.calendar), &id.to_string())
+                .delegate(&mut witness)
+                .doit();
+            let outcome = self.google.within(call).await;
+            witness.settle(outcome)
+        };
+        let (response, _) = self.google.charged(self.access, CALL, asked).await?;
         Copy::read(&json_of(response).await?)
     }
 
     /// Takes the event out. One that is out already fails as [`Verdict::Gone`].
     pub async fn delete(self, id: GoogleId, notify: Notify) -> Result<(), Failure> {
-        let hub = self.google.hub(self.access);
-        let mut witness = Witness::of("events.delete");
-        let call = hub
-            .events()
-            .delete(&segment(self.calendar), &id.to_string())
-            .send_updates(send_updates(notify))
-            .delegate(&mut witness)
-            .doit();
-        let outcome = self.google.within(call).await;
-        witness.settle(outcome).map(drop)
+        let asked = async {
+            let hub = self.google.hub(self.access);
+            let mut witness = Witness::of("events.delete");
+            let call = hub
+                .events()
+                .delete(&segment(self.calendar), &id.to_string())
+                .send_updates(send_updates(notify))
+                .delegate(&mut witness)
+                .doit();
+            let outcome = self.google.within(call).await;
+            witness.settle(outcome).map(drop)
+        };
+        self.google.charged(self.access, CALL, asked).await
     }
 
     /// Changes `members` and nothing else; a null clears. With `if_match`, only if the event is
@@ -164,13 +174,16 @@ impl Events<'_> {
                 .map_err(|_| Failure::new(Verdict::PreconditionFailed, None, None))?;
             headers.insert(IF_MATCH, etag);
         }
-        let answer = self.google.send("events.patch", request).await?;
-        let body = answer.json();
-        if !answer.is_success() {
-            let failure = Failure::of_api(answer.status, body.as_ref());
-            return Err(failure.after(answer.retry_after));
-        }
-        Copy::read(&body.ok_or_else(|| Failure::unknown(Some(answer.status)))?)
+        let asked = async {
+            let answer = self.google.send("events.patch", request).await?;
+            let body = answer.json();
+            if !answer.is_success() {
+                let failure = Failure::of_api(answer.status, body.as_ref());
+                return Err(failure.after(answer.retry_after));
+            }
+            Copy::read(&body.ok_or_else(|| Failure::unknown(Some(answer.status)))?)
+        };
+        self.google.charged(self.access, PATCH, asked).await
     }
 }
 

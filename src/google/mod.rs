@@ -5,20 +5,27 @@
 
 mod bounded;
 pub mod calendars;
+mod charge;
 mod client;
 pub mod credentials;
 pub mod error;
 pub mod events;
 pub mod oauth;
+mod wires;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use charge::Meter;
 pub use credentials::{CredentialsError, OauthClient};
 pub use error::{Failure, Verdict};
 pub use events::{Conference, Copy, Events, Stamp};
 pub use oauth::{AccessToken, Account, Grant};
+pub use wires::{Open, Wires};
+
+use crate::clock::Clock;
+use crate::limits::Limits;
 
 /// Where Google is: real addresses, or a simulator's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +46,7 @@ pub struct Endpoints {
 #[derive(Clone)]
 pub struct Google {
     inner: Arc<Inner>,
+    meter: Meter,
 }
 
 struct Inner {
@@ -47,15 +55,24 @@ struct Inner {
     calendar: String,
     client: client::Client,
     deadline: Duration,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
 }
 
 impl Google {
-    /// Google at `endpoints`, whose answers are waited for no longer than `deadline`. Opens no
-    /// connection yet.
-    pub fn new(endpoints: Endpoints, deadline: Duration) -> Self {
+    /// Google at `endpoints`, reached over `wires`, whose answers are waited for no longer than
+    /// `deadline` and are paid for from `limits`. Opens no connection yet.
+    pub fn new(
+        endpoints: Endpoints,
+        wires: Wires,
+        deadline: Duration,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Self {
         let calendar = format!("{}/calendar/v3/", endpoints.api.as_str().trim_end_matches('/'));
-        let client = client::new();
-        Self { inner: Arc::new(Inner { endpoints, calendar, client, deadline }) }
+        let client = client::new(wires);
+        let inner = Inner { endpoints, calendar, client, deadline, clock, limits };
+        Self { inner: Arc::new(inner), meter: Meter::default() }
     }
 
     /// Where it looks for Google.

@@ -18,6 +18,7 @@ use super::Google;
 use super::client::{Answer, request_as};
 use super::credentials::OauthClient;
 use super::error::{Failure, Step, Verdict};
+use crate::model::connection::AccountTag;
 
 /// What Google calls itself in an authorization answer (RFC 9207), wherever its addresses lie.
 pub const ISSUER: &str = "https://accounts.google.com";
@@ -29,6 +30,8 @@ pub struct AccessToken {
     pub token: SecretString,
     /// For how long it is good, from the moment Google gave it.
     pub expires_in: Duration,
+    /// Who pays for what is done with it; nobody but the project where that is not known yet.
+    pub payer: Option<AccountTag>,
 }
 
 /// What a person's consent came to.
@@ -222,7 +225,7 @@ fn access_of(answer: &BasicTokenResponse) -> Result<AccessToken, Failure> {
         return Err(Failure::unknown(Some(200)));
     }
     let expires_in = answer.expires_in().unwrap_or(UNTOLD_LIFETIME);
-    Ok(AccessToken { token: token.clone().into(), expires_in })
+    Ok(AccessToken { token: token.clone().into(), expires_in, payer: None })
 }
 
 fn scopes_of(answer: &BasicTokenResponse) -> Option<Vec<String>> {

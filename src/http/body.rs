@@ -11,7 +11,7 @@ use super::Door;
 use super::problem::{FieldError, Problem};
 use crate::model::key::Digest;
 
-/// No body may be larger, in bytes.
+/// No body may be larger, in bytes, where nothing else is said.
 pub const MOST_BYTES: usize = 256 * 1024;
 
 /// A JSON body in its right shape, and the SHA-256 of its bytes.
@@ -32,8 +32,7 @@ impl<T: DeserializeOwned + Validate> FromRequest<Door> for Body<T> {
         }
         let bytes = Bytes::from_request(request, door).await.map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                let detail =
-                    format!("the body is larger than the {MOST_BYTES} bytes that are taken");
+                let detail = "the body is larger than this address takes";
                 return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
             }
             Problem::new(
@@ -42,12 +41,17 @@ impl<T: DeserializeOwned + Validate> FromRequest<Door> for Body<T> {
                 "the body did not arrive whole; send it again",
             )
         })?;
-        let value: T = parse(&bytes)?;
-        value
-            .validate()
-            .map_err(|errors| Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, told(&errors)))?;
-        Ok(Self { value, digest: Sha256::digest(&bytes).into() })
+        Ok(Self { value: read(&bytes)?, digest: Sha256::digest(&bytes).into() })
     }
+}
+
+/// JSON in its right shape.
+pub fn read<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
+    let value: T = parse(bytes)?;
+    value
+        .validate()
+        .map_err(|errors| Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, told(&errors)))?;
+    Ok(value)
 }
 
 fn is_json(request: &Request) -> bool {

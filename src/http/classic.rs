@@ -18,7 +18,7 @@ use super::problem::{FieldError, Problem};
 use super::{Door, idempotency, prefer};
 use crate::app::access::Caller;
 use crate::app::connections;
-use crate::app::events::{self, Draft, View};
+use crate::app::events::{self, Draft, View, Wish};
 use crate::model::connection::Health;
 use crate::model::event::{Copied, Meet, Notify};
 use crate::model::key::Scope;
@@ -116,10 +116,10 @@ pub async fn create(
     }
     let body = body.map_err(Problem::into_bad_request_if_invalid)?;
     let identity = idempotency::identity(&headers, CREATE, body.digest)?;
-    let draft = Draft::try_from(body.value)?;
+    let draft = Draft::try_from(body.value).map_err(Problem::into_bad_request_if_invalid)?;
     let app = &door.app;
     let until = app.clock.now() + prefer::wait(&headers, app.settings.wait);
-    let created = events::create(app, &caller, draft, identity).await?;
+    let created = events::create(app, &caller, Wish { draft, identity }).await?;
     let event = events::wait(app, created.event, until).await?;
     let mut response = answer(&events::view(app, event).await?);
     if created.repeated {
@@ -202,7 +202,7 @@ impl TryFrom<NewEvent> for Draft {
             errors.push(invalid.into());
         }
         let (Ok(span), Ok(notify)) = (span, notify) else {
-            return Err(Problem::fields(StatusCode::BAD_REQUEST, errors));
+            return Err(Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors));
         };
         Ok(Self {
             summary: body.summary.unwrap_or_default(),

@@ -15,7 +15,7 @@ use crate::app::events::{self, Edit, View};
 use crate::model::event::{Copied, Event, Meet, Notify};
 use crate::model::id::EventId;
 use crate::model::invalid::Invalid;
-use crate::model::job::Cause;
+use crate::model::job::{Cause, JobState};
 use crate::model::key::Scope;
 use crate::model::when::{Dst, Moment, Span};
 
@@ -145,12 +145,14 @@ fn event_id(id: &str) -> Result<EventId, Problem> {
 pub fn state_of(view: &View) -> &'static str {
     let event = &view.event;
     match &event.known.copy {
-        _ if view.failed => "failed",
+        _ if matches!(view.job, Some(JobState::Dead { .. })) => "failed",
+        _ if matches!(view.job, Some(JobState::Cancelled { .. })) => "stopped",
         _ if event.known.applied < event.wanted.revision => "pending",
         Copied::Awaited => "pending",
         Copied::Present => "confirmed",
         Copied::RemovedInGoogle => "removed_in_google",
         Copied::Cancelled => "cancelled",
+        Copied::Refused(_) if view.job == Some(JobState::Live) => "pending",
         Copied::Refused(_) => "failed",
     }
 }

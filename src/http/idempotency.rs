@@ -18,13 +18,26 @@ pub fn identity(
     route: &'static str,
     body: Digest,
 ) -> Result<Option<Identity>, Problem> {
+    key(headers)?.map(|key| known_by(key, route, body)).transpose()
+}
+
+/// The request's key, if it has one.
+pub fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
-    let key = value.to_str().unwrap_or_default();
+    value.to_str().map(Some).map_err(|_| bad_key())
+}
+
+/// What is sent to `route` under `key` can be known by again.
+pub fn known_by(key: &str, route: &'static str, body: Digest) -> Result<Identity, Problem> {
     if !(1..=255).contains(&key.len())
         || !key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
     {
-        let detail = "Idempotency-Key: 1 to 255 printable ASCII characters";
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_idempotency_key", detail));
+        return Err(bad_key());
     }
-    Ok(Some(Identity { route, key: key.to_owned(), body }))
+    Ok(Identity { route, key: key.to_owned(), body })
+}
+
+fn bad_key() -> Problem {
+    let detail = "Idempotency-Key: 1 to 255 printable ASCII characters";
+    Problem::new(StatusCode::BAD_REQUEST, "bad_idempotency_key", detail)
 }

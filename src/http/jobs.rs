@@ -1,17 +1,29 @@
-//! Jobs on `/api/v1`.
+//! Jobs on `/api/v1`: what waits, what was given up, and what a person does about it.
 
 use axum::Json;
-use axum::extract::{Path, State};
-use serde::Serialize;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use validator::Validate;
 
 use super::Door;
+use super::body::Body;
 use super::events::{CauseBody, utc};
-use super::problem::Problem;
+use super::problem::{FieldError, Problem};
 use crate::app::access::Caller;
-use crate::app::events;
+use crate::app::jobs::{self, Which};
 use crate::model::id::JobId;
+use crate::model::invalid::Invalid;
 use crate::model::job::{Job, JobState};
 use crate::model::key::Scope;
+use crate::model::owner::{Owner, UserId};
+
+/// No page of a list is longer.
+const LONGEST_PAGE: usize = 500;
+/// So long is a page if the caller does not say.
+const USUAL_PAGE: usize = 100;
 
 /// A job, as shown.
 #[derive(Serialize)]
@@ -20,6 +32,8 @@ pub struct JobBody {
     id: String,
     kind: &'static str,
     state: &'static str,
+    /// `application`, or `user:` and the application's own word for the user.
+    owner: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
     created: String,
@@ -36,6 +50,33 @@ pub struct JobBody {
     cause: Option<CauseBody>,
 }
 
+/// A page of jobs, as shown.
+#[derive(Serialize)]
+pub struct JobsBody {
+    object: &'static str,
+    data: Vec<JobBody>,
+    /// What to send as `after` for the next page, which may be empty; none at the end.
+    next: Option<String>,
+}
+
+/// Which jobs are to be listed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    state: Option<String>,
+    owner: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Until when a job is to wait.
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Snooze {
+    #[validate(required(message = "is required: RFC 3339, such as 2025-10-30T14:00:00Z"))]
+    until: Option<String>,
+}
+
 /// `GET /api/v1/jobs/{id}`.
 pub async fn show(
     State(door): State<Door>,
@@ -43,24 +84,116 @@ pub async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<JobBody>, Problem> {
     caller.must(Scope::EventsWrite)?;
-    let id: JobId = id.parse().map_err(|_| crate::app::Error::NotFound("job"))?;
-    let job = events::job(&door.app, &caller, id).await?;
+    let job = jobs::get(&door.app, &caller, job_id(&id)?).await?;
     Ok(Json(JobBody::from(&job)))
+}
+
+/// `GET /api/v1/jobs`: those in a state, in the order in which they were asked for.
+pub async fn list(
+    State(door): State<Door>,
+    caller: Caller,
+    listing: Result<Query<Listing>, QueryRejection>,
+) -> Result<Json<JobsBody>, Problem> {
+    caller.must(Scope::Admin)?;
+    let Query(listing) = listing.map_err(|error| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", error.body_text())
+    })?;
+    let which = listing.state.as_deref().map_or(Ok(Which::Live), str::parse).map_err(refused)?;
+    let owner = listing.owner.as_deref().map(owner_from).transpose().map_err(refused)?;
+    let after = listing.after.as_deref().map(cursor_from).transpose().map_err(refused)?;
+    let most = listing.limit.unwrap_or(USUAL_PAGE);
+    if !(1..=LONGEST_PAGE).contains(&most) {
+        return Err(refused(Invalid::new("limit", "1 to 500")));
+    }
+    let page = jobs::list(&door.app, which, owner.as_ref(), after, most).await?;
+    Ok(Json(JobsBody {
+        object: "list",
+        data: page.jobs.iter().map(JobBody::from).collect(),
+        next: page.next.map(|id| id.to_string()),
+    }))
+}
+
+/// `POST /api/v1/jobs/{id}/cancel`: takes a waiting job back.
+pub async fn cancel(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<JobBody>, Problem> {
+    caller.must(Scope::Admin)?;
+    let job = jobs::cancel(&door.app, job_id(&id)?).await?;
+    Ok(Json(JobBody::from(&job)))
+}
+
+/// `POST /api/v1/jobs/{id}/retry`: lets a job that was given up or cancelled run again.
+pub async fn retry(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<JobBody>, Problem> {
+    caller.must(Scope::Admin)?;
+    let job = jobs::retry(&door.app, job_id(&id)?).await?;
+    Ok(Json(JobBody::from(&job)))
+}
+
+/// `POST /api/v1/jobs/{id}/snooze`: puts a waiting job off, or brings it forward.
+pub async fn snooze(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Body<Snooze>,
+) -> Result<Json<JobBody>, Problem> {
+    caller.must(Scope::Admin)?;
+    let until = DateTime::parse_from_rfc3339(body.value.until.as_deref().unwrap_or_default());
+    let rule = "a moment of RFC 3339, such as 2025-10-30T14:00:00Z";
+    let until = until.map_err(|_| refused(Invalid::new("until", rule)))?;
+    let job = jobs::snooze(&door.app, job_id(&id)?, until.with_timezone(&Utc)).await?;
+    Ok(Json(JobBody::from(&job)))
+}
+
+/// Ids that cannot be are told as those that are not.
+fn job_id(id: &str) -> Result<JobId, Problem> {
+    id.parse().map_err(|_| crate::app::Error::NotFound("job").into())
+}
+
+fn cursor_from(cursor: &str) -> Result<JobId, Invalid> {
+    cursor.parse().map_err(|_| Invalid::new("after", "the `next` of the page before, as it came"))
+}
+
+fn owner_from(text: &str) -> Result<Owner, Invalid> {
+    if text == "application" {
+        return Ok(Owner::Application);
+    }
+    let user = text.strip_prefix("user:").map(|user| UserId::try_from(user.to_owned()));
+    let Some(Ok(user)) = user else {
+        return Err(Invalid::new("owner", "`application`, or `user:` and the user's id"));
+    };
+    Ok(Owner::User(user))
+}
+
+fn owner_text(owner: &Owner) -> String {
+    match owner {
+        Owner::Application => "application".to_owned(),
+        Owner::User(user) => format!("user:{}", user.as_str()),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands where an error is mapped")]
+fn refused(invalid: Invalid) -> Problem {
+    Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, vec![FieldError::from(&invalid)])
 }
 
 impl From<&Job> for JobBody {
     fn from(job: &Job) -> Self {
-        let (state, finished) = match job.state {
-            JobState::Live => ("waiting", None),
-            JobState::Done { at } => ("done", Some(at)),
-            JobState::Dead { at } => ("given_up", Some(at)),
-            JobState::Cancelled { at } => ("cancelled", Some(at)),
+        let finished = match job.state {
+            JobState::Live => None,
+            JobState::Done { at } | JobState::Dead { at } | JobState::Cancelled { at } => Some(at),
         };
         Self {
             object: "job",
             id: job.id.to_string(),
             kind: job.kind.as_str(),
-            state,
+            state: Which::of(job.state).as_str(),
+            owner: owner_text(&job.line.owner),
             event_id: job.kind.event().map(|event| event.to_string()),
             created: utc(job.created),
             due: utc(job.due),

@@ -1,10 +1,10 @@
 //! How often one API key may knock at a route.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use chrono::{DateTime, Utc};
 use governor::clock::Clock as Pace;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -12,7 +12,7 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::problem::Problem;
-use crate::app::App;
+use crate::app::{App, Ticking};
 use crate::model::id::KeyId;
 
 /// A limit that each API key has for itself.
@@ -27,7 +27,7 @@ impl Limit {
         let quota = Quota::with_period(window / requests.get())
             .expect("a window is longer than nothing")
             .allow_burst(requests);
-        let ticking = Ticking::since(app);
+        let ticking = Ticking::on(Arc::clone(&app.clock));
         Self {
             keys: RateLimiter::new(quota, DashMapStateStore::default(), ticking.clone()),
             ticking,
@@ -44,28 +44,5 @@ impl Limit {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
                 .retry_after(secs.max(1))
         })
-    }
-}
-
-/// Our clock as governor reads one: nanoseconds since the limit was made.
-#[derive(Clone)]
-struct Ticking {
-    app: App,
-    since: DateTime<Utc>,
-}
-
-impl Ticking {
-    fn since(app: &App) -> Self {
-        Self { since: app.clock.now(), app: app.clone() }
-    }
-}
-
-impl Pace for Ticking {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        // A clock set back before the beginning counts as the beginning.
-        let passed = (self.app.clock.now() - self.since).to_std().unwrap_or_default();
-        Nanos::from(passed)
     }
 }

@@ -1,6 +1,7 @@
 //! The door: bytes to values and back, no decisions. Every route stands on this page.
 
 pub mod admin;
+mod batch;
 mod body;
 mod caller;
 mod classic;
@@ -74,7 +75,15 @@ pub fn router(app: App, settings: Settings) -> Router {
         .nest("/api", probes())
         .merge(probes())
         .route("/api/v1/events/{id}", get(events::show).patch(events::edit).delete(events::cancel))
+        .route(
+            "/api/v1/events/batch",
+            post(batch::create).layer(DefaultBodyLimit::max(batch::MOST_BYTES)),
+        )
+        .route("/api/v1/jobs", get(jobs::list))
         .route("/api/v1/jobs/{id}", get(jobs::show))
+        .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/api/v1/jobs/{id}/retry", post(jobs::retry))
+        .route("/api/v1/jobs/{id}/snooze", post(jobs::snooze))
         .route("/api/v1/status", get(health::status))
         .fallback(|| async {
             Problem::new(StatusCode::NOT_FOUND, "no_such_route", "there is nothing at this address")

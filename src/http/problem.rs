@@ -132,7 +132,9 @@ impl From<Error> for Problem {
             Error::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
             Error::Overtaken => (StatusCode::CONFLICT, "overtaken"),
             Error::Backlog(Crowd::All) => (StatusCode::SERVICE_UNAVAILABLE, "backlog_full"),
-            Error::Backlog(Crowd::Owner) => (StatusCode::SERVICE_UNAVAILABLE, "owner_backlog_full"),
+            Error::Backlog(Crowd::Owner) => (StatusCode::TOO_MANY_REQUESTS, "owner_backlog_full"),
+            Error::JobRunning => (StatusCode::CONFLICT, "job_running"),
+            Error::JobState { .. } => (StatusCode::CONFLICT, "job_state"),
             Error::Denied(_) => (StatusCode::FORBIDDEN, "denied"),
             Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Error::Google(_) => (StatusCode::BAD_GATEWAY, "google"),
@@ -149,7 +151,12 @@ impl From<Error> for Problem {
             tracing::error!(error = &error as &dyn std::error::Error, code, "request failed");
         }
         let problem = Self::new(status, code, error.to_string());
-        if status == StatusCode::SERVICE_UNAVAILABLE { problem.retry_after(30) } else { problem }
+        match &error {
+            // Seconds after which the job has ended, most likely.
+            Error::JobRunning => problem.retry_after(5),
+            _ if matches!(status.as_u16(), 429 | 503) => problem.retry_after(30),
+            _ => problem,
+        }
     }
 }
 

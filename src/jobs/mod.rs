@@ -1,22 +1,39 @@
 //! What background work does: a file a kind, each safe to run twice.
 
+mod follow_meet;
 mod push_event;
 mod revoke_grant;
 mod verdict;
+mod visit;
 
 use crate::app::App;
-use crate::model::job::{Claim, End, Kind};
+use crate::model::job::{Claim, End, Kind, NewJob};
 use crate::store::Learned;
 
-/// Runs a job: how that ended, and what was learned of its event.
-pub async fn run(app: App, claim: Claim) -> (End, Option<Learned>) {
+/// What a run says of itself.
+pub struct Report {
+    /// How it ended.
+    pub end: End,
+    /// What it learned of its event.
+    pub learned: Option<Learned>,
+    /// Work that follows.
+    pub then: Option<NewJob>,
+}
+
+impl Report {
+    /// Of a run that ended so, and learned nothing.
+    fn of(end: End) -> Self {
+        Self { end, learned: None, then: None }
+    }
+}
+
+/// Runs a job.
+pub async fn run(app: App, claim: Claim) -> Report {
     match &claim.job.kind {
-        // Looking after the link is part of a push, and a push safe to run twice.
-        Kind::PushEvent { event } | Kind::FollowMeet { event } => {
-            push_event::run(&app, *event, claim.job.spent).await
-        }
+        Kind::PushEvent { event } => push_event::run(app, &claim.job, *event).await,
+        Kind::FollowMeet { event } => follow_meet::run(app, &claim.job, *event).await,
         Kind::RevokeGrant { connection, version } => {
-            (revoke_grant::run(&app, &claim, *connection, *version).await, None)
+            Report::of(revoke_grant::run(&app, &claim, *connection, *version).await)
         }
     }
 }

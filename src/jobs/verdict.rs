@@ -7,8 +7,6 @@ use crate::google::error::{Failure, Verdict};
 use crate::model::connection::{Connection, Health};
 use crate::model::job::{Cause, End, Obstacle, Until};
 
-/// Google's use limits last for hours (google.md §3): knocking sooner only keeps them up.
-const QUOTA_PARK: TimeDelta = TimeDelta::hours(1);
 /// A thing that is not there yet, but should be, is looked for this often before that is believed.
 const MOST_MISSING: u32 = 4;
 
@@ -20,13 +18,17 @@ pub async fn end_of(app: &App, connection: &Connection, failure: &Failure, spent
         Verdict::Outage | Verdict::Operator => {
             End::Block(Obstacle::Google(patience(failure, now)), cause)
         }
-        Verdict::RateUser | Verdict::RateProject => {
-            End::Block(Obstacle::Lane(patience(failure, now)), cause)
+        // The project's calls, or those to this one calendar: Google does not tell which.
+        Verdict::RateProject => End::Block(Obstacle::Lane(patience(failure, now)), cause),
+        // The whole account has to wait, and no job of it is begun before that is over.
+        Verdict::RateUser | Verdict::QuotaExceeded | Verdict::HeldBack => {
+            let open = app.limits.not_before(connection.id, now);
+            End::Snooze(open.map_or(patience(failure, now), Until::Moment), cause)
         }
-        Verdict::QuotaExceeded => {
-            End::Block(Obstacle::Lane(Until::Moment(now + QUOTA_PARK)), cause)
+        Verdict::DailyLimit => {
+            let open = app.limits.project_not_before(now);
+            End::Block(Obstacle::Google(open.map_or(Until::Backoff, Until::Moment)), cause)
         }
-        Verdict::DailyLimit => End::Block(Obstacle::Google(Until::Moment(now + QUOTA_PARK)), cause),
         Verdict::GrantDead => End::Block(Obstacle::Connection(connection.id), cause),
         Verdict::ScopeMissing => {
             let state = Health::ReconnectNeeded(cause.clone());
@@ -66,7 +68,7 @@ pub fn cause_of(failure: &Failure) -> Cause {
     let code = match failure.verdict {
         Verdict::Unknown => "no_answer",
         Verdict::Outage => "google_unavailable",
-        Verdict::RateUser | Verdict::RateProject => "rate_limited",
+        Verdict::RateUser | Verdict::RateProject | Verdict::HeldBack => "rate_limited",
         Verdict::QuotaExceeded => "quota_exceeded",
         Verdict::DailyLimit => "daily_limit",
         Verdict::TokenRejected => "token_rejected",

@@ -1,212 +1,286 @@
 //! Which line is served next: by class, by turns, and by what is shut at present.
 //!
+//! A line waits before its lane's door, then before its connection's, then for its turn among all.
+//! Of each class a door lets one line go on at a time, the one whose turn it is there: what happens at
+//! a door touches that one line, however many wait behind it.
+//!
 //! Lives in memory alone. At a start every line is looked at once, and an obstacle that still
 //! stands is found again by the one run that meets it.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use super::backoff;
+use super::door::{self, Door, Shut, Way};
+use super::gates::Gates;
+use super::waiting::{Books, Waiting};
 use crate::model::id::ConnectionId;
-use crate::model::job::{Class, Lane, Line, Obstacle, Until};
+use crate::model::job::{Class, Lane, Line, Obstacle};
 use crate::random::Random;
 
-/// How many turns each class gets before the others have had theirs.
-const TURNS: [(Class, u32); 3] = [(Class::Interactive, 16), (Class::Normal, 4), (Class::Bulk, 1)];
+/// The classes, and how much more a unit of service costs each than the first: 16 : 4 : 1 in turns.
+const CLASSES: [(Class, u64); 3] = [(Class::Interactive, 1), (Class::Normal, 4), (Class::Bulk, 16)];
+/// What a run is taken to cost until it is over.
+const ESTIMATE: u64 = 1;
+
+/// How much may run at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Caps {
+    /// In all. The last place is kept for interactive work.
+    pub workers: usize,
+    /// Of one connection. The last place is kept for interactive work.
+    pub per_connection: usize,
+}
 
 /// Decides whose turn it is.
 #[derive(Debug)]
 pub struct Dispatcher {
-    /// Lines that may have a due job, in the order of their turns.
-    ready: HashMap<Class, VecDeque<Line>>,
-    /// Lines that have none before some moment.
-    asleep: BTreeSet<(DateTime<Utc>, Line)>,
-    /// Lines that wait for their connection to change.
-    parked: HashMap<ConnectionId, HashSet<Line>>,
-    /// Lines that wait for one of their connection's runs to end.
-    crowded: HashMap<ConnectionId, HashSet<Line>>,
-    /// Every line above, so that none is in two places.
-    held: HashSet<Line>,
-    turns_left: HashMap<Class, u32>,
-    shut_lanes: HashMap<Lane, Shut>,
+    caps: Caps,
+    /// Lines that wait for nothing but their turn, by class.
+    ring: [Waiting; 3],
+    /// What owners and lines were served, by class.
+    books: [Books; 3],
+    /// The round of each class's next turn.
+    rounds: [u64; 3],
+    /// The round in which a class was served last.
+    round: u64,
+    /// Lines that wait somewhere and runs that go on, by class.
+    busy: [usize; 3],
+    doors: HashMap<Way, Door>,
+    /// Where each line is that is anywhere here, so that none is in two places.
+    places: HashMap<Line, Place>,
+    /// What is to be looked at again when its moment comes.
+    timers: BTreeSet<(DateTime<Utc>, Timer)>,
+    /// Connections that wait for a change.
+    parked: BTreeSet<ConnectionId>,
     google: Shut,
-    in_flight: HashMap<ConnectionId, usize>,
-    per_connection: usize,
-    /// Counts the changes of connections.
-    changes: u64,
-    /// The number of each connection's last change.
-    changed: HashMap<ConnectionId, u64>,
+    /// One run was let through to see whether Google is still out of reach.
+    probing: bool,
+    /// When the project's quota allows another call.
+    project_opens: Option<DateTime<Utc>>,
+    /// Counts walls met and connections changed: what came before a run tells nothing against it.
+    events: u64,
+    /// The time as of late.
+    now: DateTime<Utc>,
 }
 
-/// What a run is ended with: how many changes of connections there had been when it began.
-#[derive(Clone, Copy, Debug)]
-pub struct Begun(u64);
+/// The line whose turn it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pick {
+    /// Which.
+    pub line: Line,
+    /// How many of its jobs may run now: more than one only while nobody else waits.
+    pub most: usize,
+}
 
-/// How long something stays shut, and how often in a row it was.
-#[derive(Clone, Copy, Debug, Default)]
-struct Shut {
-    until: Option<DateTime<Utc>>,
-    times: u32,
-    /// One run was let through to see whether it still is.
-    probing: bool,
+/// What a run is ended with: what was known when it began.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    event: u64,
+    /// It was let through to see whether Google is still out of reach.
+    probe: bool,
+}
+
+/// What a run met.
+#[derive(Clone, Copy, Debug)]
+pub enum Met {
+    /// Nothing that would stand before others.
+    Nothing,
+    /// A wall.
+    Wall(Obstacle),
+    /// It was cut short, and tells nothing.
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Asleep(DateTime<Utc>),
+    BeforeLane,
+    BeforeConnection,
+    InRing,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Door(Way),
+    Line(Line),
 }
 
 impl Dispatcher {
-    /// A dispatcher that knows no line yet and runs up to `per_connection` jobs of a connection at
-    /// once.
-    pub fn new(per_connection: usize) -> Self {
+    /// A dispatcher that knows no line yet.
+    pub fn new(caps: Caps) -> Self {
         Self {
-            ready: HashMap::new(),
-            asleep: BTreeSet::new(),
-            parked: HashMap::new(),
-            crowded: HashMap::new(),
-            held: HashSet::new(),
-            turns_left: HashMap::new(),
-            shut_lanes: HashMap::new(),
+            caps,
+            ring: Default::default(),
+            books: Default::default(),
+            rounds: [0; 3],
+            round: 0,
+            busy: [0; 3],
+            doors: HashMap::new(),
+            places: HashMap::new(),
+            timers: BTreeSet::new(),
+            parked: BTreeSet::new(),
             google: Shut::default(),
-            in_flight: HashMap::new(),
-            per_connection,
-            changes: 0,
-            changed: HashMap::new(),
+            probing: false,
+            project_opens: None,
+            events: 0,
+            now: DateTime::UNIX_EPOCH,
         }
     }
 
     /// A job of `line` may be due now.
     pub fn look_at(&mut self, line: Line) {
-        if self.held.contains(&line) {
-            // Asleep lines are woken; ready, parked and crowded ones have their reason to wait.
-            let before = self.asleep.len();
-            self.asleep.retain(|(_, sleeping)| *sleeping != line);
-            if self.asleep.len() == before {
-                return;
+        match self.places.get(&line) {
+            None => {}
+            Some(Place::Asleep(moment)) => {
+                self.timers.remove(&(*moment, Timer::Line(line.clone())));
             }
+            // It has its reason to wait.
+            Some(_) => return,
         }
-        self.held.insert(line.clone());
-        self.ready.entry(line.class).or_default().push_back(line);
+        self.busy[at(line.class)] += 1;
+        self.wait_before_lane(line);
     }
 
     /// `line` has nothing due before `moment`.
     pub fn look_later(&mut self, line: Line, moment: DateTime<Utc>) {
-        if self.held.insert(line.clone()) {
-            self.asleep.insert((moment, line));
+        if !self.places.contains_key(&line) {
+            self.places.insert(line.clone(), Place::Asleep(moment));
+            self.timers.insert((moment, Timer::Line(line)));
         }
     }
 
     /// The connection changed: whatever waited for that may be tried again.
     pub fn connection_changed(&mut self, connection: ConnectionId) {
-        self.changes += 1;
-        self.changed.insert(connection, self.changes);
-        for line in self.parked.remove(&connection).into_iter().flatten() {
-            self.held.remove(&line);
-            self.look_at(line);
+        self.events += 1;
+        self.parked.remove(&connection);
+        let way = Way::Connection(connection);
+        if let Some(door) = self.doors.get_mut(&way) {
+            door.parked = false;
+            door.changed = self.events;
+            self.let_on_all(way);
         }
     }
 
     /// Whatever waits for its connection may be tried again: word of a change may have been missed.
     pub fn forget_parked(&mut self) {
-        let connections: Vec<_> = self.parked.keys().copied().collect();
-        for connection in connections {
+        for connection in std::mem::take(&mut self.parked) {
             self.connection_changed(connection);
+        }
+        // Nor does a run that goes on at present know whether its connection changed.
+        self.events += 1;
+        for door in self.doors.values_mut() {
+            door.changed = self.events;
         }
     }
 
-    /// The line whose turn it is at `now`. It is the caller's from here on, until [`look_at`] or
-    /// [`look_later`] gives it back.
+    /// The line whose turn it is at `now`, if `free` workers are left. It is the caller's from here
+    /// on, until [`look_at`] or [`look_later`] gives it back.
     ///
     /// [`look_at`]: Self::look_at
     /// [`look_later`]: Self::look_later
-    pub fn pick(&mut self, now: DateTime<Utc>) -> Option<Line> {
+    pub fn pick(&mut self, now: DateTime<Utc>, free: usize, gates: &dyn Gates) -> Option<Pick> {
         self.wake(now);
-        if self.google.probing {
+        if self.probing || self.google.until.is_some_and(|until| until > now) {
             return None;
         }
-        if let Some(until) = self.google.until
-            && until > now
-        {
+        self.project_opens = gates.project_not_before(now).filter(|opens| *opens > now);
+        if self.project_opens.is_some() {
             return None;
         }
-        loop {
-            let class = self.class_in_turn()?;
-            let line = self.ready.get_mut(&class).and_then(VecDeque::pop_front)?;
-            if let Some(until) = self.shut_lanes.get(&line.lane).and_then(|shut| shut.until)
-                && until > now
-            {
-                self.asleep.insert((until, line));
-                continue;
+        while let Some(class) = self.class_in_turn(free) {
+            let taken = self.ring[class].take(&self.books[class]);
+            let line = taken.expect("a class in turn has a line").line;
+            match self.refusing(&line, now, gates) {
+                Some(way) => {
+                    self.call_back(&line, way);
+                    // Others behind the same connection may have the place that it gave up.
+                    if let (Way::Lane(_), Some(connection)) = (way, connection_of(&line)) {
+                        self.let_on(connection, class);
+                    }
+                }
+                None => return Some(self.hand_over(line, free)),
             }
-            if let Some(connection) = connection_of(&line)
-                && self.in_flight.get(&connection).copied().unwrap_or(0) >= self.per_connection
-            {
-                self.crowded.entry(connection).or_default().insert(line);
-                continue;
-            }
-            *self.turns_left.entry(class).or_default() -= 1;
-            self.held.remove(&line);
-            return Some(line);
         }
+        None
     }
 
     /// The next moment at which [`pick`](Self::pick) may find more than now.
     pub fn next_moment(&self) -> Option<DateTime<Utc>> {
-        let first = self.asleep.first().map(|(moment, _)| *moment);
-        match self.google.until {
+        if self.probing {
+            return None;
+        }
+        let first = self.timers.first().map(|(moment, _)| *moment);
+        let opens = self.google.until.max(self.project_opens).filter(|opens| *opens > self.now);
+        match opens {
+            Some(opens) if self.ring.iter().any(|lines| !lines.is_empty()) => Some(opens),
+            Some(opens) => first.map(|first| first.max(opens)),
             None => first,
-            Some(_) if self.google.probing => None,
-            Some(until) if self.ready.values().any(|lines| !lines.is_empty()) => Some(until),
-            Some(until) => first.map(|first| first.max(until)),
         }
     }
 
     /// A job of `line` begins to run.
     pub fn begin(&mut self, line: &Line) -> Begun {
-        self.google.probing = self.google.until.is_some();
-        if let Some(connection) = connection_of(line) {
-            *self.in_flight.entry(connection).or_default() += 1;
+        let class = at(line.class);
+        self.busy[class] += 1;
+        self.round = self.round.max(self.rounds[class]);
+        let round = self.books[class].turn(&line.owner);
+        self.books[class].reach(round);
+        self.charge(line, ESTIMATE);
+        for way in ways_of(line) {
+            self.door(way).running += 1;
         }
-        Begun(self.changes)
+        let probe = self.google.until.is_some();
+        self.probing |= probe;
+        Begun { event: self.events, probe }
     }
 
-    /// A job of `line` ended its run, and met this obstacle or none.
+    /// A job of `line` ended its run, which cost `units` of quota, and met something or not.
     pub fn end(
         &mut self,
         line: &Line,
         begun: Begun,
-        obstacle: Option<Obstacle>,
+        units: u64,
+        met: Met,
         now: DateTime<Utc>,
         random: &dyn Random,
     ) {
-        if let Some(connection) = connection_of(line) {
-            if let Some(running) = self.in_flight.get_mut(&connection) {
-                *running -= 1;
-                if *running == 0 {
-                    self.in_flight.remove(&connection);
-                }
-            }
-            for line in self.crowded.remove(&connection).into_iter().flatten() {
-                self.held.remove(&line);
-                self.look_at(line);
-            }
+        let class = at(line.class);
+        self.busy[class] -= 1;
+        self.charge(line, units.saturating_sub(ESTIMATE));
+        for way in ways_of(line) {
+            self.door(way).running -= 1;
         }
-        self.google.probing = false;
-        match obstacle {
-            None => {
-                self.shut_lanes.remove(&line.lane);
-                self.google = Shut::default();
+        if begun.probe {
+            self.probing = false;
+        }
+        let lane = Way::Lane(line.lane);
+        match met {
+            Met::Unknown => {}
+            Met::Nothing => {
+                self.door(lane).was_clean(begun.event);
+                self.google.open(begun.event);
             }
-            Some(Obstacle::Lane(until)) => {
-                self.shut_lanes.entry(line.lane).or_default().shut(until, now, random);
+            Met::Wall(Obstacle::Lane(until)) => {
+                self.events += 1;
+                let event = self.events;
+                let door = self.door(lane);
+                door.narrow(event, now);
+                let opens = door.shut.shut(until, event, now, random);
+                self.timers.insert((opens, Timer::Door(lane)));
             }
-            Some(Obstacle::Google(until)) => self.google.shut(until, now, random),
-            // A connection that changed while the run went on may be mended by now: the line waits
-            // for a change only if none has come since the run looked.
-            Some(Obstacle::Connection(connection))
-                if self.changed.get(&connection).is_some_and(|change| *change > begun.0) => {}
-            Some(Obstacle::Connection(connection)) => {
-                self.take_out(line);
-                self.held.insert(line.clone());
-                self.parked.entry(connection).or_default().insert(line.clone());
+            Met::Wall(Obstacle::Google(until)) => {
+                self.events += 1;
+                self.google.shut(until, self.events, now, random);
             }
+            Met::Wall(Obstacle::Connection(connection)) => self.park(connection, begun),
+        }
+        for way in ways_of(line) {
+            self.let_on_all(way);
+            self.forget_idle(way);
+        }
+        if self.busy[class] == 0 {
+            self.books[class].forget();
         }
     }
 
@@ -215,62 +289,217 @@ impl Dispatcher {
         self.google.until.is_some()
     }
 
+    /// How many runs of the line's lane there may be at once, as far as is known.
+    pub fn width(&self, line: &Line) -> usize {
+        self.doors.get(&Way::Lane(line.lane)).map_or(door::FIRST, Door::width)
+    }
+
+    fn park(&mut self, connection: ConnectionId, begun: Begun) {
+        let door = self.door(Way::Connection(connection));
+        // A connection that changed while the run went on may be mended by now: it waits for a
+        // change only if none has come since the run looked.
+        if door.changed <= begun.event {
+            door.parked = true;
+            self.parked.insert(connection);
+        }
+    }
+
+    /// `line` and its owner and class were served.
+    fn charge(&mut self, line: &Line, units: u64) {
+        let class = at(line.class);
+        self.rounds[class] += units * CLASSES[class].1;
+        let lines = self.books[class].charge(&line.owner, units);
+        lines.reach(lines.turn(line));
+        lines.charge(line, units);
+    }
+
+    /// Looks again at whatever waited for a moment that has come.
     fn wake(&mut self, now: DateTime<Utc>) {
-        while let Some((moment, line)) = self.asleep.pop_first() {
-            if moment > now {
-                self.asleep.insert((moment, line));
-                return;
+        // What a clock that was set back says of moments to come is worth nothing: all look anew.
+        let anew = now < self.now;
+        self.now = now;
+        let mut later = Vec::new();
+        while let Some((moment, timer)) = self.timers.pop_first() {
+            if moment > now && !anew {
+                self.timers.insert((moment, timer));
+                break;
             }
-            self.ready.entry(line.class).or_default().push_back(line);
-        }
-    }
-
-    fn take_out(&mut self, line: &Line) {
-        if self.held.remove(line) {
-            self.asleep.retain(|(_, other)| other != line);
-            self.ready.values_mut().for_each(|lines| lines.retain(|other| other != line));
-            for lines in self.crowded.values_mut() {
-                lines.remove(line);
-            }
-        }
-    }
-
-    /// The first class that has a line and a turn left; when no class has both, all get new turns.
-    fn class_in_turn(&mut self) -> Option<Class> {
-        let waits = |ready: &HashMap<Class, VecDeque<Line>>, class| {
-            ready.get(&class).is_some_and(|l| !l.is_empty())
-        };
-        for _ in 0..2 {
-            for (class, _) in TURNS {
-                if waits(&self.ready, class)
-                    && self.turns_left.get(&class).copied().unwrap_or(0) > 0
-                {
-                    return Some(class);
+            match timer {
+                Timer::Line(line) => {
+                    self.busy[at(line.class)] += 1;
+                    self.wait_before_lane(line);
+                }
+                Timer::Door(way @ Way::Lane(_)) => {
+                    later.extend((moment > now).then_some((moment, Timer::Door(way))));
+                    self.let_on_all(way);
+                }
+                Timer::Door(way @ Way::Connection(_)) => {
+                    self.door(way).shut = Shut::default();
+                    self.let_on_all(way);
+                    self.forget_idle(way);
                 }
             }
-            self.turns_left = TURNS.into_iter().collect();
         }
-        None
+        self.timers.extend(later);
     }
-}
 
-impl Shut {
-    fn shut(&mut self, until: Until, now: DateTime<Utc>, random: &dyn Random) {
-        // Several runs may be in flight when a wall goes up; together they hit it once.
-        if self.until.is_none_or(|standing| standing <= now) {
-            self.times += 1;
+    /// `line` goes to whoever asked for it; the next ones may go on.
+    fn hand_over(&mut self, line: Line, free: usize) -> Pick {
+        let class = at(line.class);
+        self.places.remove(&line);
+        self.busy[class] -= 1;
+        for way in ways_of(&line) {
+            self.door(way).ahead[class] = None;
         }
-        let moment = match until {
-            Until::Moment(moment) => moment,
-            Until::Backoff => now + backoff::delay(self.times - 1, backoff::PATIENCE, random),
+        let most = self.most(&line, free);
+        for way in ways_of(&line) {
+            self.let_on(way, class);
+            self.forget_idle(way);
+        }
+        Pick { line, most }
+    }
+
+    fn wait_before_lane(&mut self, line: Line) {
+        let (class, lane) = (at(line.class), Way::Lane(line.lane));
+        self.places.insert(line.clone(), Place::BeforeLane);
+        let books = &self.books[class];
+        let door = self.doors.entry(lane).or_insert_with(Door::of_lane);
+        door.waiting[class].put(line, books);
+        self.let_on(lane, class);
+    }
+
+    fn let_on_all(&mut self, way: Way) {
+        for (class, _) in CLASSES {
+            self.let_on(way, at(class));
+        }
+    }
+
+    /// Lets the line of this class go on whose turn it is before this door, if any may.
+    fn let_on(&mut self, way: Way, class: usize) {
+        let (books, now) = (&self.books[class], self.now);
+        let Some(door) = self.doors.get_mut(&way) else { return };
+        let Some(first) = door.waiting[class].first(books) else { return };
+        if door.room(CLASSES[class].0, now) == 0 {
+            return;
+        }
+        if let Some(ahead) = &door.ahead[class] {
+            // Who went ahead may have been charged since, or be outrun by who has just come.
+            if books.owed(&ahead.line.owner) <= first {
+                return;
+            }
+            let line = ahead.line.clone();
+            self.call_back(&line, way);
+        }
+        let books = &self.books[class];
+        let door = self.doors.get_mut(&way).expect("it is there");
+        let Some(ticket) = door.waiting[class].take(books) else { return };
+        let line = ticket.line.clone();
+        door.ahead[class] = Some(ticket);
+        match (way, connection_of(&line)) {
+            (Way::Lane(_), Some(connection)) => {
+                self.places.insert(line.clone(), Place::BeforeConnection);
+                let most = self.caps.per_connection;
+                let door = self.doors.entry(connection).or_insert_with(|| Door::new(most));
+                door.waiting[class].put(line, books);
+                self.let_on(connection, class);
+            }
+            _ => {
+                self.places.insert(line.clone(), Place::InRing);
+                if self.ring[class].is_empty() {
+                    self.rounds[class] = self.rounds[class].max(self.round);
+                }
+                self.ring[class].put(line, books);
+            }
+        }
+    }
+
+    /// Puts a line back before this door, which it had passed, in its old place.
+    fn call_back(&mut self, line: &Line, way: Way) {
+        let class = at(line.class);
+        self.ring[class].remove(line);
+        if let (Way::Lane(_), Some(connection)) = (way, connection_of(line)) {
+            let door = self.door(connection);
+            door.waiting[class].remove(line);
+            door.ahead[class].take_if(|ahead| ahead.line == *line);
+        }
+        let door = self.door(way);
+        if let Some(ticket) = door.ahead[class].take() {
+            door.waiting[class].put_back(ticket);
+        }
+        let place = match way {
+            Way::Lane(_) => Place::BeforeLane,
+            Way::Connection(_) => Place::BeforeConnection,
         };
-        self.until = self.until.max(Some(moment.max(now + TimeDelta::milliseconds(1))));
+        self.places.insert(line.clone(), place);
+    }
+
+    /// The class whose turn it is, of those that have a line and may have one of the `free` workers.
+    fn class_in_turn(&self, free: usize) -> Option<usize> {
+        let workers = self.caps.workers;
+        let classes = CLASSES.into_iter().map(|(class, _)| class).filter(|class| {
+            let kept = workers - door::usable(workers, *class);
+            !self.ring[at(*class)].is_empty() && free > kept
+        });
+        classes.map(at).min_by_key(|class| self.rounds[*class])
+    }
+
+    /// The door that does not let `line` through now, if one does not.
+    fn refusing(&mut self, line: &Line, now: DateTime<Utc>, gates: &dyn Gates) -> Option<Way> {
+        let shut = ways_of(line).find(|way| self.door(*way).room(line.class, now) == 0);
+        if let (None, Some(way @ Way::Connection(connection))) = (shut, connection_of(line))
+            && let Some(opens) = gates.not_before(connection, now).filter(|opens| *opens > now)
+        {
+            self.door(way).shut.rest(opens);
+            self.timers.insert((opens, Timer::Door(way)));
+            return Some(way);
+        }
+        shut
+    }
+
+    /// How many jobs of `line` may run at once. While others wait they have their turns between.
+    fn most(&mut self, line: &Line, free: usize) -> usize {
+        let now = self.now;
+        let alone = self.ring.iter().all(Waiting::is_empty)
+            && ways_of(line).all(|way| self.door(way).nobody_waits());
+        if !alone || self.google.until.is_some() {
+            return 1;
+        }
+        let kept = self.caps.workers - door::usable(self.caps.workers, line.class);
+        let rooms = ways_of(line).map(|way| self.door(way).room(line.class, now));
+        rooms.min().unwrap_or(1).min(free - kept)
+    }
+
+    fn door(&mut self, way: Way) -> &mut Door {
+        let per_connection = self.caps.per_connection;
+        self.doors.entry(way).or_insert_with(|| match way {
+            Way::Lane(_) => Door::of_lane(),
+            Way::Connection(_) => Door::new(per_connection),
+        })
+    }
+
+    fn forget_idle(&mut self, way: Way) {
+        if self.doors.get(&way).is_some_and(Door::is_idle) {
+            self.doors.remove(&way);
+        }
     }
 }
 
-fn connection_of(line: &Line) -> Option<ConnectionId> {
+fn at(class: Class) -> usize {
+    match class {
+        Class::Interactive => 0,
+        Class::Normal => 1,
+        Class::Bulk => 2,
+    }
+}
+
+fn connection_of(line: &Line) -> Option<Way> {
     match line.lane {
-        Lane::Calendar { connection, .. } => Some(connection),
+        Lane::Calendar { connection, .. } => Some(Way::Connection(connection)),
         Lane::Grants => None,
     }
+}
+
+/// The doors on the way of `line`, in their order.
+fn ways_of(line: &Line) -> impl Iterator<Item = Way> + use<> {
+    std::iter::once(Way::Lane(line.lane)).chain(connection_of(line))
 }

@@ -4,9 +4,14 @@
 //! `jobs/` makes a second run harmless. Order is kept for each thing, which has one live job, and
 //! nowhere else.
 
+mod accounts;
 pub mod backoff;
 pub mod dispatcher;
+mod door;
+mod gates;
 pub mod periodic;
+mod waiting;
 pub mod worker;
 
+pub use gates::Gates;
 pub use worker::{Limits, Run, Worker};

@@ -1,35 +1,54 @@
 //! Takes due jobs, runs them, and writes down how each ended.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
-use tokio::task::{Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff;
-use super::dispatcher::{Begun, Dispatcher};
+use super::dispatcher::{Begun, Caps, Dispatcher, Met, Pick};
+use super::gates::Gates;
 use crate::clock::Clock;
-use crate::model::job::{Cause, Claim, End, Line, Obstacle, Until};
+use crate::model::job::{Cause, Claim, End, Line, NewJob, Until};
 use crate::random::Random;
 use crate::store::{Change, Fate, Learned, Ran, Settled, Store, StoreError};
 
-/// What a run says of itself: how it ended, and what it learned of its event.
-pub type Run = (End, Option<Learned>);
+/// What a run says of itself.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// How it ended.
+    pub end: End,
+    /// What it learned of its event.
+    pub learned: Option<Learned>,
+    /// Work that follows.
+    pub then: Option<NewJob>,
+    /// What it cost, in units of Google's quota.
+    pub units: u64,
+}
 
 /// A job is given up after this many attempts that nobody could explain …
 const MOST_ATTEMPTS: u32 = 25;
 /// … but not before it failed for this long.
 const LEAST_DAYS_OF_FAILURE: TimeDelta = TimeDelta::days(3);
 
-/// A job that is about to run.
-#[derive(Clone, Debug)]
+/// A job that is about to run, or runs.
+#[derive(Debug)]
 struct Taken {
     claim: Claim,
-    begun: Begun,
+    /// Gone once the dispatcher was told of the end.
+    begun: Mutex<Option<Begun>>,
+}
+
+/// The runs that go on.
+#[derive(Default)]
+struct InHand {
+    tasks: JoinSet<()>,
+    runs: BTreeMap<Id, (Arc<Taken>, AbortHandle)>,
 }
 
 type Runner = dyn Fn(Claim) -> Pin<Box<dyn Future<Output = Run> + Send>> + Send + Sync;
@@ -54,6 +73,7 @@ pub struct Worker {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     limits: Limits,
+    gates: Arc<dyn Gates>,
     dispatcher: Arc<Mutex<Dispatcher>>,
     changes: Arc<Mutex<broadcast::Receiver<Change>>>,
     runner: Arc<Runner>,
@@ -66,6 +86,7 @@ impl Worker {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
         limits: Limits,
+        gates: Arc<dyn Gates>,
         runner: F,
     ) -> Result<Self, StoreError>
     where
@@ -73,14 +94,16 @@ impl Worker {
         R: Future<Output = Run> + Send + 'static,
     {
         let changes = store.changes();
+        let caps = Caps { workers: limits.workers, per_connection: limits.per_connection };
         let worker = Self {
-            dispatcher: Arc::new(Mutex::new(Dispatcher::new(limits.per_connection))),
+            dispatcher: Arc::new(Mutex::new(Dispatcher::new(caps))),
             changes: Arc::new(Mutex::new(changes)),
             runner: Arc::new(move |claim| Box::pin(runner(claim))),
             store,
             clock,
             random,
             limits,
+            gates,
         };
         worker.look_at_everything().await?;
         Ok(worker)
@@ -89,40 +112,57 @@ impl Worker {
     /// Works until `stop`, then lets the jobs in hand finish, or hands them back if they take too
     /// long. One that is cut off nonetheless comes back when its lease is over.
     pub async fn run(self, stop: CancellationToken) {
-        let mut in_hand = JoinSet::new();
-        let mut claims: HashMap<Id, Taken> = HashMap::new();
+        let mut in_hand = InHand::default();
         let mut changes = self.store.changes();
+        let mut renewal = self.clock.now();
         loop {
-            let next =
-                if in_hand.len() < self.limits.workers { self.next().await } else { Ok(None) };
-            match next {
-                Ok(Some(taken)) => {
-                    let task = in_hand.spawn(self.clone().work(taken.clone()));
-                    claims.insert(task.id(), taken);
+            let free = self.limits.workers.saturating_sub(in_hand.tasks.len());
+            let idle = in_hand.tasks.is_empty();
+            if idle {
+                renewal = self.clock.now() + self.limits.lease / 3;
+            }
+            match if free > 0 { self.next(free, free).await } else { Ok(Vec::new()) } {
+                Ok(taken) if taken.is_empty() => {}
+                Ok(taken) => {
+                    for taken in taken {
+                        in_hand.begin(&self, taken);
+                    }
+                    // Lets them pay for their first calls, so that the next pick sees what is left.
+                    tokio::task::yield_now().await;
                     continue;
                 }
-                Ok(None) => {}
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "cannot claim a job");
                 }
             }
-            let idle = in_hand.is_empty();
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
-                () = self.rest(&mut changes), if in_hand.len() < self.limits.workers => {}
-                Some(ended) = in_hand.join_next_with_id(), if !idle => self.ended(ended, &mut claims).await,
+                Some(ended) = in_hand.tasks.join_next_with_id(), if !idle => {
+                    self.ended(ended, &mut in_hand.runs).await;
+                }
+                () = self.clock.sleep_until(renewal), if !idle => {
+                    self.renew(&in_hand.runs).await;
+                    renewal = self.clock.now() + self.limits.lease / 3;
+                }
+                () = self.rest(&mut changes), if free > 0 => {}
             }
         }
-        self.finish(in_hand, claims).await;
+        self.finish(in_hand).await;
     }
 
     /// Does everything that is due now, one job after the other, and returns the next moment at
     /// which there may be more: for tests that hold the clock.
     pub async fn drain(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        while let Some(taken) = self.next().await? {
-            self.clone().work(taken).await;
+        loop {
+            let next = self.next(self.limits.workers, 1).await?;
+            if next.is_empty() {
+                return Ok(self.dispatcher().next_moment());
+            }
+            for taken in next {
+                self.clone().work(Arc::new(taken)).await;
+            }
         }
-        Ok(self.dispatcher().next_moment())
     }
 
     /// Whether all of Google is taken to be out of reach.
@@ -130,13 +170,15 @@ impl Worker {
         self.dispatcher().google_is_shut()
     }
 
-    /// Takes the job whose turn it is.
-    async fn next(&self) -> Result<Option<Taken>, StoreError> {
+    /// Takes up to `most` jobs of the line whose turn it is, while `free` workers have nothing to do.
+    async fn next(&self, free: usize, most: usize) -> Result<Vec<Taken>, StoreError> {
         self.catch_up().await?;
         loop {
             let now = self.clock.now();
-            let Some(line) = self.dispatcher().pick(now) else { return Ok(None) };
-            let claimed = match self.store.claim(&line, 1, now, now + self.limits.lease).await {
+            let picked = self.dispatcher().pick(now, free, &*self.gates);
+            let Some(Pick { line, most: allowed }) = picked else { return Ok(Vec::new()) };
+            let until = now + self.limits.lease;
+            let claimed = match self.store.claim(&line, most.min(allowed), now, until).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     let later = now + backoff::delay(0, backoff::PATIENCE, &*self.random);
@@ -145,31 +187,37 @@ impl Worker {
                 }
             };
             let mut dispatcher = self.dispatcher();
+            // Begun first: what is charged decides where the line comes to wait.
+            let taken: Vec<Taken> = claimed
+                .claims
+                .into_iter()
+                .map(|claim| Taken { begun: Mutex::new(Some(dispatcher.begin(&line))), claim })
+                .collect();
             match claimed.next {
                 Some(moment) if moment <= now => dispatcher.look_at(line),
                 Some(moment) => dispatcher.look_later(line, moment),
                 None => {}
             }
-            if let Some(claim) = claimed.claims.into_iter().next() {
-                let begun = dispatcher.begin(&claim.job.line);
-                return Ok(Some(Taken { claim, begun }));
+            if !taken.is_empty() {
+                return Ok(taken);
             }
         }
     }
 
     /// Runs a job, and writes down how it ended.
-    async fn work(self, taken: Taken) {
-        let (end, learned) = (self.runner)(taken.claim.clone()).await;
-        self.settle(&taken, end, learned).await;
+    async fn work(self, taken: Arc<Taken>) {
+        let run = (self.runner)(taken.claim.clone()).await;
+        self.settle(&taken, run).await;
     }
 
-    async fn settle(&self, Taken { claim, begun }: &Taken, end: End, learned: Option<Learned>) {
-        let now = self.clock.now();
-        let (fate, obstacle) = self.judge(claim, end, now);
+    async fn settle(&self, taken: &Taken, run: Run) {
+        let (claim, now) = (&taken.claim, self.clock.now());
+        let Run { end, learned, then, units } = run;
+        let (fate, met) = self.judge(claim, end, now);
         log(claim, &fate);
         // First the wall, then the word that the job is ready again: nobody shall run into it.
-        self.dispatcher().end(&claim.job.line, *begun, obstacle, now, &*self.random);
-        match self.store.settle(claim, Ran { fate, learned, then: None }, now).await {
+        self.is_over(taken, units, met, now);
+        match self.store.settle(claim, Ran { fate, learned, then }, now).await {
             Ok(Settled::Yes) => {}
             Ok(Settled::LeaseLost) => {
                 tracing::warn!(job.id = %claim.job.id, "the job outran its lease; what it did is done again");
@@ -181,13 +229,40 @@ impl Worker {
         }
     }
 
-    fn judge(&self, claim: &Claim, end: End, now: DateTime<Utc>) -> (Fate, Option<Obstacle>) {
+    /// Tells the dispatcher, once.
+    fn is_over(&self, taken: &Taken, units: u64, met: Met, now: DateTime<Utc>) {
+        let begun = taken.begun.lock().expect("no one panics while taking it").take();
+        if let Some(begun) = begun {
+            let line = &taken.claim.job.line;
+            self.dispatcher().end(line, begun, units, met, now, &*self.random);
+        }
+    }
+
+    /// Prolongs the leases of what is in hand. What another worker has by now is cut short: both
+    /// would do the same, and only the other may write it down.
+    async fn renew(&self, runs: &BTreeMap<Id, (Arc<Taken>, AbortHandle)>) {
+        let claims: Vec<Claim> = runs.values().map(|(taken, _)| taken.claim.clone()).collect();
+        match self.store.renew(&claims, self.clock.now() + self.limits.lease).await {
+            Ok(lost) => {
+                for (taken, task) in runs.values() {
+                    if lost.contains(&taken.claim.job.id) {
+                        task.abort();
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot renew leases");
+            }
+        }
+    }
+
+    fn judge(&self, claim: &Claim, end: End, now: DateTime<Utc>) -> (Fate, Met) {
         let job = &claim.job;
         match end {
-            End::Done => (Fate::Done, None),
-            End::GiveUp(cause) => (Fate::Dead(cause), None),
+            End::Done => (Fate::Done, Met::Nothing),
+            End::GiveUp(cause) => (Fate::Dead(cause), Met::Nothing),
             End::Block(obstacle, cause) => {
-                (Fate::HandedBack { cause: Some(cause) }, Some(obstacle))
+                (Fate::HandedBack { cause: Some(cause) }, Met::Wall(obstacle))
             }
             End::Snooze(until, cause) => {
                 let due = match until {
@@ -196,15 +271,15 @@ impl Worker {
                         now + backoff::delay(job.tries, backoff::PATIENCE, &*self.random)
                     }
                 };
-                (Fate::Again { due, spends: false, cause }, None)
+                (Fate::Again { due, spends: false, cause }, Met::Nothing)
             }
             End::Retry(cause) => {
                 let failing_since = job.failing_since.unwrap_or(now);
                 if job.spent + 1 >= MOST_ATTEMPTS && failing_since + LEAST_DAYS_OF_FAILURE <= now {
-                    return (Fate::Dead(cause), None);
+                    return (Fate::Dead(cause), Met::Nothing);
                 }
                 let due = now + backoff::delay(job.spent, backoff::UNEXPLAINED, &*self.random);
-                (Fate::Again { due, spends: true, cause }, None)
+                (Fate::Again { due, spends: true, cause }, Met::Nothing)
             }
         }
     }
@@ -219,6 +294,7 @@ impl Worker {
             }
         };
         tokio::select! {
+            biased;
             () = moment => {}
             change = changes.recv() => {
                 if matches!(change, Err(RecvError::Closed)) {
@@ -255,41 +331,46 @@ impl Worker {
         Ok(())
     }
 
-    /// Sees to a run that was over, or cut short by a panic.
+    /// Sees to a run that was over, or cut short by a panic or by the loss of its lease.
     async fn ended(
         &self,
-        ended: Result<(Id, ()), tokio::task::JoinError>,
-        claims: &mut HashMap<Id, Taken>,
+        ended: Result<(Id, ()), JoinError>,
+        runs: &mut BTreeMap<Id, (Arc<Taken>, AbortHandle)>,
     ) {
-        match ended {
-            Ok((id, ())) => drop(claims.remove(&id)),
-            Err(error) => {
-                if let Some(taken) = claims.remove(&error.id()) {
-                    tracing::error!(job.id = %taken.claim.job.id, "a job panicked");
-                    let cause =
-                        Cause::new("internal", "calbridge failed here; the log has the details");
-                    self.settle(&taken, End::Retry(cause), None).await;
-                }
-            }
+        let error = match ended {
+            Ok((id, ())) => return drop(runs.remove(&id)),
+            Err(error) => error,
+        };
+        let Some((taken, _)) = runs.remove(&error.id()) else { return };
+        if error.is_cancelled() {
+            tracing::warn!(job.id = %taken.claim.job.id, "the job's lease was lost; another worker has it");
+            self.is_over(&taken, 0, Met::Unknown, self.clock.now());
+        } else {
+            tracing::error!(job.id = %taken.claim.job.id, "a job panicked");
+            let cause = Cause::new("internal", "calbridge failed here; the log has the details");
+            let end = End::Retry(cause);
+            self.settle(&taken, Run { end, learned: None, then: None, units: 0 }).await;
         }
     }
 
-    async fn finish(&self, mut in_hand: JoinSet<()>, mut claims: HashMap<Id, Taken>) {
+    async fn finish(&self, in_hand: InHand) {
+        let InHand { mut tasks, mut runs } = in_hand;
         let limit = self.clock.now() + self.limits.drain;
         loop {
             tokio::select! {
-                ended = in_hand.join_next_with_id() => match ended {
-                    Some(ended) => self.ended(ended, &mut claims).await,
+                biased;
+                ended = tasks.join_next_with_id() => match ended {
+                    Some(ended) => self.ended(ended, &mut runs).await,
                     None => return,
                 },
                 () = self.clock.sleep_until(limit) => break,
             }
         }
-        tracing::warn!(jobs = in_hand.len(), "handing back the jobs that did not finish in time");
-        in_hand.shutdown().await;
-        for Taken { claim, .. } in claims.values() {
+        tracing::warn!(jobs = tasks.len(), "handing back the jobs that did not finish in time");
+        tasks.shutdown().await;
+        for (taken, _) in runs.values() {
             let ran = Ran { fate: Fate::HandedBack { cause: None }, learned: None, then: None };
-            if let Err(error) = self.store.settle(claim, ran, self.clock.now()).await {
+            if let Err(error) = self.store.settle(&taken.claim, ran, self.clock.now()).await {
                 tracing::error!(error = &error as &dyn std::error::Error, "cannot hand back a job");
             }
         }
@@ -297,6 +378,14 @@ impl Worker {
 
     fn dispatcher(&self) -> MutexGuard<'_, Dispatcher> {
         self.dispatcher.lock().expect("no one panics while dispatching")
+    }
+}
+
+impl InHand {
+    fn begin(&mut self, worker: &Worker, taken: Taken) {
+        let taken = Arc::new(taken);
+        let task = self.tasks.spawn(worker.clone().work(Arc::clone(&taken)));
+        self.runs.insert(task.id(), (taken, task));
     }
 }
 

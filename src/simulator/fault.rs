@@ -361,6 +361,12 @@ impl Fault {
         Self { secs: Some(secs), ..self }
     }
 
+    /// The same, in thousandths of a second.
+    #[must_use]
+    pub fn millis(self, millis: u32) -> Self {
+        Self { millis: Some(millis), ..self }
+    }
+
     /// A refusal carries this `Retry-After`.
     #[must_use]
     pub fn retry_after(self, secs: u32) -> Self {

@@ -245,6 +245,11 @@ impl Simulator {
         self.state().change_setting(user, id, value, now)
     }
 
+    /// Google allows more or less from now on. What was used so far counts.
+    pub fn set_quota(&self, quota: Quota) {
+        self.state().settings.quota = quota;
+    }
+
     /// The user takes every grant back, as in Google's account settings.
     pub fn revoke_grants(&self, user: &str) {
         self.state().grants.revoke(user, None);

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::StoreError;
 use crate::model::event::Known;
 use crate::model::id::JobId;
+use crate::model::invalid::Invalid;
 use crate::model::job::{Cause, Claim, Job, JobState, Line, NewJob};
 use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
@@ -192,6 +193,16 @@ impl Which {
     /// Every state there is.
     pub const ALL: [Self; 4] = [Self::Live, Self::Done, Self::Dead, Self::Cancelled];
 
+    /// The state's name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Done => "done",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// The one a job is in.
     pub fn of(state: JobState) -> Self {
         match state {
@@ -200,6 +211,17 @@ impl Which {
             JobState::Dead { .. } => Self::Dead,
             JobState::Cancelled { .. } => Self::Cancelled,
         }
+    }
+}
+
+impl std::str::FromStr for Which {
+    type Err = Invalid;
+
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        Self::ALL
+            .into_iter()
+            .find(|which| which.as_str() == name)
+            .ok_or_else(|| Invalid::new("state", "`live`, `done`, `dead` or `cancelled`"))
     }
 }
 

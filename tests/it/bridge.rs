@@ -16,6 +16,7 @@ use calbridge::app::connections::{self, Answer as Redirect};
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::config::Config;
 use calbridge::daemon::{Bridge as Tied, Parts};
+use calbridge::google::{Open, Wires};
 use calbridge::model::id::InstanceId;
 use calbridge::model::key::Scope;
 use calbridge::random::{CountingRandom, Random};
@@ -28,19 +29,22 @@ use hyper::body::Bytes;
 use hyper::{HeaderMap, Method, Request, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 /// Who the server's account is, unless a test says otherwise.
 pub const ANA: &str = "ana@example.com";
 /// Work that is not done after so many moments never will be.
 const MOST_MOMENTS: usize = 200;
+/// How much a pipe to the simulator holds.
+const PIPE: usize = 64 * 1024;
 
 /// The whole bridge.
 pub struct Bridge {
@@ -55,8 +59,9 @@ pub struct Bridge {
     /// An API key that may write events.
     pub key: String,
     /// Where credentials and key files live.
-    pub place: TempDir,
+    pub place: Arc<TempDir>,
     dead_expected: u64,
+    wires: Wires,
     http: Client<HttpConnector, Full<Bytes>>,
     stop: CancellationToken,
     _tasks: JoinSet<()>,
@@ -68,15 +73,26 @@ pub struct Choices {
     pub store: Option<Arc<dyn Store>>,
     /// The simulated Google; a new one by default.
     pub google: Option<(Simulator, Arc<ManualClock>)>,
+    /// Where credentials and the key file live; a new place by default.
+    pub place: Option<Arc<TempDir>>,
     /// More settings, as TOML.
     pub settings: String,
     /// What chance follows from.
     pub seed: u64,
+    /// Whether Google is reached by pipes in memory, not by sockets.
+    pub in_memory: bool,
 }
 
 impl Default for Choices {
     fn default() -> Self {
-        Self { store: None, google: None, settings: String::new(), seed: 1 }
+        Self {
+            store: None,
+            google: None,
+            place: None,
+            settings: String::new(),
+            seed: 1,
+            in_memory: false,
+        }
     }
 }
 
@@ -138,18 +154,24 @@ impl Bridge {
 
     /// A bridge as chosen.
     pub async fn with(choices: Choices) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let base = format!("http://{}", listener.local_addr().expect("an address"));
         let (google, clock) = choices.google.unwrap_or_else(|| {
             let clock = Arc::new(ManualClock::at(morning()));
             (Simulator::with_manual_clock(Settings::default(), clock.clone()), clock)
         });
-        google.set_base_address(&base);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(google.clone().serve(listener, stop.clone()));
+        let (wires, base) = if choices.in_memory {
+            (pipes_to(&google, &stop), "https://google.test".to_owned())
+        } else {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let base = format!("http://{}", listener.local_addr().expect("an address"));
+            tasks.spawn(google.clone().serve(listener, stop.clone()));
+            (Wires::Network, base)
+        };
+        google.set_base_address(&base);
 
-        let place = tempfile::tempdir().expect("a directory");
+        let place =
+            choices.place.unwrap_or_else(|| Arc::new(tempfile::tempdir().expect("a directory")));
         let callback = "http://localhost:3001/oauth2callback";
         let credentials = place.path().join("google-credentials.json");
         std::fs::write(&credentials, google.credentials_json(callback)).expect("a file");
@@ -165,8 +187,12 @@ impl Bridge {
         let store = choices
             .store
             .unwrap_or_else(|| Arc::new(MemoryStore::new(InstanceId::random(&*random))));
-        let parts = Parts { store, clock: clock.clone(), random };
+        let parts = Parts { store, clock: clock.clone(), random, wires: wires.clone() };
+        // It has been up for a while, and its quota is whole.
+        let now = clock.now();
+        clock.set(now - TimeDelta::minutes(1));
         let tied = Tied::tie(&config, parts).await.expect("a bridge");
+        clock.set(now);
         let scopes = vec![Scope::EventsWrite];
         let key = access::create_key(&tied.app, "test", scopes, "").await.expect("a key");
         Self {
@@ -177,6 +203,7 @@ impl Bridge {
             clock,
             place,
             dead_expected: 0,
+            wires,
             http: Client::builder(TokioExecutor::new()).build_http(),
             stop,
             _tasks: tasks,
@@ -200,7 +227,21 @@ impl Bridge {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Full::new(Bytes::from(form)))
             .expect("a request");
-        let response = self.http.request(request).await.expect("an answer");
+        let response = match &self.wires {
+            Wires::Network => self.http.request(request).await.expect("an answer"),
+            Wires::Memory(open) => {
+                let pipe = open(request.uri()).expect("a pipe");
+                let (mut sender, connection) =
+                    hyper::client::conn::http1::handshake(TokioIo::new(pipe))
+                        .await
+                        .expect("a connection");
+                tokio::select! {
+                    biased;
+                    response = sender.send_request(request) => response.expect("an answer"),
+                    ended = connection => panic!("the connection ended early: {ended:?}"),
+                }
+            }
+        };
         let location = response.headers()[header::LOCATION].to_str().expect("ASCII").to_owned();
         let location = url::Url::parse(&location).expect("a URL");
         let mut redirect = Redirect::default();
@@ -230,7 +271,7 @@ impl Bridge {
     /// Does everything there is to do, moving the clock to whatever is due next.
     pub async fn run_until_idle(&self) {
         for _ in 0..MOST_MOMENTS {
-            match self.tied.worker.drain().await.expect("a store that works") {
+            match self.drain().await {
                 Some(moment) => self.clock.set(moment.max(self.clock.now())),
                 None => return,
             }
@@ -240,7 +281,26 @@ impl Bridge {
 
     /// Does what is due now.
     pub async fn work(&self) {
-        self.tied.worker.drain().await.expect("a store that works");
+        self.drain().await;
+    }
+
+    /// Does what is due now, and moves the clock for calls that wait for quota. Returns the next
+    /// moment at which there is more to do.
+    async fn drain(&self) -> Option<DateTime<Utc>> {
+        let mut work = pin!(self.tied.worker.drain());
+        loop {
+            if let Poll::Ready(next) = poll_once(work.as_mut()).await {
+                return next.expect("a store that works");
+            }
+            let used = self.tied.app.limits.report();
+            let payers = used.payers.iter().map(|(_, payer)| payer.waiting).sum::<u64>();
+            match self.clock.next_waited_for() {
+                Some(moment) if used.project.waiting + payers > 0 => {
+                    self.clock.set(moment.max(self.clock.now()));
+                }
+                _ => tokio::task::yield_now().await,
+            }
+        }
     }
 
     /// Moves the clock.
@@ -256,7 +316,7 @@ impl Bridge {
             if let Poll::Ready(response) = poll_once(answer.as_mut()).await {
                 return read(response.unwrap_or_else(|never| match never {})).await;
             }
-            let next = self.tied.worker.drain().await.expect("a store that works");
+            let next = self.drain().await;
             if let Poll::Ready(response) = poll_once(answer.as_mut()).await {
                 return read(response.unwrap_or_else(|never| match never {})).await;
             }
@@ -307,7 +367,16 @@ impl Bridge {
     /// Sends JSON, and leaves the work and the clock alone.
     pub async fn router_send(&self, method: Method, path: &str, body: &Value) -> Answer {
         let request = self.request(method, path).header(header::CONTENT_TYPE, "application/json");
-        let request = request.body(Body::from(body.to_string())).expect("a request");
+        self.router_ask(request.body(Body::from(body.to_string())).expect("a request")).await
+    }
+
+    /// Posts `body` to the classic route, and leaves the work and the clock alone.
+    pub async fn router_post(&self, body: &Value) -> Answer {
+        self.router_send(Method::POST, "/api/create-calendar-event", body).await
+    }
+
+    /// Sends a request, and leaves the work and the clock alone.
+    pub async fn router_ask(&self, request: Request<Body>) -> Answer {
         read(self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}))
             .await
     }
@@ -354,7 +423,8 @@ impl Bridge {
         self.google.ledger().iter().filter(|entry| entry.method == method).count()
     }
 
-    fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
+    /// The beginning of a request with the test's key.
+    pub fn request(&self, method: Method, path: &str) -> hyper::http::request::Builder {
         Request::builder()
             .method(method)
             .uri(path)
@@ -381,6 +451,18 @@ impl Drop for Bridge {
             );
         }
     }
+}
+
+/// Wires that lead to `google`, where each connection is served by a task of its own until `stop`.
+pub fn pipes_to(google: &Simulator, stop: &CancellationToken) -> Wires {
+    let (google, stop, tasks) = (google.clone(), stop.clone(), TaskTracker::new());
+    let open: Open = Arc::new(move |_| {
+        let (ours, theirs) = tokio::io::duplex(PIPE);
+        let serving = google.clone().serve_stream(theirs, stop.clone());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(serving));
+        Ok(ours)
+    });
+    Wires::Memory(open)
 }
 
 async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {

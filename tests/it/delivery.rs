@@ -1,7 +1,6 @@
 //! Promises 2, 3 and 4: exactly one event, whatever happens on the way, and nothing given up that a
 //! person could still save.
 
-use std::pin::pin;
 use std::sync::Arc;
 
 use calbridge::app::tokens;
@@ -11,7 +10,6 @@ use calbridge::simulator::{Fault, FaultKind};
 use chrono::TimeDelta;
 use hyper::Method;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use crate::bridge::{ANA, Bridge, Choices, morning, tea, with};
 
@@ -382,29 +380,6 @@ async fn a_repeated_request_is_known_after_the_account_went_away() {
     let again = bridge.post(&tea(), &key).await;
     assert_eq!((again.status, &again.json()["id"]), (200, &made["id"]), "{}", again.text);
     bridge.run_until_idle().await;
-}
-
-#[tokio::test]
-async fn an_idle_grant_is_used_every_week() {
-    let bridge = Bridge::connected().await;
-    let stop = CancellationToken::new();
-    let mut keeping = pin!(tokens::keep_alive(&bridge.tied.app, &stop));
-    for week in 1..=3 {
-        // It refreshes, and then waits for the clock.
-        let waits = async {
-            while bridge.clock.next_waited_for().is_none() {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::select! {
-            () = &mut keeping => panic!("it goes on until it is stopped"),
-            () = waits => {}
-        }
-        assert_eq!(bridge.google.token_calls("refresh_token"), week);
-        bridge.pass(TimeDelta::days(7));
-    }
-    stop.cancel();
-    keeping.await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Every test of calbridge, in one binary.
 
+mod backlog;
 mod bridge;
 mod browser;
 mod classic;
@@ -8,12 +9,18 @@ mod conformance;
 mod delivery;
 mod demo;
 mod disk;
+mod effect;
+mod fairness;
 mod google;
+mod jobs;
 mod kill;
+mod load;
 mod operations;
 mod packaging;
+mod periodic;
 mod process;
 mod queue;
+mod quota;
 mod rooms;
 mod rust_client;
 mod secrets;
@@ -24,4 +31,5 @@ mod simulator;
 mod store;
 mod telemetry;
 mod vault;
+mod virtual_time;
 mod when;

@@ -1,15 +1,20 @@
 //! The engine's choices: whose turn it is, what is shut, and how long to wait.
 
+use std::collections::HashMap;
+
 use calbridge::model::id::ConnectionId;
 use calbridge::model::job::{Class, Lane, Line, Obstacle, Until};
 use calbridge::model::owner::{Owner, UserId};
+use calbridge::queue::Gates;
 use calbridge::queue::backoff::{self, PATIENCE, UNEXPLAINED};
-use calbridge::queue::dispatcher::{Begun, Dispatcher};
+use calbridge::queue::dispatcher::{Begun, Caps, Dispatcher, Met};
 use calbridge::random::CountingRandom;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
 use crate::bridge::morning;
+
+mod model;
 
 const ANAS: ConnectionId = ConnectionId::from_u128(1);
 
@@ -22,15 +27,36 @@ fn tea() -> Line {
     line(Class::Interactive, "ana", 1)
 }
 
-/// A dispatcher with time in hand.
+/// What quotas allow: everything, but for what a test closes.
+#[derive(Default)]
+struct Quotas {
+    connections: HashMap<ConnectionId, DateTime<Utc>>,
+    project: Option<DateTime<Utc>>,
+}
+
+impl Gates for Quotas {
+    fn not_before(&self, connection: ConnectionId, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.connections.get(&connection).copied().filter(|opens| *opens > now)
+    }
+
+    fn project_not_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.project.filter(|opens| *opens > now)
+    }
+}
+
+/// A dispatcher with time and quotas in hand.
 struct Desk {
     dispatcher: Dispatcher,
+    quotas: Quotas,
+    free: usize,
     now: DateTime<Utc>,
 }
 
 impl Desk {
     fn new(per_connection: usize) -> Self {
-        Self { dispatcher: Dispatcher::new(per_connection), now: morning() }
+        let caps = Caps { workers: 100, per_connection };
+        let quotas = Quotas::default();
+        Self { dispatcher: Dispatcher::new(caps), quotas, free: 100, now: morning() }
     }
 
     fn with(lines: &[Line]) -> Self {
@@ -42,7 +68,7 @@ impl Desk {
     }
 
     fn pick(&mut self) -> Option<Line> {
-        self.dispatcher.pick(self.now)
+        self.dispatcher.pick(self.now, self.free, &self.quotas).map(|pick| pick.line)
     }
 
     fn begin(&mut self, line: &Line) -> Begun {
@@ -50,7 +76,37 @@ impl Desk {
     }
 
     fn end(&mut self, line: &Line, begun: Begun, obstacle: Option<Obstacle>) {
-        self.dispatcher.end(line, begun, obstacle, self.now, &CountingRandom::new(1));
+        let met = obstacle.map_or(Met::Nothing, Met::Wall);
+        self.dispatcher.end(line, begun, 1, met, self.now, &CountingRandom::new(1));
+    }
+
+    /// Serves the next line, which has more to do, for one unit.
+    fn serve(&mut self) -> Line {
+        self.serve_at(|_| 1)
+    }
+
+    /// Serves the next line, which has more to do, for what its runs cost.
+    fn serve_at(&mut self, cost: impl Fn(&Line) -> u64) -> Line {
+        let line = self.pick().expect("there is always work");
+        let begun = self.begin(&line);
+        self.dispatcher.look_at(line.clone());
+        let random = CountingRandom::new(1);
+        self.dispatcher.end(&line, begun, cost(&line), Met::Nothing, self.now, &random);
+        line
+    }
+
+    /// Begins a run of the next line.
+    fn start(&mut self) -> (Line, Begun) {
+        let line = self.pick().expect("work, and room for it");
+        let begun = self.begin(&line);
+        (line, begun)
+    }
+
+    /// Begins a run of the next line, which has more to do.
+    fn start_more(&mut self) -> (Line, Begun) {
+        let (line, begun) = self.start();
+        self.dispatcher.look_at(line.clone());
+        (line, begun)
     }
 
     /// Runs a job of `line` that meets `obstacle`; the line has more.
@@ -73,11 +129,9 @@ fn classes_get_turns_by_weight_and_none_starves() {
         line(Class::Interactive, "ana", 1),
     ];
     let mut desk = Desk::with(&lines);
-    let mut served = std::collections::HashMap::new();
+    let mut served = HashMap::new();
     for _ in 0..210 {
-        let next = desk.pick().expect("there is always work");
-        *served.entry(next.class).or_insert(0) += 1;
-        desk.dispatcher.look_at(next);
+        *served.entry(desk.serve().class).or_insert(0) += 1;
     }
     let of = |class| served[&class];
     assert_eq!((of(Class::Interactive), of(Class::Normal), of(Class::Bulk)), (160, 40, 10));
@@ -86,14 +140,55 @@ fn classes_get_turns_by_weight_and_none_starves() {
 #[test]
 fn owners_of_one_class_take_turns() {
     let mut desk = Desk::with(&[line(Class::Bulk, "ana", 1), line(Class::Bulk, "ben", 1)]);
-    let owners: Vec<Owner> = (0..6)
-        .map(|_| {
-            let next = desk.pick().expect("there is always work");
-            desk.dispatcher.look_at(next.clone());
-            next.owner
-        })
-        .collect();
+    let owners: Vec<Owner> = (0..6).map(|_| desk.serve().owner).collect();
     assert!(owners.windows(2).all(|pair| pair[0] != pair[1]), "{owners:?}");
+}
+
+/// In each place where lines wait: among all, before one connection, and before one lane.
+#[test]
+fn turns_are_paid_in_units_of_quota() {
+    let to = |connection, calendar| Lane::Calendar { connection, calendar };
+    let bens = ConnectionId::from_u128(2);
+    for lane in [to(bens, 1), to(ANAS, 2), to(ANAS, 1)] {
+        let dear = line(Class::Bulk, "ana", 1);
+        let cheap = Line { lane, ..line(Class::Bulk, "ben", 1) };
+        let mut desk = Desk::with(&[dear.clone(), cheap.clone()]);
+        let cost = |line: &Line| if *line == dear { 4 } else { 1 };
+        let mut units = HashMap::new();
+        for _ in 0..500 {
+            let served = desk.serve_at(cost);
+            *units.entry(served.clone()).or_insert(0) += cost(&served);
+        }
+        assert!(units[&dear].abs_diff(units[&cheap]) <= 4, "{lane:?}: {units:?}");
+    }
+}
+
+#[test]
+fn an_owner_with_many_lines_has_the_turns_of_one() {
+    let mut lines: Vec<Line> = (0..9).map(|calendar| line(Class::Bulk, "ana", calendar)).collect();
+    lines.push(line(Class::Bulk, "ben", 100));
+    let mut desk = Desk::with(&lines);
+    let mut served = HashMap::new();
+    for _ in 0..900 {
+        *served.entry(desk.serve()).or_insert(0) += 1;
+    }
+    assert_eq!(served.remove(&lines[9]), Some(450), "Ben's only one");
+    assert!(
+        served.values().all(|turns| *turns == 50),
+        "Ana's, one as often as another: {served:?}"
+    );
+}
+
+#[test]
+fn who_comes_anew_owes_nothing_and_is_owed_nothing() {
+    let (ana, ben) = (line(Class::Bulk, "ana", 1), line(Class::Bulk, "ben", 1));
+    let mut desk = Desk::with(&[ana.clone()]);
+    for _ in 0..1_000 {
+        desk.serve();
+    }
+    desk.dispatcher.look_at(ben.clone());
+    let bens = (0..20).filter(|_| desk.serve() == ben).count();
+    assert!((9..=11).contains(&bens), "{bens} of 20 turns");
 }
 
 #[test]
@@ -184,22 +279,104 @@ fn a_connection_mended_while_a_run_found_it_broken_is_tried_again() {
 }
 
 #[test]
-fn a_connection_has_so_many_runs_at_once() {
-    let mut desk = Desk::new(2);
-    for calendar in 0..3 {
+fn a_connection_has_so_many_runs_at_once_and_the_last_is_kept_for_who_waits() {
+    let mut desk = Desk::new(3);
+    for calendar in 0..4 {
         desk.dispatcher.look_at(line(Class::Normal, "ana", calendar));
     }
-    let running: Vec<(Line, Begun)> = (0..2)
-        .map(|_| {
-            let next = desk.pick().expect("room for two");
-            let begun = desk.begin(&next);
-            (next, begun)
-        })
-        .collect();
+    let (first, second) = (desk.start(), desk.start());
+    assert_eq!(desk.pick(), None, "the last place is not for them");
+    desk.dispatcher.look_at(tea());
+    let urgent = desk.start();
+    assert_eq!(urgent.0, tea());
+    desk.dispatcher.look_at(line(Class::Interactive, "ana", 5));
+    assert_eq!(desk.pick(), None, "there are no more");
+    desk.end(&first.0, first.1, None);
+    assert_eq!(desk.start().0.class, Class::Interactive);
+    desk.end(&second.0, second.1, None);
+    assert_eq!(desk.pick(), None, "the last place is not for them");
+    desk.end(&urgent.0, urgent.1, None);
+    assert_eq!(desk.start().0.class, Class::Normal);
+}
+
+#[test]
+fn the_last_free_worker_is_kept_for_who_waits() {
+    let mut desk = Desk::with(&[line(Class::Bulk, "ana", 1)]);
+    desk.free = 1;
     assert_eq!(desk.pick(), None);
-    let (ended, begun) = &running[0];
-    desk.end(ended, *begun, None);
-    assert!(desk.pick().is_some());
+    desk.dispatcher.look_at(tea());
+    assert_eq!(desk.pick(), Some(tea()));
+}
+
+#[test]
+fn a_lane_is_narrowed_by_its_walls_and_widened_by_clean_runs() {
+    let mut desk = Desk::with(&[tea()]);
+    assert_eq!(desk.dispatcher.width(&tea()), 4);
+    let (one, other) = (desk.start_more(), desk.start_more());
+    let wall = Obstacle::Lane(Until::Moment(desk.now + TimeDelta::seconds(2)));
+    desk.end(&one.0, one.1, Some(wall));
+    desk.end(&other.0, other.1, Some(wall));
+    assert_eq!(desk.dispatcher.width(&tea()), 2, "both met the same wall");
+    for expected in [1, 1] {
+        desk.pass(2);
+        let run = desk.start_more();
+        desk.end(
+            &run.0,
+            run.1,
+            Some(Obstacle::Lane(Until::Moment(desk.now + TimeDelta::seconds(2)))),
+        );
+        assert_eq!(desk.dispatcher.width(&tea()), expected);
+    }
+    desk.pass(2);
+    for _ in 0..19 {
+        desk.serve();
+    }
+    assert_eq!(desk.dispatcher.width(&tea()), 1);
+    desk.serve();
+    let _runs_on = desk.start_more();
+    for _ in 0..200 {
+        desk.serve();
+    }
+    assert_eq!(desk.dispatcher.width(&tea()), 8, "and no wider");
+}
+
+#[test]
+fn a_run_that_began_before_the_wall_does_not_open_it() {
+    let mut desk = Desk::with(&[tea()]);
+    let (early, late) = (desk.start_more(), desk.start_more());
+    desk.end(&late.0, late.1, Some(Obstacle::Lane(Until::Moment(desk.now + TimeDelta::hours(1)))));
+    desk.end(&early.0, early.1, None);
+    assert_eq!(desk.pick(), None);
+}
+
+#[test]
+fn a_line_without_quota_waits_for_it_and_holds_nobody_up() {
+    let bens = Lane::Calendar { connection: ConnectionId::from_u128(2), calendar: 1 };
+    let ben = Line { lane: bens, ..line(Class::Bulk, "ben", 1) };
+    let mut desk = Desk::with(&[tea(), ben.clone()]);
+    let opens = desk.now + TimeDelta::seconds(3);
+    desk.quotas.connections.insert(ANAS, opens);
+    assert_eq!(desk.pick(), Some(ben.clone()));
+    assert_eq!((desk.pick(), desk.dispatcher.next_moment()), (None, Some(opens)));
+    desk.pass(3);
+    desk.dispatcher.look_at(ben);
+    let project = desk.now + TimeDelta::seconds(1);
+    desk.quotas.project = Some(project);
+    assert_eq!((desk.pick(), desk.dispatcher.next_moment()), (None, Some(project)));
+    desk.pass(1);
+    assert_eq!(desk.pick(), Some(tea()));
+}
+
+#[test]
+fn jobs_are_taken_together_only_while_nobody_else_waits() {
+    let bulk = line(Class::Bulk, "ana", 1);
+    let mut desk = Desk::with(&[bulk.clone()]);
+    let most =
+        |desk: &mut Desk| desk.dispatcher.pick(desk.now, 100, &desk.quotas).map(|pick| pick.most);
+    assert_eq!(most(&mut desk), Some(3), "a lane's first width, less the place that is kept");
+    desk.dispatcher.look_at(bulk);
+    desk.dispatcher.look_at(line(Class::Bulk, "ben", 1));
+    assert_eq!(most(&mut desk), Some(1));
 }
 
 proptest! {

@@ -13,7 +13,7 @@ use super::home::moment;
 use super::{HOME, page};
 use crate::app::Error;
 use crate::app::access::Caller;
-use crate::app::events::{self, Draft, View};
+use crate::app::events::{self, Draft, View, Wish};
 use crate::model::event::{Copied, Meet, Notify, Presence};
 use crate::model::id::EventId;
 
@@ -42,7 +42,8 @@ struct Page {
 /// `POST /google-calendar-setup/test-event`: takes the event in; the page it leads to waits for it.
 pub async fn create(State(door): State<Door>, _form: Signed) -> Result<Redirect, Fault> {
     let draft = draft(door.app.clock.now())?;
-    let created = events::create(&door.app, &Caller::administrator(), draft, None).await?;
+    let created =
+        events::create(&door.app, &Caller::administrator(), Wish { draft, identity: None }).await?;
     Ok(to(created.event.id))
 }
 
@@ -123,7 +124,7 @@ impl Page {
             link: view.links.event.clone().filter(|_| in_calendar),
             meet: view.links.meet.clone().filter(|_| in_calendar),
             reasons: causes.chain(no_meeting.filter(|_| wanted)).collect(),
-            pending: !event.is_settled() && !view.failed,
+            pending: !event.is_settled() && !matches!(state, "failed" | "stopped"),
             removable: wanted && matches!(state, "confirmed" | "pending"),
         }
     }

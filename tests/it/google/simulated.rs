@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use calbridge::clock::ManualClock;
+use calbridge::clock::{ManualClock, SystemClock};
 use calbridge::google::events::{conference_request, members};
 use calbridge::google::{
-    AccessToken, Conference, Endpoints, Events, Failure, Google, OauthClient, Stamp, Verdict,
+    AccessToken, Conference, Endpoints, Events, Failure, Google, OauthClient, Stamp, Verdict, Wires,
 };
 use calbridge::model::event::{Content, Notify};
 use calbridge::model::id::{EventId, GoogleId};
@@ -17,6 +17,8 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use super::wire::plenty;
 
 const REDIRECT: &str = "http://127.0.0.1:3001/oauth2callback";
 const ANA: &str = "ana@example.com";
@@ -53,7 +55,13 @@ impl World {
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(simulator.clone().serve(listener, CancellationToken::new()));
-        let google = Google::new(endpoints, Duration::from_secs(20));
+        let google = Google::new(
+            endpoints,
+            Wires::Network,
+            Duration::from_secs(20),
+            Arc::new(SystemClock),
+            plenty(),
+        );
         Self { simulator, google, client, _tasks: tasks }
     }
 

@@ -1,10 +1,14 @@
 //! A server that says what it is told to say, one answer a connection, and keeps what it was asked.
 
 use std::io::Write as _;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use calbridge::google::{AccessToken, Endpoints, Google};
+use calbridge::clock::SystemClock;
+use calbridge::google::{AccessToken, Endpoints, Google, Wires};
+use calbridge::limits::{Allowance, Limits, Settings};
+use chrono::TimeDelta;
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -78,7 +82,17 @@ pub fn google_at(port: u16, deadline: Duration) -> Google {
         userinfo: at("userinfo"),
         api: at(""),
     };
-    Google::new(endpoints, deadline)
+    Google::new(endpoints, Wires::Network, deadline, Arc::new(SystemClock), plenty())
+}
+
+/// Limits that no test reaches.
+pub fn plenty() -> Limits {
+    let number = |number| NonZeroU32::new(number).expect("more than nothing");
+    let allowance =
+        Allowance { limit: number(1_000_000), aim_percent: number(90), burst: number(50_000) };
+    let park = TimeDelta::hours(1);
+    let settings = Settings { user: allowance, project: allowance, park, daily_warning: 1_000_000 };
+    Limits::new(settings, Arc::new(SystemClock))
 }
 
 pub fn access() -> AccessToken {
@@ -86,7 +100,11 @@ pub fn access() -> AccessToken {
 }
 
 pub fn access_of(token: &str) -> AccessToken {
-    AccessToken { token: SecretString::from(token), expires_in: Duration::from_hours(1) }
+    AccessToken {
+        token: SecretString::from(token),
+        expires_in: Duration::from_hours(1),
+        payer: None,
+    }
 }
 
 /// An answer with a JSON body.

@@ -1,0 +1,89 @@
+//! What recurs while the bridge runs: the table of periodic work, and the sign of life.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+
+use crate::app::{App, tokens};
+use crate::clock::Clock;
+use crate::queue::periodic::{self, Periodic, Recurring};
+use crate::store::{Beat, Retention, Store};
+
+/// A sign of life holds for this long; it is given three times as often.
+const LIFE: TimeDelta = TimeDelta::seconds(15);
+
+/// Everything that recurs, and whose turn only one of many processes may take.
+pub fn periodic(app: &App, keep: Retention) -> Periodic {
+    let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
+    let table = vec![
+        Recurring {
+            name: "prune",
+            every: TimeDelta::minutes(1),
+            makes_up: 0,
+            work: {
+                let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
+                Box::new(move |_| {
+                    let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
+                    Box::pin(async move { periodic::prune(&*store, &*clock, keep).await })
+                })
+            },
+        },
+        Recurring {
+            name: "touch_grants",
+            every: TimeDelta::weeks(1),
+            makes_up: 0,
+            work: {
+                let app = app.clone();
+                Box::new(move |_| {
+                    let app = app.clone();
+                    Box::pin(async move { touch(&app).await })
+                })
+            },
+        },
+    ];
+    Periodic::new(store, clock, table)
+}
+
+/// Uses the grants that nobody used for long.
+async fn touch(app: &App) {
+    if let Err(error) = tokens::touch(app).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the Google account's grant could not be refreshed"
+        );
+    }
+}
+
+/// Says that this process lives, again and again, and tells `beats` what it learns. A process that
+/// cannot say so in time leads no more.
+pub async fn live(store: &dyn Store, clock: &dyn Clock, beats: &watch::Sender<Beat>) {
+    let mut until: Option<DateTime<Utc>> = None;
+    loop {
+        let now = clock.now();
+        match store.beat(now, now + LIFE).await {
+            Ok(beat) => {
+                until = Some(now + LIFE);
+                tell(beats, beat);
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "no sign of life is taken"
+                );
+                if until.is_none_or(|until| until <= clock.now()) {
+                    let nodes = beats.borrow().nodes;
+                    tell(beats, Beat { nodes, leads: false });
+                }
+            }
+        }
+        clock.sleep_until(now + LIFE / 3).await;
+    }
+}
+
+fn tell(beats: &watch::Sender<Beat>, beat: Beat) {
+    let changed = beats.send_if_modified(|told| std::mem::replace(told, beat) != beat);
+    if changed {
+        tracing::info!(nodes = beat.nodes, leads = beat.leads, "processes share the work");
+    }
+}

@@ -1,0 +1,108 @@
+//! Promise 5: never over quota. Whole bridges at Google's real limits, and at others, in virtual time.
+
+use calbridge::clock::Clock;
+use calbridge::model::job::{Class, Job, JobState};
+use calbridge::simulator::{Entry, Quota};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::load::{Load, is_rate_error, load};
+
+const MINUTE: TimeDelta = TimeDelta::minutes(1);
+
+/// Nothing given up, and no attempt spent.
+fn unharmed(jobs: &[Job]) {
+    let harmed =
+        jobs.iter().find(|job| job.spent > 0 || matches!(job.state, JobState::Dead { .. }));
+    assert_eq!(harmed, None, "rate errors are nobody's fault");
+}
+
+/// 50,000 events of 200 users, until all are done. Says when that began and ended.
+async fn fifty_thousand(load: &mut Load) -> (DateTime<Utc>, DateTime<Utc>) {
+    for n in 0..200 {
+        load.accept(n, n, 250, Class::Bulk).await;
+    }
+    let began = load.begin().await;
+    let ended = load.done().await;
+    unharmed(&load.jobs().await);
+    (began, ended)
+}
+
+/// Units a minute that were used, of calls that were answered well.
+fn rate(calls: &[Entry], from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
+    let used = calls.iter().filter(|call| (from..to).contains(&call.time) && !is_rate_error(call));
+    let minutes = (to - from).as_seconds_f64() / 60.0;
+    f64::from(u32::try_from(used.count()).expect("not that many")) / minutes
+}
+
+fn errors(calls: &[Entry], since: DateTime<Utc>) -> usize {
+    calls.iter().filter(|call| call.time >= since && is_rate_error(call)).count()
+}
+
+#[test]
+fn fifty_thousand_events_use_googles_limits_and_never_break_them() {
+    load(200, Quota::default(), async |load| {
+        let (began, ended) = fifty_thousand(load).await;
+        let calls = load.calls(began);
+        assert_eq!(errors(&calls, began + MINUTE), 0, "after the first minute");
+        let rate = rate(&calls, began, ended);
+        assert!(rate >= 0.85 * 10_000.0, "{rate} a minute");
+    });
+}
+
+#[test]
+fn a_google_that_allows_half_is_found_out_within_two_minutes() {
+    let half =
+        Quota { per_user_per_minute: 300, per_project_per_minute: 5_000, ..Quota::default() };
+    load(200, half, async |load| {
+        let (began, ended) = fifty_thousand(load).await;
+        let calls = load.calls(began);
+        let (first, later) = (errors(&calls, began), errors(&calls, began + MINUTE * 2));
+        assert!(first > 0, "there was something to find out");
+        let all = calls.len();
+        eprintln!("errors {first}, later {later} of {all}, took {}", ended - began);
+        assert_eq!(later, 0, "{first} rate errors in all");
+        let rate = rate(&calls, began + MINUTE * 2, ended);
+        assert!(rate >= 0.75 * 5_000.0, "{rate} a minute");
+    });
+}
+
+#[test]
+fn one_calendar_uses_its_users_quota() {
+    load(1, Quota::default(), async |load| {
+        load.accept(0, 0, 3_000, Class::Bulk).await;
+        let began = load.begin().await;
+        let ended = load.done().await;
+        unharmed(&load.jobs().await);
+        let calls = load.calls(began);
+        assert_eq!(errors(&calls, began), 0);
+        let rate = rate(&calls, began, ended);
+        assert!(rate >= 0.85 * 600.0, "{rate} a minute");
+    });
+}
+
+#[test]
+fn a_calendar_that_google_slows_is_written_slowly_and_recovers() {
+    let slow = Quota { per_calendar_writes_per_minute: Some(60), ..Quota::default() };
+    load(1, slow, async |load| {
+        load.accept(0, 0, 4_000, Class::Bulk).await;
+        let began = load.begin().await;
+        load.pass(MINUTE * 10).await;
+        let calls = load.calls(began);
+        let refused = errors(&calls, began + MINUTE * 2);
+        let rate_then = rate(&calls, began + MINUTE * 2, began + MINUTE * 10);
+        eprintln!(
+            "refused {} then {refused} in 8 minutes, {rate_then} a minute",
+            errors(&calls, began)
+        );
+        assert!(refused <= 80, "{refused} times refused in eight minutes");
+        assert!(rate_then >= 0.5 * 60.0, "{rate_then} a minute");
+        load.bridge.google.set_quota(Quota::default());
+        let lifted = load.bridge.clock.now();
+        let ended = load.done().await;
+        unharmed(&load.jobs().await);
+        let calls = load.calls(lifted);
+        let rate = rate(&calls, lifted + MINUTE * 5, ended - TimeDelta::seconds(10));
+        eprintln!("recovered to {rate}, took {}", ended - lifted);
+        assert!(rate >= 0.85 * 600.0, "{rate} a minute once it has recovered");
+    });
+}
