@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{CauseRow, OwnerRow, Row, TimeRow, bytes_of, sealed, time};
+use super::{CauseRow, OwnerRow, Row, TimeRow, bytes, bytes_of, sealed, time};
 use crate::model::event::{Copied, Event, Fingerprint, Known, Meet, Placement, Presence, Wanted};
 use crate::model::id::{ConnectionId, EventId, GoogleId, JobId};
 use crate::model::key::Digest;
@@ -60,6 +60,7 @@ impl Row for EventRow {
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::store) struct ContentRow {
     pub revision: u32,
+    #[serde(with = "bytes")]
     pub content: Vec<u8>,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CauseRow, OwnerRow, Row, TimeRow, time};
+use super::{CauseRow, OwnerRow, Row, TimeRow, bytes, time};
 use crate::model::id::{ConnectionId, EventId, JobId};
 use crate::model::job::{Class, Job, JobState, Kind, Lane, Line};
 use crate::model::sealed::Sealed;
@@ -142,7 +142,7 @@ impl JobRow {
 
 /// What a delivery carries.
 #[derive(Debug, Serialize, Deserialize)]
-pub(in crate::store) struct PayloadRow(Vec<u8>);
+pub(in crate::store) struct PayloadRow(#[serde(with = "bytes")] Vec<u8>);
 
 impl Row for PayloadRow {
     const NOUN: &'static str = "what a job carries";

@@ -1,12 +1,15 @@
 //! Holds every row of a store against the others: sled opens a store that lost pages without a
 //! word, and this is what tells.
 //!
-//! The rows are read once, in their order. What a row says of an index is added up for that index,
-//! what is found there is subtracted, and nothing may be left over: looking each entry up would jump
-//! through the whole file.
+//! The rows are read once, in their order, by several threads of which each reads a table at a time.
+//! What a row says of an index is added up for that index, what is found there is subtracted, and
+//! nothing may be left over: looking each entry up would jump through the whole file.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::thread;
 
 use sled::Tree;
 
@@ -23,20 +26,53 @@ use crate::store::rows::{
     RequestRow, Row, TicketRow,
 };
 
+/// There are few large tables to share among threads.
+const MOST_THREADS: usize = 4;
+
 /// Refuses unless each table has as many rows as were counted when they were written, each row can
 /// be read, and the indexes hold exactly what the rows say.
 pub(super) fn every_row(tree: &Tree, meta: &MetaRow) -> Result<(), StoreError> {
-    let mut books = Books::default();
-    for row in tree {
-        let (key, row) = row.map_err(failed)?;
-        let table = Table::COUNTED.into_iter().find(|table| key.first() == Some(&table.byte()));
-        match table {
-            Some(table) => books.enter(tree, table, &key, &row)?,
-            None if *key == *keys::tally() => {}
-            None => return Err(StoreError::Damaged("it has a row of no table".to_owned())),
+    // The tables with most to read last, which is where the list is taken from.
+    let mut tables: Vec<Table> = Table::COUNTED.into();
+    tables.sort_by_key(|table| (*table == Table::Content, meta.rows.get(&table.byte()).copied()));
+    let tables = Mutex::new(tables);
+    let next = || tables.lock().ok()?.pop();
+    let read = || {
+        let mut books = Books::default();
+        while let Some(table) = next() {
+            books.read(tree, table)?;
         }
-    }
+        Ok(books)
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
+    let books = thread::scope(|scope| {
+        let readers: Vec<_> = (0..threads).map(|_| scope.spawn(read)).collect();
+        let mut all = Books::default();
+        for reader in readers {
+            let books = reader
+                .join()
+                .map_err(|_| StoreError::Damaged("reading its rows made sled panic".to_owned()))?;
+            all.add(books?);
+        }
+        Ok(all)
+    })?;
+    no_other_rows(tree)?;
     books.close(meta)
+}
+
+/// Refuses if there is a row of no table.
+fn no_other_rows(tree: &Tree) -> Result<(), StoreError> {
+    let known = Table::COUNTED.map(Table::byte);
+    let mut from = Vec::new();
+    while let Some(found) = tree.range(from..).next() {
+        let (key, _) = found.map_err(failed)?;
+        from = match key.first() {
+            _ if *key == *keys::tally() => [&*key, &[0]].concat(),
+            Some(table) if known.contains(table) => vec![table + 1],
+            _ => return Err(StoreError::Damaged("it has a row of no table".to_owned())),
+        };
+    }
+    Ok(())
 }
 
 #[derive(Default)]
@@ -48,6 +84,25 @@ struct Books {
 }
 
 impl Books {
+    fn read(&mut self, tree: &Tree, table: Table) -> Result<(), StoreError> {
+        let mut rows = 0;
+        for found in tree.scan_prefix(table.prefix()) {
+            let (key, row) = found.map_err(failed)?;
+            self.enter(tree, table, &key, &row)?;
+            rows += 1;
+        }
+        self.rows.insert(table.byte(), rows);
+        Ok(())
+    }
+
+    fn add(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        for (table, more) in other.left_over {
+            let sum = self.left_over.entry(table).or_default();
+            *sum = sum.wrapping_add(more);
+        }
+    }
+
     fn enter(
         &mut self,
         tree: &Tree,
@@ -55,7 +110,6 @@ impl Books {
         key: &[u8],
         row: &[u8],
     ) -> Result<(), StoreError> {
-        *self.rows.entry(table.byte()).or_default() += 1;
         let mut read = KeyReader::new(key)?;
         match table {
             Table::Event => {
@@ -91,11 +145,7 @@ impl Books {
             }
             Table::Key => drop(ApiKey::try_from(ApiKeyRow::decode(row)?)?),
             Table::Keystone => drop(KeystoneRow::decode(row)?),
-            Table::Ready => {
-                self.find(key, row);
-                self.expect(&keys::line(&read.line()?), &[]);
-            }
-            Table::Line | Table::OwnerJobs => self.find_many(key, number(row)?),
+            Table::OwnerJobs => self.find_many(key, number(row)?),
             Table::Period => drop(PeriodRow::decode(row)?.next()?),
             Table::Tally => drop((read.day()?, number(row)?)),
             Table::Meta
@@ -103,6 +153,7 @@ impl Books {
             | Table::Past
             | Table::Tombstone
             | Table::Live
+            | Table::Ready
             | Table::Done
             | Table::Dead
             | Table::Cancelled

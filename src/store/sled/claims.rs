@@ -92,10 +92,10 @@ pub(super) fn settle(
     let lives = job.state == JobState::Live;
     if lives {
         if due != job.due {
-            ledger.delete(keys::ready(&job.line, due, id))?;
-            ledger.put_bytes(keys::ready(&job.line, job.due, id), Vec::new())?;
+            ledger.remove(keys::ready(&job.line, due, id));
+            ledger.insert_bytes(keys::ready(&job.line, job.due, id), Vec::new())?;
         }
-        ledger.put(keys::job(id), &JobRow::from(&job))?;
+        ledger.replace(keys::job(id), &JobRow::from(&job))?;
         ledger.tell(Change::Line(job.line.clone()));
     } else {
         lines::stop(ledger, &job, due)?;
@@ -120,12 +120,12 @@ pub(super) fn settle(
 /// Keeps a job that lives no more.
 pub(super) fn finish(ledger: &mut Ledger, job: &Job) -> Result<(), StoreError> {
     if let Some(finished) = keys::finished(job) {
-        ledger.put_bytes(finished, Vec::new())?;
+        ledger.insert_bytes(finished, Vec::new())?;
     }
     if matches!(job.state, JobState::Done { .. }) {
         ledger.delete(keys::payload(job.id))?;
     }
-    ledger.put(keys::job(job.id), &JobRow::from(job))
+    ledger.replace(keys::job(job.id), &JobRow::from(job))
 }
 
 /// Enqueues a job, of whatever kind, and notes it at its event. Returns its line.

@@ -83,7 +83,8 @@ fn take_in(
     }
     if let Some(request) = request {
         if let Some(earlier) = earlier {
-            ledger.delete(keys::request_over(earlier.expires()?, &request.key))?;
+            ledger.remove(keys::request_over(earlier.expires()?, &request.key));
+            ledger.remove(keys::request(&request.key));
         }
         remember(ledger, &request, new.id)?;
     }
@@ -92,8 +93,8 @@ fn take_in(
     }
     let line = job.line.clone();
     lines::enqueue(ledger, job)?;
-    ledger.put(keys::event(new.id), &EventRow::new(&new, 1))?;
-    ledger.put(keys::content(new.id), &ContentRow::from(&new.wanted))?;
+    ledger.insert(keys::event(new.id), &EventRow::new(&new, 1))?;
+    ledger.insert(keys::content(new.id), &ContentRow::from(&new.wanted))?;
     ledger.tell(Change::Line(line));
     ledger.tell(Change::Event(new.id));
     Ok(Accepted::New(new))
@@ -104,8 +105,8 @@ pub(super) fn remember(
     request: &Request,
     event: EventId,
 ) -> Result<(), StoreError> {
-    ledger.put(keys::request(&request.key), &RequestRow::new(request, event))?;
-    ledger.put_bytes(keys::request_over(request.expires, &request.key), Vec::new())
+    ledger.insert(keys::request(&request.key), &RequestRow::new(request, event))?;
+    ledger.insert_bytes(keys::request_over(request.expires, &request.key), Vec::new())
 }
 
 fn change(
@@ -125,7 +126,7 @@ fn change(
     event.job = enqueued.id;
     open.row = EventRow::new(&event, open.row.live + u32::from(enqueued.is_new));
     open.keep(ledger)?;
-    ledger.put(keys::content(id), &ContentRow::from(&event.wanted))?;
+    ledger.replace(keys::content(id), &ContentRow::from(&event.wanted))?;
     ledger.tell(Change::Line(enqueued.line));
     ledger.tell(Change::Event(id));
     Ok(Changed::Yes(event))
@@ -171,13 +172,13 @@ impl Open {
         let list = listing(id, &row)?;
         if list != listed {
             if let Some(listed) = listed {
-                ledger.delete(listed)?;
+                ledger.remove(listed);
             }
             if let Some(list) = list {
-                ledger.put_bytes(list, Vec::new())?;
+                ledger.insert_bytes(list, Vec::new())?;
             }
         }
-        ledger.put(keys::event(id), &row)
+        ledger.replace(keys::event(id), &row)
     }
 }
 
@@ -211,9 +212,9 @@ pub(super) fn prune(
     }
     let pruned = over.len();
     for (listed, id) in over {
-        ledger.delete(listed)?;
-        ledger.delete(keys::event(id))?;
-        ledger.delete(keys::content(id))?;
+        ledger.remove(listed);
+        ledger.remove(keys::event(id));
+        ledger.remove(keys::content(id));
     }
     Ok(pruned)
 }
@@ -235,8 +236,8 @@ pub(super) fn prune_requests(
     }
     let pruned = over.len();
     for (index, key) in over {
-        ledger.delete(index)?;
-        ledger.delete(keys::request(&key))?;
+        ledger.remove(index);
+        ledger.remove(keys::request(&key));
     }
     Ok(pruned)
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sled::Tree;
+use sled::{IVec, Tree};
 
 use super::events::Open;
 use super::keys::{self, KeyReader, Table};
@@ -25,8 +25,12 @@ impl JobStore for SledStore {
     async fn lines(&self) -> Result<Vec<Line>, StoreError> {
         let read = |tree: &Tree| {
             let mut lines = Vec::new();
-            for found in tree.scan_prefix(Table::Line.prefix()) {
-                lines.push(KeyReader::new(&found.map_err(failed)?.0)?.line()?);
+            // From the first job of each line past the last, so that jobs do not count.
+            let mut next = tree.scan_prefix(Table::Ready.prefix()).next();
+            while let Some(found) = next {
+                let line = KeyReader::new(&found.map_err(failed)?.0)?.line()?;
+                next = first_behind(tree, &line);
+                lines.push(line);
             }
             Ok(lines)
         };
@@ -110,6 +114,18 @@ impl JobStore for SledStore {
     }
 }
 
+/// The first ready job behind those of `line`.
+fn first_behind(tree: &Tree, line: &Line) -> Option<sled::Result<(IVec, IVec)>> {
+    let mut last = keys::ready_of(line);
+    // More than any time begins with.
+    last.extend([u8::MAX; 16]);
+    let ready = Table::Ready.prefix();
+    tree.range(last..).next().filter(|found| match found {
+        Ok((key, _)) => key.starts_with(&ready),
+        Err(_) => true,
+    })
+}
+
 fn page(
     tree: &Tree,
     which: Which,
@@ -178,10 +194,11 @@ fn replay(ledger: &mut Ledger, id: JobId, now: DateTime<Utc>) -> Result<Touched,
         job = lines::make_due(ledger, live, now)?;
     } else {
         if let Some(finished) = keys::finished(&job) {
-            ledger.delete(finished)?;
+            ledger.remove(finished);
         }
         job.begin_again(now);
         lines::start(ledger, &job)?;
+        ledger.replace(keys::job(id), &JobRow::from(&job))?;
     }
     ledger.tell(Change::Line(job.line.clone()));
     if let Some(mut event) = event {
@@ -235,8 +252,8 @@ pub(super) fn prune(
     }
     let pruned = over.len();
     for (index, id) in over {
-        ledger.delete(index)?;
-        ledger.delete(keys::job(id))?;
+        ledger.remove(index);
+        ledger.remove(keys::job(id));
         ledger.delete(keys::payload(id))?;
     }
     Ok(pruned)

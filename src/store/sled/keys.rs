@@ -35,8 +35,6 @@ pub(super) enum Table {
     Live = b'K' as isize,
     /// Line, due, live job.
     Ready = b'Q' as isize,
-    /// Line → how many live jobs it has: start-up reads lines, not jobs.
-    Line = b'L' as isize,
     /// Owner → how many live jobs are theirs.
     OwnerJobs = b'o' as isize,
     /// End, done job.
@@ -62,7 +60,7 @@ pub(super) enum Table {
 
 impl Table {
     /// Every table whose rows are counted.
-    pub(super) const COUNTED: [Self; 24] = [
+    pub(super) const COUNTED: [Self; 23] = [
         Self::Keystone,
         Self::Event,
         Self::Content,
@@ -74,7 +72,6 @@ impl Table {
         Self::Payload,
         Self::Live,
         Self::Ready,
-        Self::Line,
         Self::OwnerJobs,
         Self::Done,
         Self::Dead,
@@ -158,10 +155,6 @@ pub(super) fn live(kind: &Kind) -> Vec<u8> {
             bytes
         }
     }
-}
-
-pub(super) fn line(line: &Line) -> Vec<u8> {
-    with_line(Table::Line.prefix(), line)
 }
 
 pub(super) fn owner_jobs(owner: &Owner) -> Vec<u8> {

@@ -119,26 +119,52 @@ impl Ledger {
         self.probe.must_have_room()
     }
 
-    /// Writes a row.
+    /// Writes a row, whether or not there is one under its key.
     pub(super) fn put<R: Row>(&mut self, key: Vec<u8>, row: &R) -> Result<(), StoreError> {
         self.put_bytes(key, row.encode())
     }
 
-    /// Writes a row of bytes.
+    /// Writes a row under a key that has none. The caller knows, and saves the search; if it is
+    /// wrong the tally is too, and the start after a kill refuses the store.
+    pub(super) fn insert<R: Row>(&mut self, key: Vec<u8>, row: &R) -> Result<(), StoreError> {
+        self.keep(key, row.encode(), 1)
+    }
+
+    /// Writes a row of bytes under a key that has none.
+    pub(super) fn insert_bytes(&mut self, key: Vec<u8>, row: Vec<u8>) -> Result<(), StoreError> {
+        self.keep(key, row, 1)
+    }
+
+    /// Writes a row of bytes, whether or not there is one under its key.
     pub(super) fn put_bytes(&mut self, key: Vec<u8>, row: Vec<u8>) -> Result<(), StoreError> {
+        let grew = i64::from(self.get(&key)?.is_none());
+        self.keep(key, row, grew)
+    }
+
+    /// Writes a row in place of the one under its key.
+    pub(super) fn replace<R: Row>(&mut self, key: Vec<u8>, row: &R) -> Result<(), StoreError> {
+        self.keep(key, row.encode(), 0)
+    }
+
+    fn keep(&mut self, key: Vec<u8>, row: Vec<u8>, grew: i64) -> Result<(), StoreError> {
         if row.len() > MAX_ROW {
             return Err(StoreError::TooLarge { bytes: row.len() });
         }
-        let grew = i64::from(self.get(&key)?.is_none());
         self.bytes += row.len();
         self.write(key, Write::Put(row.into()), grew);
         Ok(())
     }
 
+    /// Takes a row away that is there.
+    pub(super) fn remove(&mut self, key: Vec<u8>) {
+        self.write(key, Write::Delete, -1);
+    }
+
     /// Takes a row away, if it is there.
     pub(super) fn delete(&mut self, key: Vec<u8>) -> Result<(), StoreError> {
-        if self.get(&key)?.is_some() {
-            self.write(key, Write::Delete, -1);
+        let empty = self.meta.rows.get(&key[0]).is_none_or(|rows| *rows == 0);
+        if !empty && self.get(&key)?.is_some() {
+            self.remove(key);
         }
         Ok(())
     }
@@ -203,9 +229,11 @@ impl Ledger {
     pub(super) fn add(&mut self, key: Vec<u8>, by: i64) -> Result<u64, StoreError> {
         let number = self.number(&key)?;
         let sum = number.checked_add_signed(by).ok_or_else(unreadable_number)?;
-        match sum {
-            0 => self.delete(key)?,
-            _ => self.put_bytes(key, sum.to_be_bytes().to_vec())?,
+        match (number, sum) {
+            (0, 0) => {}
+            (_, 0) => self.remove(key),
+            (0, _) => self.insert_bytes(key, sum.to_be_bytes().to_vec())?,
+            (_, _) => self.keep(key, sum.to_be_bytes().to_vec(), 0)?,
         }
         Ok(sum)
     }

@@ -27,9 +27,10 @@ pub(super) fn enqueue(ledger: &mut Ledger, wanted: NewJob) -> Result<Enqueued, S
     }
     let (job, payload) = Job::begin(wanted);
     if let Some(payload) = payload {
-        ledger.put(keys::payload(job.id), &PayloadRow::from(&payload))?;
+        ledger.insert(keys::payload(job.id), &PayloadRow::from(&payload))?;
     }
     start(ledger, &job)?;
+    ledger.insert(keys::job(job.id), &JobRow::from(&job))?;
     Ok(Enqueued { id: job.id, line: job.line, is_new: true })
 }
 
@@ -60,26 +61,24 @@ pub(super) fn shift(
     job: &mut Job,
     due: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    ledger.delete(keys::ready(&job.line, job.due, job.id))?;
+    ledger.remove(keys::ready(&job.line, job.due, job.id));
     job.due = due;
-    ledger.put_bytes(keys::ready(&job.line, job.due, job.id), Vec::new())?;
-    ledger.put(keys::job(job.id), &JobRow::from(&*job))
+    ledger.insert_bytes(keys::ready(&job.line, job.due, job.id), Vec::new())?;
+    ledger.replace(keys::job(job.id), &JobRow::from(&*job))
 }
 
-/// Keeps a job that begins to live.
+/// Gives a job that begins to live its place; its own row is the caller's.
 pub(super) fn start(ledger: &mut Ledger, job: &Job) -> Result<(), StoreError> {
-    ledger.put_bytes(keys::ready(&job.line, job.due, job.id), Vec::new())?;
-    ledger.put_bytes(keys::live(&job.kind), job.id.as_u128().to_be_bytes().to_vec())?;
-    ledger.add(keys::line(&job.line), 1)?;
+    ledger.insert_bytes(keys::ready(&job.line, job.due, job.id), Vec::new())?;
+    ledger.insert_bytes(keys::live(&job.kind), job.id.as_u128().to_be_bytes().to_vec())?;
     ledger.add(keys::owner_jobs(&job.line.owner), 1)?;
-    ledger.put(keys::job(job.id), &JobRow::from(job))
+    Ok(())
 }
 
 /// Takes a live job from where it stands; `due` is when it was due there.
 pub(super) fn stop(ledger: &mut Ledger, job: &Job, due: DateTime<Utc>) -> Result<(), StoreError> {
-    ledger.delete(keys::ready(&job.line, due, job.id))?;
-    ledger.delete(keys::live(&job.kind))?;
-    ledger.add(keys::line(&job.line), -1)?;
+    ledger.remove(keys::ready(&job.line, due, job.id));
+    ledger.remove(keys::live(&job.kind));
     ledger.add(keys::owner_jobs(&job.line.owner), -1)?;
     Ok(())
 }

@@ -273,7 +273,7 @@ async fn a_snapshot_of_the_pages_that_was_cut_short_is_no_damage() {
 }
 
 /// Every table's byte but the one whose rows belong to nobody.
-const TABLES: &[u8] = b"SEWezRrJPKQLoDXcpyCOATt";
+const TABLES: &[u8] = b"SEWezRrJPKQoDXcpyCOATt";
 
 #[tokio::test]
 async fn a_killed_store_without_any_one_row_is_refused() {
@@ -293,7 +293,7 @@ async fn a_killed_store_without_any_one_row_is_refused() {
 #[tokio::test]
 async fn a_killed_store_that_counts_its_jobs_wrong_is_refused() {
     let image = small(true).await;
-    for table in b"Lo" {
+    for table in b"o" {
         let (dir, _) = copied(&image);
         tamper(dir.path(), |tree| {
             let (key, row) = tree.scan_prefix([*table]).next().unwrap().unwrap();
@@ -308,7 +308,7 @@ async fn a_killed_store_that_counts_its_jobs_wrong_is_refused() {
 #[tokio::test]
 async fn a_killed_store_with_an_index_that_names_another_row_is_refused() {
     let image = small(true).await;
-    for table in b"ezrKQLoDXcOAt" {
+    for table in b"ezrKQoDXcOAt" {
         let (dir, _) = copied(&image);
         tamper(dir.path(), |tree| {
             let (key, row) = tree.scan_prefix([*table]).next().unwrap().unwrap();
