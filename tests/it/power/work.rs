@@ -8,7 +8,7 @@ use calbridge::model::id::{EventId, InstanceId, JobId};
 use calbridge::model::key::Digest;
 use calbridge::model::sealed::Sealed;
 use calbridge::store::contract::examples::{
-    LEASE, NOON, after, cause, event, learned, line_of, push, wanted,
+    LEASE, NOON, after, cause, event, learned, line_of, push, take_in, wanted,
 };
 use calbridge::store::memory::MemoryStore;
 use calbridge::store::{
@@ -60,7 +60,7 @@ impl Work {
                 let event = self.event(number);
                 let job = push(&event, job_id(number, 1), NOON);
                 let accept = Accept { event, job, request: Some(request(number)) };
-                let accepted = store.accept(accept, NOON).await?;
+                let accepted = take_in(store, accept, NOON).await?;
                 assert!(matches!(accepted, Accepted::New(_)), "{accepted:?}");
             }
             Act::Change => {
@@ -86,7 +86,7 @@ impl Work {
         let line = line_of(&Work { bytes: 0, ..self }.event(number));
         let claimed = store.claim(&line, 1, NOON, NOON + LEASE).await?;
         let [claim] = &claimed.claims[..] else { panic!("its job waits: {claimed:?}") };
-        let ran = Ran { fate, learned: learned(revision) };
+        let ran = Ran { fate, learned: learned(revision), then: None };
         let settled = store.settle(claim, ran, after(1)).await?;
         assert_eq!(settled, Settled::Yes);
         Ok(())
@@ -208,7 +208,7 @@ impl Expected {
         let (other, request) = (work.event(number + 500_000), Some(request(number)));
         let job = push(&other, job_id(number + 500_000, 1), NOON);
         let again = Accept { event: other, job, request };
-        match found.accept(again, NOON).await.map_err(told)? {
+        match take_in(found, again, NOON).await.map_err(told)? {
             Accepted::Known(event) if event.id == EventId::from_u128(number) => Ok(()),
             other => Err(format!("the request of event {number} was forgotten: {other:?}")),
         }
