@@ -198,7 +198,7 @@ async fn works_until_the_power_is_cut() {
     // On a line of its own, whatever the test runner has written before.
     println!("\nfailed {failed}");
     // The power is gone, and soon this process.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Works until anything fails, and says how.

@@ -30,9 +30,10 @@ enum Act {
     Bury,
 }
 
+/// Steps to an event.
 const STEPS: u64 = 4;
 /// Work that ends, work that waits, and work that is given up.
-const PLANS: [[Act; STEPS as usize]; 3] = [
+const PLANS: [[Act; 4]; 3] = [
     [Act::Accept, Act::Finish, Act::Change, Act::Finish],
     [Act::Accept, Act::Finish, Act::Change, Act::Change],
     [Act::Accept, Act::Change, Act::Change, Act::Bury],
