@@ -1,6 +1,7 @@
 //! What calls cost, and who pays. Google counts every call of the Calendar API, reads too, and a
 //! patch three times (Calendar API reference, events.patch); it does not count OAuth.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,12 +34,13 @@ impl Google {
     }
 
     /// Pays `units` for `call` as soon as there are any, makes it, and tells the limits how Google
-    /// took it. Nothing is sent if that would take too long.
+    /// took it. Nothing is sent if that would take too long. (The hub's calls are large: they come
+    /// boxed.)
     pub(super) async fn charged<T>(
         &self,
         access: &AccessToken,
         units: u32,
-        call: impl Future<Output = Result<T, Failure>>,
+        call: Pin<Box<impl Future<Output = Result<T, Failure>>>>,
     ) -> Result<T, Failure> {
         let limits = &self.inner.limits;
         if let Err(Held(wait)) = limits.pay(access.payer, units).await {

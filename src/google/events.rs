@@ -98,7 +98,7 @@ impl Events<'_> {
         }
         let event: api::Event =
             serde_json::from_value(event.into()).expect("our own members have the crate's shape");
-        let asked = async {
+        let asked = Box::pin(async {
             let hub = self.google.hub(self.access);
             let mut witness = Witness::of("events.insert");
             let call = hub
@@ -110,14 +110,14 @@ impl Events<'_> {
                 .doit();
             let outcome = self.google.within(call).await;
             witness.settle(outcome)
-        };
+        });
         let (response, _) = self.google.charged(self.access, CALL, asked).await?;
         Copy::read(&json_of(response).await?)
     }
 
     /// The event as Google has it; a deleted one is found too, as cancelled.
     pub async fn get(self, id: GoogleId) -> Result<Copy, Failure> {
-        let asked = async {
+        let asked = Box::pin(async {
             let hub = self.google.hub(self.access);
             let mut witness = Witness::of("events.get");
             let call = hub
@@ -127,14 +127,14 @@ impl Events<'_> {
                 .doit();
             let outcome = self.google.within(call).await;
             witness.settle(outcome)
-        };
+        });
         let (response, _) = self.google.charged(self.access, CALL, asked).await?;
         Copy::read(&json_of(response).await?)
     }
 
     /// Takes the event out. One that is out already fails as [`Verdict::Gone`].
     pub async fn delete(self, id: GoogleId, notify: Notify) -> Result<(), Failure> {
-        let asked = async {
+        let asked = Box::pin(async {
             let hub = self.google.hub(self.access);
             let mut witness = Witness::of("events.delete");
             let call = hub
@@ -145,7 +145,7 @@ impl Events<'_> {
                 .doit();
             let outcome = self.google.within(call).await;
             witness.settle(outcome).map(drop)
-        };
+        });
         self.google.charged(self.access, CALL, asked).await
     }
 
@@ -174,7 +174,7 @@ impl Events<'_> {
                 .map_err(|_| Failure::new(Verdict::PreconditionFailed, None, None))?;
             headers.insert(IF_MATCH, etag);
         }
-        let asked = async {
+        let asked = Box::pin(async {
             let answer = self.google.send("events.patch", request).await?;
             let body = answer.json();
             if !answer.is_success() {
@@ -182,7 +182,7 @@ impl Events<'_> {
                 return Err(failure.after(answer.retry_after));
             }
             Copy::read(&body.ok_or_else(|| Failure::unknown(Some(answer.status)))?)
-        };
+        });
         self.google.charged(self.access, PATCH, asked).await
     }
 }

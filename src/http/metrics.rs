@@ -1,4 +1,4 @@
-//! `GET /metrics`: figures for Prometheus, in the OpenMetrics text format.
+//! `GET /metrics`: figures for Prometheus, in the text format of `OpenMetrics`.
 //!
 //! Every figure is read when it is asked for. None is told by account: there may be thousands, and
 //! `GET /api/v1/status` names those in use. An API key opens it, since the figures say how busy

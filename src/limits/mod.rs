@@ -230,10 +230,9 @@ impl Limits {
         let (passed, nodes) = (self.inner.ticking.passed(), self.nodes());
         let mut books = self.books();
         let blame = match (refusal, payer) {
-            (Refusal::Day, _) => Blame::Project,
             (Refusal::User | Refusal::Quota, Some(_)) => Blame::Payer,
-            (_, Some(account)) => books.lately.blame(account, passed),
-            (_, None) => Blame::Project,
+            (Refusal::Rate, Some(account)) => books.lately.blame(account, passed),
+            (Refusal::Day, _) | (_, None) => Blame::Project,
         };
         let gate = payer.map(|account| self.gate_of(&mut books, account));
         drop(books);

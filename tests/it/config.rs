@@ -461,3 +461,13 @@ fn both_scope_lists_tell_whose_account_it_is() {
 fn the_environment_is_that_of_this_process() {
     assert!(config::environment().iter().any(|(name, _)| name == "PATH"));
 }
+
+#[test]
+fn two_bursts_must_fit_beside_what_is_aimed_at() {
+    Config::from_toml("[google]\nuser_burst = 30\nproject_burst = 500").expect("they just fit");
+    let faults = faults_of("[google]\nuser_burst = 31\nproject_burst = 501");
+    assert!(faults[0].contains("google.project_burst") && faults[0].contains("at most 500"));
+    assert!(faults[1].contains("google.user_burst") && faults[1].contains("at most 30"));
+    let faults = faults_of("[google]\nuser_calls_per_minute = 10");
+    assert!(faults[0].starts_with("google.user_calls_per_minute"), "{faults:?}");
+}

@@ -179,6 +179,6 @@ async fn promise_5_an_account_that_is_too_fast_rests_and_spends_no_attempt() {
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(ANA), ["Tea"]);
     assert!(bridge.clock.now() - began < TimeDelta::seconds(5));
-    bridge.pass(TimeDelta::minutes(1));
+    bridge.pass(TimeDelta::minutes(2));
     assert_eq!(limits(&bridge).await["accounts"], serde_json::json!([]));
 }
