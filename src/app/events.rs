@@ -344,7 +344,7 @@ fn begin(
         fingerprint: fingerprint(&content),
         content: app.seal_content(owner, id, 1, &content)?,
         since: now,
-        over: content.span.end().instant(),
+        over: over(&content, now),
     };
     let known = Known {
         google_id: google_id(id, profile, &content.calendar, 0),
@@ -368,6 +368,12 @@ fn begin(
         wanted,
         known,
     })
+}
+
+/// From when on an event is over: its end, or the moment it was asked for if that lies later, so that
+/// what lies in the past already is not forgotten before anybody could ask for it again.
+fn over(content: &Content, now: DateTime<Utc>) -> DateTime<Utc> {
+    content.span.end().instant().max(now)
 }
 
 fn push(app: &App, event: &Event, class: Class, now: DateTime<Utc>) -> NewJob {
@@ -403,7 +409,7 @@ async fn rewrite(
             fingerprint: fingerprint(&content),
             content: app.seal_content(&event.owner, id, revision, &content)?,
             since: now,
-            over: content.span.end().instant(),
+            over: over(&content, now),
         };
         let job = push(app, &event, Class::Interactive, now);
         match app.store.change(id, wanted, job).await? {

@@ -127,9 +127,9 @@ impl Reader {
         Duration::from_secs(self.whole(key, range))
     }
 
-    pub(super) fn days(&mut self, key: &'static str) -> Duration {
+    pub(super) fn days(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Duration {
         const SECONDS_PER_DAY: u64 = 86_400;
-        Duration::from_secs(self.whole(key, 1..=36_500) * SECONDS_PER_DAY)
+        Duration::from_secs(self.whole(key, range) * SECONDS_PER_DAY)
     }
 
     pub(super) fn size(&mut self, key: &'static str, range: RangeInclusive<u64>) -> usize {

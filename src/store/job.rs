@@ -154,6 +154,7 @@ pub struct Counts {
 
 /// What became of a job that a person laid hands on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "made once and taken apart at once")]
 pub enum Touched {
     /// It is as asked, and reads like this now.
     Yes(Job),
@@ -163,6 +164,16 @@ pub enum Touched {
     Not(JobState),
     /// There is no such job.
     Missing,
+}
+
+impl Touched {
+    /// The answer where a job must wait and this one does not.
+    pub(super) fn unless_waiting(job: &Job, runs: bool) -> Option<Self> {
+        if job.state != JobState::Live {
+            return Some(Self::Not(job.state));
+        }
+        runs.then_some(Self::Running)
+    }
 }
 
 /// A state to look for jobs in.

@@ -207,8 +207,8 @@ pub async fn jobs_are_found_page_by_page(store: &dyn Store) {
         assert_eq!(found(store, Which::Cancelled, None, most).await, [3, 40]);
         assert_eq!(found(store, Which::Cancelled, Some(&ana), most).await, [3]);
         assert_eq!(found(store, Which::Live, Some(&ana), most).await, [4, 5]);
-        let live: Vec<_> = (4..40).chain(41..=80).collect();
-        assert_eq!(found(store, Which::Live, None, most).await, live);
+        let waiting: Vec<_> = (4..40).chain(41..=80).collect();
+        assert_eq!(found(store, Which::Live, None, most).await, waiting);
         assert_eq!(found(store, Which::Live, Some(&Owner::Application), most).await, [0; 0]);
     }
 }

@@ -125,10 +125,11 @@ impl JobStore for MemoryStore {
 
     async fn cancel(&self, id: JobId, now: DateTime<Utc>) -> Result<Touched, StoreError> {
         let mut state = self.state();
-        let mut job = match state.waiting(id, now) {
-            Ok(job) => job,
-            Err(touched) => return Ok(touched),
-        };
+        let Some(mut job) = state.jobs.get(&id).cloned() else { return Ok(Touched::Missing) };
+        let runs = state.leases.of_job(id, now).is_some();
+        if let Some(answer) = Touched::unless_waiting(&job, runs) {
+            return Ok(answer);
+        }
         state.leases.end(&job);
         state.stop(&job);
         job.state = JobState::Cancelled { at: now };
@@ -170,10 +171,11 @@ impl JobStore for MemoryStore {
         now: DateTime<Utc>,
     ) -> Result<Touched, StoreError> {
         let mut state = self.state();
-        let mut job = match state.waiting(id, now) {
-            Ok(job) => job,
-            Err(touched) => return Ok(touched),
-        };
+        let Some(mut job) = state.jobs.get(&id).cloned() else { return Ok(Touched::Missing) };
+        let runs = state.leases.of_job(id, now).is_some();
+        if let Some(answer) = Touched::unless_waiting(&job, runs) {
+            return Ok(answer);
+        }
         state.stop(&job);
         job.due = until;
         state.start(job.clone());
@@ -217,18 +219,6 @@ impl State {
         job.due = job.due.min(due);
         self.start(job.clone());
         job
-    }
-
-    /// A job that waits, or why it does not.
-    fn waiting(&self, id: JobId, now: DateTime<Utc>) -> Result<Job, Touched> {
-        let job = self.jobs.get(&id).cloned().ok_or(Touched::Missing)?;
-        if job.state != JobState::Live {
-            return Err(Touched::Not(job.state));
-        }
-        if self.leases.of_job(id, now).is_some() {
-            return Err(Touched::Running);
-        }
-        Ok(job)
     }
 
     /// The lines of the live jobs that were hidden while this one of their event ran.

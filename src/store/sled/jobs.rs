@@ -142,10 +142,11 @@ fn page(
 }
 
 fn cancel(ledger: &mut Ledger, id: JobId, now: DateTime<Utc>) -> Result<Touched, StoreError> {
-    let mut job = match waiting(ledger, id, now)? {
-        Ok(job) => job,
-        Err(touched) => return Ok(touched),
-    };
+    let Some(mut job) = find(ledger, id)? else { return Ok(Touched::Missing) };
+    let runs = ledger.leases.of_job(id, now).is_some();
+    if let Some(answer) = Touched::unless_waiting(&job, runs) {
+        return Ok(answer);
+    }
     lines::stop(ledger, &job, job.due)?;
     job.state = JobState::Cancelled { at: now };
     claims::finish(ledger, &job)?;
@@ -203,27 +204,14 @@ fn put_off(
     now: DateTime<Utc>,
 ) -> Result<Touched, StoreError> {
     ledger.must_have_room()?;
-    let mut job = match waiting(ledger, id, now)? {
-        Ok(job) => job,
-        Err(touched) => return Ok(touched),
-    };
+    let Some(mut job) = find(ledger, id)? else { return Ok(Touched::Missing) };
+    let runs = ledger.leases.of_job(id, now).is_some();
+    if let Some(answer) = Touched::unless_waiting(&job, runs) {
+        return Ok(answer);
+    }
     lines::shift(ledger, &mut job, until)?;
     ledger.tell(Change::Line(job.line.clone()));
     Ok(Touched::Yes(job))
-}
-
-/// A job that waits, or why it does not.
-fn waiting(
-    ledger: &Ledger,
-    id: JobId,
-    now: DateTime<Utc>,
-) -> Result<Result<Job, Touched>, StoreError> {
-    let Some(job) = find(ledger, id)? else { return Ok(Err(Touched::Missing)) };
-    if job.state != JobState::Live {
-        return Ok(Err(Touched::Not(job.state)));
-    }
-    let runs = ledger.leases.of_job(id, now).is_some();
-    Ok(if runs { Err(Touched::Running) } else { Ok(job) })
 }
 
 /// Forgets up to `most` finished jobs whose time is over.
