@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::google::Google;
 use crate::google::credentials::{CredentialsError, OauthClient};
 use crate::limits::Limits;
-pub use crate::limits::Ticking;
+pub use crate::limits::{Report, Ticking, Used};
 use crate::model::event::Notify;
 use crate::random::Random;
 use crate::store::{Backlog, Store};

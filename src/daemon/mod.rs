@@ -284,7 +284,7 @@ impl Daemon {
         let recurring = periodic.run(beating, &stop);
         let everything = async { tokio::join!(serving, working, recurring) };
         // Until the last job in hand has ended: others shall not take it for lost.
-        let living = recurring::live(&*app.store, &*app.clock, &beats);
+        let living = async { tokio::join!(bridge.live(&beats), bridge.count()) };
         let failed = async {
             match &sled {
                 Some(store) => store.failed().await,
@@ -293,9 +293,10 @@ impl Daemon {
         };
         tokio::select! {
             _ = everything => {}
-            () = living => {}
+            _ = living => {}
             error = failed => return Err(error.into()),
         }
+        bridge.count_calls().await;
         if let Err(error) = app.store.leave(app.clock.now()).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,

@@ -1,17 +1,21 @@
-//! What recurs while the bridge runs: the table of periodic work, and the sign of life.
+//! What recurs while the bridge runs: the table of periodic work, the sign of life, and the count of
+//! calls.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
+use super::Bridge;
 use crate::app::{App, tokens};
-use crate::clock::Clock;
 use crate::queue::periodic::{self, Periodic, Recurring};
-use crate::store::{Beat, Retention, Store};
+use crate::store::{Beat, Retention};
 
 /// A sign of life holds for this long; it is given three times as often.
 const LIFE: TimeDelta = TimeDelta::seconds(15);
+
+/// How often the calls to Google are written down.
+const COUNT: TimeDelta = TimeDelta::minutes(1);
 
 /// Everything that recurs, and whose turn only one of many processes may take.
 pub fn periodic(app: &App, keep: Retention) -> Periodic {
@@ -55,29 +59,64 @@ async fn touch(app: &App) {
     }
 }
 
-/// Says that this process lives, again and again, and tells `beats` what it learns. A process that
-/// cannot say so in time leads no more.
-pub async fn live(store: &dyn Store, clock: &dyn Clock, beats: &watch::Sender<Beat>) {
-    let mut until: Option<DateTime<Utc>> = None;
-    loop {
-        let now = clock.now();
-        match store.beat(now, now + LIFE).await {
-            Ok(beat) => {
-                until = Some(now + LIFE);
-                tell(beats, beat);
-            }
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "no sign of life is taken"
-                );
-                if until.is_none_or(|until| until <= clock.now()) {
-                    let nodes = beats.borrow().nodes;
-                    tell(beats, Beat { nodes, leads: false });
+impl Bridge {
+    /// Says that this process lives, again and again, and tells `beats` and the limits what it learns.
+    /// A process that cannot say so in time leads no more.
+    pub async fn live(&self, beats: &watch::Sender<Beat>) {
+        let App { store, clock, limits, .. } = &self.app;
+        let mut until: Option<DateTime<Utc>> = None;
+        loop {
+            let now = clock.now();
+            match store.beat(now, now + LIFE).await {
+                Ok(beat) => {
+                    until = Some(now + LIFE);
+                    limits.share(beat.nodes, LIFE);
+                    tell(beats, beat);
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the store takes no sign of life"
+                    );
+                    if until.is_none_or(|until| until <= clock.now()) {
+                        let nodes = beats.borrow().nodes;
+                        tell(beats, Beat { nodes, leads: false });
+                    }
                 }
             }
+            clock.sleep_until(now + LIFE / 3).await;
         }
-        clock.sleep_until(now + LIFE / 3).await;
+    }
+
+    /// Writes down, again and again, how many calls to Google this process made.
+    pub async fn count(&self) {
+        let clock = &self.app.clock;
+        loop {
+            self.count_calls().await;
+            clock.sleep_until(clock.now() + COUNT).await;
+        }
+    }
+
+    /// Writes down how many calls to Google were made since that was done last.
+    pub async fn count_calls(&self) {
+        let App { store, limits, .. } = &self.app;
+        loop {
+            let (day, calls) = limits.take_uncounted();
+            match store.tally(day, calls).await {
+                Ok(total) => limits.counted(day, total),
+                Err(error) => {
+                    limits.give_back(day, calls);
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the calls to Google are counted later"
+                    );
+                    return;
+                }
+            }
+            if calls == 0 {
+                return;
+            }
+        }
     }
 }
 

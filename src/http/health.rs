@@ -4,13 +4,15 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::Door;
 use super::problem::Problem;
 use crate::app::access::Caller;
-use crate::app::connections;
+use crate::app::{App, Used, connections};
 use crate::model::connection::Health;
+use crate::model::id::ConnectionId;
 
 /// `GET /livez`: the process answers.
 pub async fn live() -> &'static str {
@@ -69,5 +71,43 @@ pub async fn status(State(door): State<Door>, _caller: Caller) -> Result<Json<Va
         "connection": account,
         "jobs": { "live": jobs.live, "done": jobs.done, "given_up": jobs.dead },
         "store": { "writable": app.store.writable().await.is_ok() },
+        "limits": limits(app),
     })))
+}
+
+/// No answer tells more accounts than this.
+const MOST_ACCOUNTS: usize = 100;
+
+/// What is used of Google's quota and what is left, for the project and for the accounts in use, by
+/// the ids of their connections.
+fn limits(app: &App) -> Value {
+    let report = app.limits.report();
+    let now = app.clock.now();
+    let told = |used: &Used| {
+        let next = TimeDelta::from_std(used.next).ok().filter(|wait| !wait.is_zero());
+        json!({
+            "limit_per_minute": used.limit,
+            "used_in_last_minute": used.used,
+            "left": used.left,
+            "waiting": used.waiting,
+            "next": next.map(|wait| super::events::utc(now + wait)),
+            "factor_percent": used.factor.div_ceil(10),
+        })
+    };
+    let with_id = |(id, used): &(ConnectionId, Used)| {
+        let mut account = told(used);
+        account["connection"] = id.to_string().into();
+        account
+    };
+    json!({
+        "project": told(&report.project),
+        "processes": report.nodes,
+        "accounts_in_use": report.payers.len(),
+        "accounts": report.payers.iter().take(MOST_ACCOUNTS).map(with_id).collect::<Vec<_>>(),
+        "day": {
+            "date": report.day.to_string(),
+            "calls": report.calls,
+            "warning_at": report.warning,
+        },
+    })
 }

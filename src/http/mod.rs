@@ -10,6 +10,7 @@ mod health;
 mod idempotency;
 mod jobs;
 mod limit;
+mod metrics;
 mod prefer;
 mod problem;
 mod setup;
@@ -85,6 +86,7 @@ pub fn router(app: App, settings: Settings) -> Router {
         .route("/api/v1/jobs/{id}/retry", post(jobs::retry))
         .route("/api/v1/jobs/{id}/snooze", post(jobs::snooze))
         .route("/api/v1/status", get(health::status))
+        .route("/metrics", get(metrics::show))
         .fallback(|| async {
             Problem::new(StatusCode::NOT_FOUND, "no_such_route", "there is nothing at this address")
         })

@@ -15,6 +15,7 @@ mod share;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::model::connection::AccountTag;
 use crate::model::id::ConnectionId;
 use blame::{Blame, Lately};
 use day::{Days, day_of, rest_of_day};
+use factor::WHOLE;
 use gate::Gate;
 pub use pace::Ticking;
 use share::Share;
@@ -101,6 +103,19 @@ pub struct Used {
     pub factor: u64,
 }
 
+impl Used {
+    /// Whether there is anything to say of it.
+    fn is_in_use(&self) -> bool {
+        let slowed = self.factor < WHOLE || !self.next.is_zero();
+        self.used > 0 || self.waiting > 0 || slowed
+    }
+
+    /// Whether Google asked it to slow down.
+    pub fn is_slowed(&self) -> bool {
+        self.factor < WHOLE
+    }
+}
+
 /// Everything there is to see of the limits.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -116,6 +131,10 @@ pub struct Report {
     pub calls: u64,
     /// How many calls of a day are worth a warning.
     pub warning: u64,
+    /// Units paid for since the process began.
+    pub paid: u64,
+    /// Calls that Google refused for coming too fast, since the process began.
+    pub refused: u64,
 }
 
 /// The limits of one process. Clones share them.
@@ -130,6 +149,8 @@ struct Inner {
     ticking: Ticking,
     project: Gate,
     books: Mutex<Books>,
+    paid: AtomicU64,
+    refused: AtomicU64,
 }
 
 struct Books {
@@ -162,7 +183,9 @@ impl Limits {
             crowd: SMALL_CROWD,
         };
         let books = Mutex::new(books);
-        Self { inner: Arc::new(Inner { settings, clock, ticking, project, books }) }
+        let (paid, refused) = (AtomicU64::new(0), AtomicU64::new(0));
+        let inner = Inner { settings, clock, ticking, project, books, paid, refused };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Says that `connection` pays as `account`.
@@ -185,6 +208,7 @@ impl Limits {
                 gate.pass(units, 1, project).await?;
             }
         }
+        self.inner.paid.fetch_add(units, Ordering::Relaxed);
         let today = day_of(self.inner.clock.now());
         self.books().days.add(today, 1);
         self.warn_of(today);
@@ -202,6 +226,7 @@ impl Limits {
 
     /// Google refused to do more for now; `quiet` is how long it asks to be left alone.
     pub fn refused(&self, payer: Option<AccountTag>, refusal: Refusal, quiet: Option<Duration>) {
+        self.inner.refused.fetch_add(1, Ordering::Relaxed);
         let (passed, nodes) = (self.inner.ticking.passed(), self.nodes());
         let mut books = self.books();
         let blame = match (refusal, payer) {
@@ -286,10 +311,19 @@ impl Limits {
         let day = day_of(self.inner.clock.now());
         let books = self.books();
         let gates = |account| books.payers.get(account).map(|gate: &Arc<Gate>| gate.used(1));
-        let payers = books.connections.iter();
-        let payers = payers.filter_map(|(id, account)| Some((*id, gates(account)?))).collect();
-        let calls = books.days.calls(day);
-        Report { project, payers, nodes, day, calls, warning: self.inner.settings.daily_warning }
+        let known = books.connections.iter();
+        let known = known.filter_map(|(id, account)| Some((*id, gates(account)?)));
+        let payers = known.filter(|(_, used)| used.is_in_use()).collect();
+        Report {
+            project,
+            payers,
+            nodes,
+            day,
+            calls: books.days.calls(day),
+            warning: self.inner.settings.daily_warning,
+            paid: self.inner.paid.load(Ordering::Relaxed),
+            refused: self.inner.refused.load(Ordering::Relaxed),
+        }
     }
 
     fn warn_of(&self, day: NaiveDate) {

@@ -61,11 +61,7 @@ impl Periodic {
         let turns = async {
             while beats.wait_for(|beat| beat.leads).await.is_ok() {
                 let next = self.take_turns().await;
-                tokio::select! {
-                    biased;
-                    () = self.clock.sleep_until(next) => {}
-                    _ = beats.wait_for(|beat| !beat.leads) => {}
-                }
+                self.clock.sleep_until(next).await;
             }
         };
         // Without beats nobody leads any more.

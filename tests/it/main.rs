@@ -15,6 +15,8 @@ mod google;
 mod jobs;
 mod kill;
 mod load;
+mod limits;
+mod metrics;
 mod operations;
 mod packaging;
 mod periodic;

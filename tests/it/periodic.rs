@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::bridge::{ANA, Bridge, Choices, morning, tea, with};
+use crate::effect::mortal::MortalStore;
 
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
@@ -226,11 +227,68 @@ async fn an_event_that_was_over_before_it_came_is_kept_as_long_as_any() {
     let bridge = Bridge::connected().await;
     let long_ago =
         json!({ "startDateTime": "2020-11-02T14:00:00", "endDateTime": "2020-11-02T15:00:00" });
-    let key = [("idempotency-key", "order-7")];
-    let made = bridge.post(&with(tea(), &long_ago), &key).await.json();
+    let made = bridge.post(&with(tea(), &long_ago), &[]).await.json();
     bridge.run_until_idle().await;
-    bridge.pass(TimeDelta::days(2));
-    bridge.tied.periodic.take_turns().await;
-    let again = bridge.post(&with(tea(), &long_ago), &key).await;
-    assert_eq!((again.status, &again.json()["id"]), (200, &made["id"]), "{}", again.text);
+    for (days, status) in [(399, 200), (2, 404)] {
+        bridge.pass(TimeDelta::days(days));
+        bridge.tied.periodic.take_turns().await;
+        let path = format!("/api/v1/events/{}", made["id"].as_str().expect("an id"));
+        assert_eq!(bridge.get(&path).await.status, status);
+    }
+}
+
+/// Lets everything run that waits for nothing but others.
+async fn settle_down() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_says_that_it_lives_and_hears_who_shares_its_work() {
+    let store = MortalStore::over(Arc::new(MemoryStore::new(InstanceId::from_u128(1))));
+    let bridge = Bridge::with(Choices { store: Some(store.clone()), ..Choices::default() }).await;
+    let (beats, beating) = watch::channel(Beat { nodes: 1, leads: false });
+    let test = async {
+        settle_down().await;
+        assert_eq!(*beating.borrow(), Beat::ALONE);
+        store.share(Beat { nodes: 3, leads: false });
+        bridge.pass(TimeDelta::seconds(5));
+        settle_down().await;
+        assert_eq!(*beating.borrow(), Beat { nodes: 3, leads: false });
+        assert_eq!(bridge.tied.app.limits.report().nodes, 3, "the quota is shared at once");
+        store.share(Beat { nodes: 2, leads: true });
+        bridge.pass(TimeDelta::seconds(5));
+        settle_down().await;
+        store.kill();
+        bridge.pass(TimeDelta::seconds(14));
+        settle_down().await;
+        assert!(beating.borrow().leads, "its lease still holds");
+        bridge.pass(TimeDelta::seconds(5));
+        settle_down().await;
+        assert!(!beating.borrow().leads, "others may lead by now");
+    };
+    tokio::select! {
+        () = bridge.tied.live(&beats) => panic!("it goes on"),
+        () = test => {}
+    }
+}
+
+#[tokio::test]
+async fn calls_to_google_are_tallied_by_day_for_all_who_share_the_store() {
+    let store = Arc::new(MemoryStore::new(InstanceId::from_u128(1)));
+    let bridge = Bridge::with(Choices { store: Some(store), ..Choices::default() }).await;
+    bridge.connect(ANA).await.expect("connected");
+    bridge.post(&tea(), &[]).await;
+    let calls = bridge.google.ledger();
+    let calls = calls.iter().filter(|entry| entry.method.starts_with("calendar.")).count();
+    let store = &bridge.tied.app.store;
+    let today = morning().date_naive();
+    for _ in 0..2 {
+        bridge.tied.count_calls().await;
+        assert_eq!(store.tally(today, 0).await.expect("a store"), calls as u64);
+    }
+    store.tally(today, 1000).await.expect("a store");
+    bridge.tied.count_calls().await;
+    assert_eq!(bridge.tied.app.limits.report().calls, 1000 + calls as u64, "others count too");
 }

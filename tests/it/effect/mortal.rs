@@ -49,11 +49,13 @@ enum Life {
 pub struct MortalStore {
     store: Arc<dyn Store>,
     life: Mutex<Life>,
+    /// What it is told when it says that it lives.
+    beat: Mutex<Beat>,
 }
 
 impl MortalStore {
     pub fn over(store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { store, life: Mutex::new(Life::Alive) })
+        Arc::new(Self { store, life: Mutex::new(Life::Alive), beat: Mutex::new(Beat::ALONE) })
     }
 
     /// The process dies when it comes to that.
@@ -64,6 +66,11 @@ impl MortalStore {
     /// The process dies now.
     pub fn kill(&self) {
         *self.life.lock().expect("a life") = Life::Dead;
+    }
+
+    /// Others share the store from now on.
+    pub fn share(&self, beat: Beat) {
+        *self.beat.lock().expect("a beat") = beat;
     }
 
     /// What the next process finds.
@@ -142,7 +149,8 @@ impl Store for MortalStore {
 
     async fn beat(&self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Beat, StoreError> {
         self.alive()?;
-        self.store.beat(now, until).await
+        self.store.beat(now, until).await?;
+        Ok(*self.beat.lock().expect("a beat"))
     }
 
     async fn leave(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
