@@ -142,7 +142,6 @@ async fn shown(door: &Door, created: Created) -> Result<ItemBody, Problem> {
     let status = if settled { StatusCode::OK } else { StatusCode::ACCEPTED }.as_u16();
     let (id, job_id) = (event.id.to_string(), event.job.to_string());
     // What was just taken in has nowhere else to stand.
-    let state =
-        if repeated { state_of(&events::view(&door.app, event).await?) } else { "pending" };
+    let state = if repeated { state_of(&events::view(&door.app, event).await?) } else { "pending" };
     Ok(ItemBody::Taken { status, id, job_id, state, replayed: repeated })
 }
