@@ -128,8 +128,8 @@ pub async fn what_follows_is_kept_with_the_end(store: &dyn Store) {
     let ran = || Ran { then: Some(then.clone()), ..done() };
     let mut told = store.changes();
     assert_eq!(store.settle(&claim, ran(), NOON).await.unwrap(), Settled::Yes);
-    assert_eq!(told.recv().await.unwrap(), Change::Line(line_of(&event(1))));
     let follow = store.job(then.id).await.unwrap().expect("it is stored");
+    assert_eq!(told.recv().await.unwrap(), Change::Line(line_of(&event(1))));
     assert_eq!((follow.kind, follow.state), (then.kind.clone(), JobState::Live));
     let next = claim_one(store, &event(1), after(5)).await.expect("it is due");
     assert_eq!((next.job.id, next.payload), (then.id, then.payload.clone()));
