@@ -7,6 +7,8 @@
 //! Lives in memory alone. At a start every line is looked at once, and an obstacle that still
 //! stands is found again by the one run that meets it.
 
+mod passage;
+
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
@@ -318,7 +320,7 @@ impl Dispatcher {
         // What a clock that was set back says of moments to come is worth nothing: all look anew.
         let anew = now < self.now;
         self.now = now;
-        let mut later = Vec::new();
+        let mut doors = Vec::new();
         while let Some((moment, timer)) = self.timers.pop_first() {
             if moment > now && !anew {
                 self.timers.insert((moment, timer));
@@ -329,18 +331,17 @@ impl Dispatcher {
                     self.busy[at(line.class)] += 1;
                     self.wait_before_lane(line);
                 }
-                Timer::Door(way @ Way::Lane(_)) => {
-                    later.extend((moment > now).then_some((moment, Timer::Door(way))));
-                    self.let_on_all(way);
-                }
+                Timer::Door(way @ Way::Lane(_)) => doors.push(way),
                 Timer::Door(way @ Way::Connection(_)) => {
                     self.door(way).shut = Shut::default();
-                    self.let_on_all(way);
-                    self.forget_idle(way);
+                    doors.push(way);
                 }
             }
         }
-        self.timers.extend(later);
+        for way in doors {
+            self.let_on_all(way);
+            self.forget_idle(way);
+        }
     }
 
     /// `line` goes to whoever asked for it; the next ones may go on.
@@ -359,80 +360,6 @@ impl Dispatcher {
         Pick { line, most }
     }
 
-    fn wait_before_lane(&mut self, line: Line) {
-        let (class, lane) = (at(line.class), Way::Lane(line.lane));
-        self.places.insert(line.clone(), Place::BeforeLane);
-        let books = &self.books[class];
-        let door = self.doors.entry(lane).or_insert_with(Door::of_lane);
-        door.waiting[class].put(line, books);
-        self.let_on(lane, class);
-    }
-
-    fn let_on_all(&mut self, way: Way) {
-        for (class, _) in CLASSES {
-            self.let_on(way, at(class));
-        }
-    }
-
-    /// Lets the line of this class go on whose turn it is before this door, if any may.
-    fn let_on(&mut self, way: Way, class: usize) {
-        let (books, now) = (&self.books[class], self.now);
-        let Some(door) = self.doors.get_mut(&way) else { return };
-        let Some(first) = door.waiting[class].first(books) else { return };
-        if door.room(CLASSES[class].0, now) == 0 {
-            return;
-        }
-        if let Some(ahead) = &door.ahead[class] {
-            // Who went ahead may have been charged since, or be outrun by who has just come.
-            if books.owed(&ahead.line.owner) <= first {
-                return;
-            }
-            let line = ahead.line.clone();
-            self.call_back(&line, way);
-        }
-        let books = &self.books[class];
-        let door = self.doors.get_mut(&way).expect("it is there");
-        let Some(ticket) = door.waiting[class].take(books) else { return };
-        let line = ticket.line.clone();
-        door.ahead[class] = Some(ticket);
-        match (way, connection_of(&line)) {
-            (Way::Lane(_), Some(connection)) => {
-                self.places.insert(line.clone(), Place::BeforeConnection);
-                let most = self.caps.per_connection;
-                let door = self.doors.entry(connection).or_insert_with(|| Door::new(most));
-                door.waiting[class].put(line, books);
-                self.let_on(connection, class);
-            }
-            _ => {
-                self.places.insert(line.clone(), Place::InRing);
-                if self.ring[class].is_empty() {
-                    self.rounds[class] = self.rounds[class].max(self.round);
-                }
-                self.ring[class].put(line, books);
-            }
-        }
-    }
-
-    /// Puts a line back before this door, which it had passed, in its old place.
-    fn call_back(&mut self, line: &Line, way: Way) {
-        let class = at(line.class);
-        self.ring[class].remove(line);
-        if let (Way::Lane(_), Some(connection)) = (way, connection_of(line)) {
-            let door = self.door(connection);
-            door.waiting[class].remove(line);
-            door.ahead[class].take_if(|ahead| ahead.line == *line);
-        }
-        let door = self.door(way);
-        if let Some(ticket) = door.ahead[class].take() {
-            door.waiting[class].put_back(ticket);
-        }
-        let place = match way {
-            Way::Lane(_) => Place::BeforeLane,
-            Way::Connection(_) => Place::BeforeConnection,
-        };
-        self.places.insert(line.clone(), place);
-    }
-
     /// The class whose turn it is, of those that have a line and may have one of the `free` workers.
     fn class_in_turn(&self, free: usize) -> Option<usize> {
         let workers = self.caps.workers;
@@ -441,19 +368,6 @@ impl Dispatcher {
             !self.ring[at(*class)].is_empty() && free > kept
         });
         classes.map(at).min_by_key(|class| self.rounds[*class])
-    }
-
-    /// The door that does not let `line` through now, if one does not.
-    fn refusing(&mut self, line: &Line, now: DateTime<Utc>, gates: &dyn Gates) -> Option<Way> {
-        let shut = ways_of(line).find(|way| self.door(*way).room(line.class, now) == 0);
-        if let (None, Some(way @ Way::Connection(connection))) = (shut, connection_of(line))
-            && let Some(opens) = gates.not_before(connection, now).filter(|opens| *opens > now)
-        {
-            self.door(way).shut.rest(opens);
-            self.timers.insert((opens, Timer::Door(way)));
-            return Some(way);
-        }
-        shut
     }
 
     /// How many jobs of `line` may run at once. While others wait they have their turns between.
@@ -467,20 +381,6 @@ impl Dispatcher {
         let kept = self.caps.workers - door::usable(self.caps.workers, line.class);
         let rooms = ways_of(line).map(|way| self.door(way).room(line.class, now));
         rooms.min().unwrap_or(1).min(free - kept)
-    }
-
-    fn door(&mut self, way: Way) -> &mut Door {
-        let per_connection = self.caps.per_connection;
-        self.doors.entry(way).or_insert_with(|| match way {
-            Way::Lane(_) => Door::of_lane(),
-            Way::Connection(_) => Door::new(per_connection),
-        })
-    }
-
-    fn forget_idle(&mut self, way: Way) {
-        if self.doors.get(&way).is_some_and(Door::is_idle) {
-            self.doors.remove(&way);
-        }
     }
 }
 

@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use crate::bridge::morning;
 
 mod model;
+mod worker;
 
 const ANAS: ConnectionId = ConnectionId::from_u128(1);
 

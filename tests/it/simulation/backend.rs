@@ -36,6 +36,8 @@ pub struct Wish {
     pub removed: bool,
     /// Where a person said in Google that it takes place.
     pub location: Option<String>,
+    /// A person took our guest off the list in Google.
+    pub uninvited: bool,
     /// Whom a person invited in Google.
     pub invited: Vec<String>,
 }

@@ -161,7 +161,9 @@ fn judge_copy(copy: &Value, number: usize, wish: &Wish) -> Result<(), String> {
         }
     }
     match &wish.guest {
-        Some((address, _)) if answer_of(address).is_none() => Err(format!("{address} is gone")),
+        Some((address, _)) if answer_of(address).is_none() && !wish.uninvited => {
+            Err(format!("{address} is gone"))
+        }
         _ => Ok(()),
     }
 }
@@ -187,6 +189,10 @@ fn judge_mails(world: &World, found: &Found, number: usize, wish: &Wish) -> Resu
         };
     }
     let (address, _) = wish.guest.as_ref().expect("just looked");
+    if wish.uninvited {
+        // Whoever was uninvited and is invited again is told again.
+        return Ok(());
+    }
     let sent = |kind| mails().filter(|mail| mail.kind == kind && mail.to == *address).count();
     if sent("invitation") > 1 || sent("cancellation") > 1 || sent("update") > wish.edits {
         return Err(format!("{address} had the same mail more than once"));

@@ -10,7 +10,7 @@ use calbridge::simulator::{Fault, FaultKind};
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
-use super::backend::{Journal, read_title};
+use super::backend::{Journal, Wish, read_title};
 use super::history::Chance;
 use super::world::World;
 use crate::bridge::ANA;
@@ -100,45 +100,63 @@ fn arm(world: &World, kind: FaultKind, chance: &Chance) {
     world.google.add_fault(fault);
 }
 
-/// People in Google remove events, say where they take place and invite others, until it is quiet.
+/// People in Google remove events, say where they take place, invite others and uninvite our guests,
+/// until it is quiet. Often it is the very event that the bridge is at.
 pub async fn people(world: &World, journal: &Journal) {
     let chance = Chance::of(world.seed, 3);
-    while pause(world, chance.time(TimeDelta::seconds(40))).await {
+    let longest = *chance.pick(&[40, 40, 5]);
+    while pause(world, chance.time(TimeDelta::seconds(longest))).await {
         let events = world.google.events(ANA);
-        let ours: Vec<&Value> = events
-            .iter()
-            .filter(|event| event["summary"].as_str().and_then(read_title).is_some())
-            .collect();
+        let wish_of = |event: &Value| event["summary"].as_str().and_then(read_title);
+        let ours: Vec<&Value> = events.iter().filter(|event| wish_of(event).is_some()).collect();
         if ours.is_empty() {
             continue;
         }
-        let event = *chance.pick(&ours);
-        let title = event["summary"].as_str().expect("just read");
-        let (wish, _) = read_title(title).expect("just read");
-        let id = event["id"].as_str().expect("an id");
+        let last = world.google.ledger().pop().and_then(|call| call.event).unwrap_or_default();
+        let touched = ours.iter().find(|event| event["id"] == last.as_str());
+        let event = match touched {
+            Some(event) if chance.percent(60) => event,
+            _ => *chance.pick(&ours),
+        };
+        let (wish, _) = wish_of(event).expect("just read");
         let mut journal = journal.0.lock().expect("no one panics while writing");
-        let wish = &mut journal[wish];
-        match chance.below(4) {
-            0 => {
-                world.history.tell(format!("person   removes {title}"));
-                wish.removed |= world.google.remove_event(ANA, id);
-            }
-            1 | 2 => {
-                let location = format!("Room {}", chance.below(100));
-                world.history.tell(format!("person   moves {title} to {location}"));
-                let members = Map::from_iter([("location".to_owned(), location.clone().into())]);
-                world.google.edit_event(ANA, id, members);
-                wish.location = Some(location);
-            }
-            _ => {
-                let guest = format!("friend{}@elsewhere.example", wish.invited.len());
-                world.history.tell(format!("person   invites {guest} to {title}"));
-                let mut guests = event["attendees"].as_array().cloned().unwrap_or_default();
-                guests.push(json!({ "email": guest, "responseStatus": "accepted" }));
-                let members = Map::from_iter([("attendees".to_owned(), guests.into())]);
-                world.google.edit_event(ANA, id, members);
-                wish.invited.push(guest);
-            }
+        meddle(world, &chance, event, &mut journal[wish]);
+    }
+}
+
+fn meddle(world: &World, chance: &Chance, event: &Value, wish: &mut Wish) {
+    let id = event["id"].as_str().expect("an id");
+    let title = event["summary"].as_str().expect("a title");
+    let guests = || event["attendees"].as_array().cloned().unwrap_or_default();
+    match chance.below(8) {
+        0 => {
+            world.history.tell(format!("person   removes {title}"));
+            wish.removed |= world.google.remove_event(ANA, id);
+        }
+        1..4 => {
+            let location = format!("Room {}", chance.below(100));
+            world.history.tell(format!("person   moves {title} to {location}"));
+            let members = Map::from_iter([("location".to_owned(), location.clone().into())]);
+            world.google.edit_event(ANA, id, members);
+            wish.location = Some(location);
+        }
+        4 => {
+            let Some((ours, _)) = &wish.guest else { return };
+            world.history.tell(format!("person   uninvites {ours} from {title}"));
+            let mut guests = guests();
+            guests.retain(|guest| guest["email"] != ours.as_str());
+            let members = Map::from_iter([("attendees".to_owned(), guests.into())]);
+            world.google.edit_event(ANA, id, members);
+            wish.uninvited = true;
+        }
+        _ => {
+            let guest = format!("friend{}@elsewhere.example", wish.invited.len());
+            world.history.tell(format!("person   invites {guest} to {title}"));
+            let mut guests = guests();
+            guests.push(json!({ "email": guest, "responseStatus": "accepted" }));
+            let members = Map::from_iter([("attendees".to_owned(), guests.into())]);
+            world.google.edit_event(ANA, id, members);
+            wish.invited.push(guest);
         }
     }
 }
