@@ -120,7 +120,7 @@ fn read(mut item: Value, usual: Option<String>) -> Result<Wish, Problem> {
         Some(_) => return Err(fault(KEY, "is a text")),
         None => usual,
     };
-    let mut members = item.as_object().into_iter().flat_map(|members| members.keys());
+    let mut members = item.as_object().into_iter().flat_map(serde_json::Map::keys);
     if let Some(unknown) = members.find(|name| !MEMBERS.contains(&name.as_str())) {
         return Err(fault(unknown, "is not a member of an event"));
     }
@@ -142,9 +142,6 @@ async fn shown(door: &Door, created: Created) -> Result<ItemBody, Problem> {
     let status = if settled { StatusCode::OK } else { StatusCode::ACCEPTED }.as_u16();
     let (id, job_id) = (event.id.to_string(), event.job.to_string());
     // What was just taken in has nowhere else to stand.
-    let state = match repeated {
-        true => state_of(&events::view(&door.app, event).await?),
-        false => "pending",
-    };
+    let state = if repeated { state_of(&events::view(&door.app, event).await?) } else { "pending" };
     Ok(ItemBody::Taken { status, id, job_id, state, replayed: repeated })
 }

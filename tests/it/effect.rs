@@ -72,7 +72,7 @@ async fn change_by_hand(bridge: &Bridge, event: &Value, members: Value) {
     let app = &bridge.tied.app;
     let connection = connections::of_server(app).await.expect("a store").expect("an account");
     let token = tokens::access(app, &connection).await.expect("a token");
-    let members = members.as_object().expect("an object").clone();
+    let Value::Object(members) = members else { panic!("members: {members}") };
     let id = google_id(event);
     app.google.events(&token, ANA).patch(id, members, None, Notify::None).await.expect("a change");
 }
