@@ -256,20 +256,20 @@ impl Dispatcher {
         if begun.probe {
             self.probing = false;
         }
-        let lane = Way::Lane(line.lane);
+        let own = Way::Lane(line.lane);
         match met {
             Met::Unknown => {}
             Met::Nothing => {
-                self.door(lane).was_clean(begun.event);
+                self.door(own).was_clean(begun.event);
                 self.google.open(begun.event);
             }
             Met::Wall(Obstacle::Lane(until)) => {
                 self.events += 1;
                 let event = self.events;
-                let door = self.door(lane);
+                let door = self.door(own);
                 door.narrow(event, now);
                 let opens = door.shut.shut(until, event, now, random);
-                self.timers.insert((opens, Timer::Door(lane)));
+                self.timers.insert((opens, Timer::Door(own)));
             }
             Met::Wall(Obstacle::Google(until)) => {
                 self.events += 1;

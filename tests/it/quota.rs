@@ -58,8 +58,6 @@ fn a_google_that_allows_half_is_found_out_within_two_minutes() {
         let calls = load.calls(began);
         let (first, later) = (errors(&calls, began), errors(&calls, began + MINUTE * 2));
         assert!(first > 0, "there was something to find out");
-        let all = calls.len();
-        eprintln!("errors {first}, later {later} of {all}, took {}", ended - began);
         assert_eq!(later, 0, "{first} rate errors in all");
         let rate = rate(&calls, began + MINUTE * 2, ended);
         assert!(rate >= 0.75 * 5_000.0, "{rate} a minute");
@@ -90,10 +88,6 @@ fn a_calendar_that_google_slows_is_written_slowly_and_recovers() {
         let calls = load.calls(began);
         let refused = errors(&calls, began + MINUTE * 2);
         let rate_then = rate(&calls, began + MINUTE * 2, began + MINUTE * 10);
-        eprintln!(
-            "refused {} then {refused} in 8 minutes, {rate_then} a minute",
-            errors(&calls, began)
-        );
         assert!(refused <= 80, "{refused} times refused in eight minutes");
         assert!(rate_then >= 0.5 * 60.0, "{rate_then} a minute");
         load.bridge.google.set_quota(Quota::default());
@@ -102,7 +96,6 @@ fn a_calendar_that_google_slows_is_written_slowly_and_recovers() {
         unharmed(&load.jobs().await);
         let calls = load.calls(lifted);
         let rate = rate(&calls, lifted + MINUTE * 5, ended - TimeDelta::seconds(10));
-        eprintln!("recovered to {rate}, took {}", ended - lifted);
         assert!(rate >= 0.85 * 600.0, "{rate} a minute once it has recovered");
     });
 }

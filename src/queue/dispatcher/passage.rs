@@ -9,12 +9,12 @@ use crate::queue::gates::Gates;
 
 impl Dispatcher {
     pub(super) fn wait_before_lane(&mut self, line: Line) {
-        let (class, lane) = (at(line.class), Way::Lane(line.lane));
+        let (class, first) = (at(line.class), Way::Lane(line.lane));
         self.places.insert(line.clone(), Place::BeforeLane);
         let books = &self.books[class];
-        let door = self.doors.entry(lane).or_insert_with(Door::of_lane);
+        let door = self.doors.entry(first).or_insert_with(Door::of_lane);
         door.waiting[class].put(line, books);
-        self.let_on(lane, class);
+        self.let_on(first, class);
     }
 
     pub(super) fn let_on_all(&mut self, way: Way) {
@@ -47,21 +47,18 @@ impl Dispatcher {
         let Some(ticket) = door.waiting[class].take(books) else { return };
         let line = ticket.line.clone();
         door.ahead[class] = Some(ticket);
-        match (way, connection_of(&line)) {
-            (Way::Lane(_), Some(connection)) => {
-                self.places.insert(line.clone(), Place::BeforeConnection);
-                let most = self.caps.per_connection;
-                let door = self.doors.entry(connection).or_insert_with(|| Door::new(most));
-                door.waiting[class].put(line, books);
-                self.let_on(connection, class);
+        if let (Way::Lane(_), Some(connection)) = (way, connection_of(&line)) {
+            self.places.insert(line.clone(), Place::BeforeConnection);
+            let most = self.caps.per_connection;
+            let door = self.doors.entry(connection).or_insert_with(|| Door::new(most));
+            door.waiting[class].put(line, books);
+            self.let_on(connection, class);
+        } else {
+            self.places.insert(line.clone(), Place::InRing);
+            if self.ring[class].is_empty() {
+                self.rounds[class] = self.rounds[class].max(self.round);
             }
-            _ => {
-                self.places.insert(line.clone(), Place::InRing);
-                if self.ring[class].is_empty() {
-                    self.rounds[class] = self.rounds[class].max(self.round);
-                }
-                self.ring[class].put(line, books);
-            }
+            self.ring[class].put(line, books);
         }
     }
 
