@@ -11,8 +11,8 @@ use super::raw::Raw;
 use super::reader::Reader;
 use super::{
     AllowanceConfig, CALLBACK, ClassicConfig, Config, Faults, GoogleConfig, Loaded, LogConfig,
-    LogFormat, Notify, PostgresConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig, StoreKind,
-    VaultConfig, origin_of,
+    LogFormat, Notify, PostgresConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig,
+    StoreKind, VaultConfig, origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
@@ -115,7 +115,9 @@ impl Reader {
         let mut url = self.optional(KEY);
         if let Some(file) = self.optional(FILE) {
             match std::fs::read_to_string(file) {
-                Ok(_) if url.is_some() => self.fault(FILE, "says what store.postgres_url says already: write one of them"),
+                Ok(_) if url.is_some() => {
+                    self.fault(FILE, "says what store.postgres_url says already: write one of them")
+                }
                 Ok(text) => url = Some(text.trim().to_owned()),
                 Err(error) => self.fault(FILE, format!("cannot be read: {error}")),
             }

@@ -144,9 +144,7 @@ impl From<Error> for Problem {
             Error::Store(StoreError::Full { .. }) => (StatusCode::SERVICE_UNAVAILABLE, "disk_full"),
             Error::Store(
                 StoreError::Failed(_) | StoreError::Damaged(_) | StoreError::Unavailable(_),
-            ) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable")
-            }
+            ) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
             Error::Backup(_) => (StatusCode::INTERNAL_SERVER_ERROR, "export_failed"),
             Error::Vault(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };

@@ -55,6 +55,8 @@ impl PostgresStore {
         sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             .execute(&mut *tx)
             .await?;
+        // Whoever receives may be slow.
+        sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *tx).await?;
         for (statement, record) in SMALL {
             let rows: Vec<String> = sqlx::query_scalar(*statement).fetch_all(&mut *tx).await?;
             for row in rows {
@@ -113,10 +115,7 @@ const SMALL: &[(&str, Read)] = &[
     }),
 ];
 
-async fn export_events(
-    tx: &mut PgConnection,
-    into: &mpsc::Sender<Record>,
-) -> Result<(), Broken> {
+async fn export_events(tx: &mut PgConnection, into: &mpsc::Sender<Record>) -> Result<(), Broken> {
     let mut after = Vec::new();
     loop {
         let page: Vec<(Vec<u8>, String, Vec<u8>)> = sqlx::query_as(
@@ -136,10 +135,7 @@ async fn export_events(
     }
 }
 
-async fn export_requests(
-    tx: &mut PgConnection,
-    into: &mpsc::Sender<Record>,
-) -> Result<(), Broken> {
+async fn export_requests(tx: &mut PgConnection, into: &mpsc::Sender<Record>) -> Result<(), Broken> {
     let mut after = Vec::new();
     loop {
         let page: Vec<(Vec<u8>, String)> = sqlx::query_as(

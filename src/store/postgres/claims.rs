@@ -178,11 +178,7 @@ async fn take(
 
 /// When the line may have another job: at the end of a lease that hides one that is due, or when the
 /// first is due that is not yet.
-async fn next(
-    tx: &mut PgConnection,
-    line: &LineRow,
-    now: i64,
-) -> Result<Option<i64>, Trouble> {
+async fn next(tx: &mut PgConnection, line: &LineRow, now: i64) -> Result<Option<i64>, Trouble> {
     let next = sqlx::query_scalar(
         "SELECT least(
              (SELECT min(o.leased_until) FROM job o

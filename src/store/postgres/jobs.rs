@@ -119,12 +119,11 @@ impl JobStore for PostgresStore {
     }
 
     async fn count_jobs(&self) -> Result<Counts, StoreError> {
-        let counted: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT state, sum(jobs)::bigint FROM job_count GROUP BY state",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failure)?;
+        let counted: Vec<(String, i64)> =
+            sqlx::query_as("SELECT state, sum(jobs)::bigint FROM job_count GROUP BY state")
+                .fetch_all(&self.pool)
+                .await
+                .map_err(failure)?;
         let of = |which: Which| {
             let found = counted.iter().find(|(state, _)| state == which.as_str());
             found.map_or(0, |(_, jobs)| jobs.max(&0).unsigned_abs())

@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{PgConnection, PgPool};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::broadcast;
 
 use super::{Beat, Change, Keystone, Retention, Store, StoreError, fits};
@@ -180,17 +180,15 @@ impl Store for PostgresStore {
 }
 
 async fn keystone_in(connection: &mut PgConnection) -> Result<Option<Keystone>, sqlx::Error> {
-    let stones = sqlx::query_as("SELECT canary, index_key FROM store").fetch_one(connection).await?;
+    let stones =
+        sqlx::query_as("SELECT canary, index_key FROM store").fetch_one(connection).await?;
     let (Some(canary), Some(index_key)) = stones else { return Ok(None) };
     let (canary, index_key) = (Sealed::from_bytes(canary), Sealed::from_bytes(index_key));
     Ok(Some(Keystone { canary, index_key }))
 }
 
 /// Keeps what opens the vault, if nothing does yet. Returns what does.
-async fn lay(
-    connection: &mut PgConnection,
-    keystone: &Keystone,
-) -> Result<Keystone, sqlx::Error> {
+async fn lay(connection: &mut PgConnection, keystone: &Keystone) -> Result<Keystone, sqlx::Error> {
     let (canary, index_key) = sqlx::query_as(
         "UPDATE store SET canary = coalesce(canary, $1), index_key = coalesce(index_key, $2)
          RETURNING canary, index_key",

@@ -12,9 +12,9 @@ use calbridge::model::job::{Claim, Job, Line, NewJob};
 use calbridge::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::store::{
-    Accept, Accepted, AccessStore, Backlog, Backup, Beat, Change, Changed, Claimed, ConnectionStore,
-    Counts, EventStore, JobStore, Keystone, PeriodStore, Ran, Record, Retention, Settled, Store,
-    StoreError, Touched, Turn, Which,
+    Accept, Accepted, AccessStore, Backlog, Backup, Beat, Change, Changed, Claimed,
+    ConnectionStore, Counts, EventStore, JobStore, Keystone, PeriodStore, Ran, Record, Retention,
+    Settled, Store, StoreError, Touched, Turn, Which,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tokio::sync::{broadcast, mpsc};

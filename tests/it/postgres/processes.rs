@@ -50,8 +50,7 @@ impl Target {
         let headers = [("idempotency-key", &*key), ("prefer", preference)];
         for turn in number.. {
             let base = &self.bases[usize::from(turn % 2 == 0)];
-            if let Ok(answer) =
-                self.browser.create(base, &self.key, &body(number), &headers).await
+            if let Ok(answer) = self.browser.create(base, &self.key, &body(number), &headers).await
                 && answer.status < 300
             {
                 return answer;

@@ -229,10 +229,6 @@ impl TryFrom<RequestRow> for Request {
     type Error = StoreError;
 
     fn try_from(row: RequestRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            key: row.key.exactly()?,
-            body: row.body.exactly()?,
-            expires: time(row.expires),
-        })
+        Ok(Self { key: row.key.exactly()?, body: row.body.exactly()?, expires: time(row.expires) })
     }
 }

@@ -94,10 +94,8 @@ fn kind_of(name: &str, thing: &Hex) -> Result<Kind, StoreError> {
         "push_event" => Kind::PushEvent { event: thing.id()? },
         "follow_meet" => Kind::FollowMeet { event: thing.id()? },
         "revoke_grant" => {
-            let (connection, version) = thing
-                .0
-                .split_last_chunk()
-                .ok_or_else(|| damaged("a job's thing is cut short"))?;
+            let (connection, version) =
+                thing.0.split_last_chunk().ok_or_else(|| damaged("a job's thing is cut short"))?;
             Kind::RevokeGrant {
                 connection: Hex(connection.to_vec()).id()?,
                 version: u32::from_be_bytes(*version),
