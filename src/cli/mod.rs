@@ -21,7 +21,7 @@ use crate::config::{self, Loaded};
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 69 the daemon does not answer · 73 the data cannot \
+    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 69 the daemon or the database does not answer · 73 the data cannot \
                   be used · 74 the store failed and must be opened anew · 75 another process holds the data · \
                   78 wrong settings"
 )]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use calbridge::config::{self, Config, Faults, Loaded, LogFormat, Notify, StoreKind};
+use secrecy::ExposeSecret;
 
 const DEFAULTS: &str = include_str!("../../config/default.toml");
 
@@ -121,7 +122,7 @@ fn later_layers_win_key_by_key() {
 #[test]
 fn every_fault_of_every_layer_is_told_at_once_with_its_place() {
     let (_directory, path) = file(
-        "listen = 5\ndata_dri = '/x'\n\n[google]\ndeadline_secs = 0\nscope = 'full'\n[store]\nkind = 'postgres'\n",
+        "listen = 5\ndata_dri = '/x'\n\n[google]\ndeadline_secs = 0\nscope = 'full'\n[store]\nkind = 'redis'\n",
     );
     let environment = [
         ("CALBRIDGE_QUEUE__WORKERS", "many"),
@@ -144,7 +145,7 @@ fn every_fault_of_every_layer_is_told_at_once_with_its_place() {
             "log.format (command line): must be one of `text`, `json`".to_owned(),
             "public_ulr (command line): is not a setting; did you mean `public_url`?".to_owned(),
             "queue.workers (variable CALBRIDGE_QUEUE__WORKERS): must be a whole number from 1 to 1024".to_owned(),
-            format!("store.kind ({path}, line 8): must be one of `sled`, `memory`"),
+            format!("store.kind ({path}, line 8): must be one of `sled`, `postgres`, `memory`"),
         ]
     );
     assert!(
@@ -470,4 +471,33 @@ fn two_bursts_must_fit_beside_what_is_aimed_at() {
     assert!(faults[1].contains("google.user_burst") && faults[1].contains("at most 30"));
     let faults = faults_of("[google]\nuser_calls_per_minute = 10");
     assert!(faults[0].starts_with("google.user_calls_per_minute"), "{faults:?}");
+}
+
+#[test]
+fn a_database_needs_an_address() {
+    let faults = Config::from_toml("store.kind = 'postgres'").unwrap_err();
+    let told = faults.to_string();
+    assert!(told.contains("store.postgres_url (built in): is needed"), "{told}");
+    let url = "postgres://calbridge:tr0ub4dor@db.example.com/calbridge";
+    let text = format!("store.kind = 'postgres'\nstore.postgres_url = '{url}'");
+    let config = Config::from_toml(&text).unwrap().config;
+    assert_eq!(config.store.postgres.url.expose_secret(), url);
+    assert!(!format!("{config:?}").contains("tr0ub4dor"), "a password is never shown");
+}
+
+#[test]
+fn a_databases_address_may_lie_in_a_file() {
+    let (_directory, path) = file("postgres://calbridge:tr0ub4dor@db/calbridge\n");
+    let text = format!("store.kind = 'postgres'\nstore.postgres_url_file = '{}'", path.display());
+    let config = Config::from_toml(&text).unwrap().config;
+    assert_eq!(
+        config.store.postgres.url.expose_secret(),
+        "postgres://calbridge:tr0ub4dor@db/calbridge"
+    );
+    let twice = format!("{text}\nstore.postgres_url = 'postgres://other'");
+    let told = Config::from_toml(&twice).unwrap_err().to_string();
+    assert!(told.contains("write one of them"), "{told}");
+    let none = text.replace(".toml", ".gone");
+    let told = Config::from_toml(&none).unwrap_err().to_string();
+    assert!(told.contains("store.postgres_url_file (settings, line 2): cannot be read"), "{told}");
 }

@@ -1,6 +1,7 @@
 //! Several processes on one database, and a database that comes and goes.
 #![expect(clippy::unwrap_used, reason = "a test ends where it goes wrong")]
 
+mod backup;
 mod bridge;
 mod nodes;
 mod processes;

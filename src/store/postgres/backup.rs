@@ -55,6 +55,8 @@ impl PostgresStore {
         sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             .execute(&mut *tx)
             .await?;
+        // Whoever receives may be slow.
+        sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *tx).await?;
         for (statement, record) in SMALL {
             let rows: Vec<String> = sqlx::query_scalar(*statement).fetch_all(&mut *tx).await?;
             for row in rows {

@@ -19,6 +19,15 @@ const LEAD: &[u8] = b"";
 /// So long after its end a node is forgotten.
 const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(1);
 
+/// What a sign of life brought.
+struct Shared {
+    beat: Beat,
+    /// The lines of what was taken.
+    lines: Vec<Line>,
+    /// Whether something was given back.
+    gave: bool,
+}
+
 impl PostgresStore {
     /// This node's name, as it is stored.
     pub(super) fn node_bytes(&self) -> &[u8] {
@@ -30,8 +39,11 @@ impl PostgresStore {
         now: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Beat, StoreError> {
-        let (beat, lines) = self.again(|| self.try_live_on(now, until)).await?;
+        let Shared { beat, lines, gave } = self.again(|| self.try_live_on(now, until)).await?;
         self.word.tell_here(lines.into_iter().map(Change::Line));
+        if gave {
+            self.word.nudge_others(&self.pool).await;
+        }
         Ok(beat)
     }
 
@@ -39,7 +51,7 @@ impl PostgresStore {
         &self,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Result<(Beat, Vec<Line>), Trouble> {
+    ) -> Result<Shared, Trouble> {
         let mut tx = self.pool.begin().await?;
         sqlx::query(
             "INSERT INTO node VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET until = excluded.until",
@@ -68,7 +80,7 @@ impl PostgresStore {
         let nodes = u32::try_from(alive.len()).unwrap_or(u32::MAX);
         let fair = (all + i64::from(nodes) - 1) / i64::from(nodes);
         taken.extend(self.take_free(&mut tx, &alive, fair - mine).await?);
-        self.give_back(&mut tx, mine - fair, now).await?;
+        let gave = self.give_back(&mut tx, mine - fair, now).await?;
         let leader: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT node FROM holding WHERE connection = $1")
                 .bind(LEAD)
@@ -76,7 +88,8 @@ impl PostgresStore {
                 .await?;
         let lines = lines_of(&mut tx, &taken).await?;
         tx.commit().await?;
-        Ok((Beat { nodes, leads: leader.as_ref() == Some(&self.node) }, lines))
+        let beat = Beat { nodes, leads: leader.as_ref() == Some(&self.node) };
+        Ok(Shared { beat, lines, gave })
     }
 
     /// Takes the connections with live jobs that nobody ever worked for.
@@ -134,15 +147,16 @@ impl PostgresStore {
         Ok(taken)
     }
 
-    /// Gives back up to `most` connections of which nothing runs; the others are waited for.
+    /// Gives back up to `most` connections of which nothing runs; the others are waited for. Returns
+    /// whether there were any.
     async fn give_back(
         &self,
         tx: &mut PgConnection,
         most: i64,
         now: DateTime<Utc>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         if most <= 0 {
-            return Ok(());
+            return Ok(false);
         }
         // Held first and looked at then: no claim comes between.
         let held: Vec<Vec<u8>> = sqlx::query_scalar(
@@ -152,7 +166,7 @@ impl PostgresStore {
         .bind(&self.node)
         .fetch_all(&mut *tx)
         .await?;
-        sqlx::query(
+        let given = sqlx::query(
             "UPDATE holding SET node = NULL WHERE connection IN (
                  SELECT c FROM unnest($1::bytea[]) WITH ORDINALITY held (c, place)
                  WHERE NOT EXISTS (SELECT 1 FROM job j WHERE j.connection = c
@@ -164,7 +178,7 @@ impl PostgresStore {
         .bind(most)
         .execute(tx)
         .await?;
-        Ok(())
+        Ok(given.rows_affected() > 0)
     }
 
     pub(super) async fn say_goodbye(&self) -> Result<(), StoreError> {

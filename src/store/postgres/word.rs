@@ -31,7 +31,7 @@ const LOOK: TimeDelta = TimeDelta::seconds(1);
 const MOST_BYTES: usize = 7_900;
 /// More than this is left to the others' look around.
 const MOST_TOLD: usize = 4_000;
-/// What a node says that hands back what it held.
+/// What a node says that handed back what it held, or some of it.
 const GOODBYE: &str = "goodbye";
 
 /// What is told here, and what the others are still to be told.
@@ -196,16 +196,19 @@ impl PostgresStore {
 
     async fn look_around(&self, clock: &dyn Clock) {
         let mut sight = Sight::default();
+        let mut blind = false;
         loop {
-            match self.look(&mut sight, clock.now()).await {
-                Ok(()) => {}
-                Err(Trouble::Store(error)) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "cannot look for due work"
-                    );
-                }
-                Err(Trouble::Clash) => tracing::debug!("a look around was crossed by another"),
+            let looked = self.look(&mut sight, clock.now()).await;
+            // Once is enough until it works again.
+            if let Err(Trouble::Store(error)) = &looked
+                && !blind
+            {
+                tracing::warn!(error = error as &dyn std::error::Error, "cannot look for due work");
+            }
+            blind = looked.is_err();
+            if blind {
+                // Whoever was told of work may have failed to get it.
+                sight.due.clear();
             }
             clock.sleep_until(clock.now() + LOOK).await;
         }
