@@ -33,6 +33,8 @@ impl PostgresStore {
         let (at, end) = (nanos(now), nanos(until));
         let mut tx = self.pool.begin().await?;
         if !self.holds(&mut tx, &line.connection.0).await? {
+            // At once, or the row would be locked for whoever takes it over.
+            tx.rollback().await?;
             return Ok(Claimed { claims: Vec::new(), next: None });
         }
         let mut left = None;

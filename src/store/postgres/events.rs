@@ -77,12 +77,11 @@ impl PostgresStore {
         let mut seen = Seen::before(&mut tx, accepts, backlog, now).await?;
         let accepted: Vec<Accepted> =
             accepts.iter().map(|accept| seen.take_in(accept)).collect::<Result<_, _>>()?;
-        let Seen { new, fresh, .. } = seen;
+        let Seen { new, fresh, void, .. } = seen;
         if new.is_empty() && fresh.is_empty() {
             return Ok((accepted, Vec::new()));
         }
-        // First, while those events are missing whose requests may be replaced.
-        remember(&mut tx, fresh.into_values().collect(), now).await?;
+        remember(&mut tx, &void, fresh.into_values().collect()).await?;
         let events: Vec<_> = new.iter().map(|accept| &accept.event).collect();
         insert_events(&mut tx, &events).await?;
         let jobs: Vec<_> = new.iter().map(|accept| &accept.job).collect();
@@ -147,6 +146,8 @@ struct Seen<'a> {
     now: i64,
     /// Events to be stored, with their jobs.
     new: Vec<&'a Accept>,
+    /// Stored requests whose time is over, or whose event was forgotten.
+    void: Vec<RequestRow>,
     /// Requests to be remembered, by their keys.
     fresh: BTreeMap<Digest, RequestRow>,
 }
@@ -193,6 +194,7 @@ impl<'a> Seen<'a> {
             backlog,
             now,
             new: Vec::new(),
+            void: Vec::new(),
             fresh: BTreeMap::new(),
         })
     }
@@ -230,8 +232,10 @@ impl<'a> Seen<'a> {
 
     fn remember(&mut self, request: &Request, event: EventId) {
         let row = RequestRow::new(request, event);
-        self.requests.insert(request.key.to_vec(), row.clone());
-        self.fresh.insert(request.key, row);
+        let before = self.requests.insert(request.key.to_vec(), row.clone());
+        if self.fresh.insert(request.key, row).is_none() {
+            self.void.extend(before);
+        }
     }
 }
 
@@ -290,21 +294,30 @@ pub(super) async fn insert_contents(
     Ok(())
 }
 
-/// Keeps request records, in place of those whose time is over or whose event was forgotten.
-async fn remember(tx: &mut PgConnection, rows: Vec<RequestRow>, now: i64) -> Result<(), Trouble> {
-    if rows.is_empty() {
-        return Ok(());
+/// Keeps request records, in place of those that are void. That they still are is seen by their being
+/// as they were: another process that was faster is a clash.
+async fn remember(
+    tx: &mut PgConnection,
+    void: &[RequestRow],
+    rows: Vec<RequestRow>,
+) -> Result<(), Trouble> {
+    if !void.is_empty() {
+        sqlx::query(
+            "DELETE FROM request r USING json_populate_recordset(NULL::request, $1::json) old
+             WHERE r.key = old.key AND r.event = old.event AND r.expires = old.expires",
+        )
+        .bind(written(&void))
+        .execute(&mut *tx)
+        .await?;
     }
-    let kept = sqlx::query(
-        "INSERT INTO request AS r
-             SELECT * FROM json_populate_recordset(NULL::request, $1::json) ORDER BY key
-         ON CONFLICT (key) DO UPDATE SET
-             (body, expires, event) = (excluded.body, excluded.expires, excluded.event)
-             WHERE r.expires <= $2 OR NOT EXISTS (SELECT 1 FROM event e WHERE e.id = r.event)",
-    )
-    .bind(written(&rows))
-    .bind(now)
-    .execute(tx)
-    .await?;
-    if kept.rows_affected() == rows.len() as u64 { Ok(()) } else { Err(Trouble::Clash) }
+    if !rows.is_empty() {
+        sqlx::query(
+            "INSERT INTO request
+                 SELECT * FROM json_populate_recordset(NULL::request, $1::json) ORDER BY key",
+        )
+        .bind(written(&rows))
+        .execute(tx)
+        .await?;
+    }
+    Ok(())
 }

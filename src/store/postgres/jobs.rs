@@ -170,8 +170,11 @@ impl PostgresStore {
         .bind(claim.fence.cast_signed())
         .fetch_optional(&mut *tx)
         .await?;
-        // What was learned goes back with the transaction.
-        let Some(row) = row else { return Ok((Settled::LeaseLost, Vec::new())) };
+        let Some(row) = row else {
+            // What was learned goes back with it.
+            tx.rollback().await?;
+            return Ok((Settled::LeaseLost, Vec::new()));
+        };
         let mut job: Job = read::<JobRow>(&row)?.try_into()?;
         ran.fate.clone().apply(&mut job, newer_wanted, now);
         rewrite(&mut tx, &job).await?;
