@@ -3,16 +3,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use calbridge::model::event::{Event, Placement};
+use calbridge::model::event::{Event, Placement, Wanted};
 use calbridge::model::id::{ConnectionId, EventId, InstanceId, JobId, digest_of};
-use calbridge::model::job::{Claim, Class, Kind, Line, NewJob};
+use calbridge::model::job::{Class, Kind, Line, NewJob};
 use calbridge::model::key::Digest;
 use calbridge::store::contract::examples::{NOON, after, known, learned, sealed, user, wanted};
 use calbridge::store::{Accept, Fate, Ran, Request};
 use chrono::TimeDelta;
 
-/// What the keys and rows of one event come to, as it is taken in.
-pub const BYTES: usize = 1_700;
 /// Bytes of sealed content.
 const CONTENT: usize = 1_024;
 const USERS: u64 = 200;
@@ -27,6 +25,16 @@ pub fn name() -> InstanceId {
 pub struct Sample(AtomicU64);
 
 impl Sample {
+    /// Those from this number on.
+    pub fn from(number: u64) -> Self {
+        Self(AtomicU64::new(number))
+    }
+
+    /// So many of the next.
+    pub fn many(&self, most: usize) -> Vec<Accept> {
+        (0..most).map(|_| self.next()).collect()
+    }
+
     /// The next event. Ids of events follow from no order, as in life; those of jobs do.
     pub fn next(&self) -> Accept {
         let number = self.0.fetch_add(1, Ordering::Relaxed);
@@ -43,7 +51,7 @@ impl Sample {
             },
             created: NOON,
             job,
-            wanted: calbridge::model::event::Wanted { content: sealed(CONTENT), ..wanted(1) },
+            wanted: Wanted { content: sealed(CONTENT), ..wanted(1) },
             known: known(0),
         };
         let line =
@@ -57,7 +65,7 @@ impl Sample {
 }
 
 /// A run that wrote the event to Google.
-pub fn ran(_: &Claim) -> Ran {
+pub fn ran() -> Ran {
     Ran { fate: Fate::Done, learned: learned(1), then: None }
 }
 
