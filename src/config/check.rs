@@ -70,11 +70,12 @@ impl Reader {
             vault: self.vault(&data_dir),
             data_dir,
             queue: self.queue(google.deadline),
+            // A request is known for three days, and must not outlive its event.
             retention: RetentionConfig {
-                done: self.days("retention.done_days"),
-                dead: self.days("retention.dead_days"),
-                events: self.days("retention.events_days"),
-                tombstones: self.days("retention.tombstones_days"),
+                done: self.days("retention.done_days", 1..=36_500),
+                dead: self.days("retention.dead_days", 1..=36_500),
+                events: self.days("retention.events_days", 4..=36_500),
+                tombstones: self.days("retention.tombstones_days", 4..=36_500),
             },
             google,
             store: self.store(),

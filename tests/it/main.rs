@@ -17,7 +17,6 @@ mod jobs;
 mod kill;
 mod limits;
 mod load;
-mod load;
 mod metrics;
 mod operations;
 mod packaging;
