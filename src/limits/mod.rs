@@ -123,6 +123,8 @@ pub struct Report {
     pub project: Used,
     /// Each payer in use, by one of its connections.
     pub payers: Vec<(ConnectionId, Used)>,
+    /// How many payers are remembered, in use or not.
+    pub remembered: usize,
     /// Of how many processes this one has its part of the project's quota.
     pub nodes: u64,
     /// Google's day …
@@ -316,6 +318,7 @@ impl Limits {
         Report {
             project,
             payers,
+            remembered: books.payers.len(),
             nodes,
             day,
             calls: books.days.calls(day),
