@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 
 mod sample;
+#[expect(dead_code, reason = "other benches need the rest")]
 mod table;
 #[expect(dead_code, reason = "other benches need the rest")]
 mod usage;
@@ -60,7 +61,7 @@ async fn main() -> ExitCode {
     let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     let mut rows = Vec::new();
     let mut loader = Part::start("load", dir.path(), jobs);
-    let loaded = loader.line();
+    let in_time = loader.line();
     loader.child.kill().expect("it runs");
     drop(loader);
     let disk = disk(dir.path());
@@ -71,27 +72,27 @@ async fn main() -> ExitCode {
         let [secs, resident] = figures[..] else { panic!("not understood: {told}") };
         let bound = 3.0 * disk / 1e9;
         let name = format!("first claim of {jobs} jobs, {how}");
-        rows.push(bounded(name, format!("{secs:.2} s"), secs, bound));
+        rows.push(bounded(name, &format!("{secs:.2} s"), secs, bound));
         let name = format!("resident after it, {how}");
-        rows.push(bounded(name, format!("{resident:.0} MB"), resident, 250.0));
+        rows.push(bounded(name, &format!("{resident:.0} MB"), resident, 250.0));
     }
-    let told = format!("{:.0} MB, {loaded}", disk / 1e6);
-    rows.push(bounded("disk to live data, loaded".to_owned(), told, disk / live(dir.path()), 2.6));
+    let told = format!("{:.0} MB, {in_time}", disk / 1e6);
+    rows.push(bounded("disk to live data, loaded".to_owned(), &told, disk / live(dir.path()), 2.6));
     Part::start("churn", dir.path(), jobs).line();
     let churned = self::disk(dir.path());
     let told = format!("{:.0} MB", churned / 1e6);
     let ratio = churned / live(dir.path());
-    rows.push(bounded("disk to live data, churned".to_owned(), told, ratio, 3.5));
+    rows.push(bounded("disk to live data, churned".to_owned(), &told, ratio, 3.5));
     let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     Part::start("drain", dir.path(), jobs).line();
     let left = self::disk(dir.path());
     let name = format!("segments after {jobs} jobs that came and went");
-    rows.push(bounded(name, format!("{:.0} MB", left / 1e6), left / SEGMENT, 12.0));
+    rows.push(bounded(name, &format!("{:.0} MB", left / 1e6), left / SEGMENT, 12.0));
     show(&rows)
 }
 
 /// A row of something that must stay below a bound: the ratio is that of bound to figure.
-fn bounded(name: String, told: String, figure: f64, bound: f64) -> Row {
+fn bounded(name: String, told: &str, figure: f64, bound: f64) -> Row {
     let told = format!("{told}: {figure:.2} of at most {bound:.2}");
     Row { name, told, ratio: bound / figure, floor: 1.0, aim: 1.0 }
 }
@@ -141,7 +142,7 @@ async fn load(dir: &Path, jobs: u64) {
         store.accept(sample.many(BATCH), ROOM, NOON).await.expect("the store works");
     }
     println!("loaded in {:.0} s", begun.elapsed().as_secs_f64());
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Opens the store, takes a job, and tells how long that took and what is in memory then.

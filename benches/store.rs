@@ -28,7 +28,7 @@ use sample::Sample;
 use table::{Row, median, show};
 
 const ROUNDS: usize = 7;
-const TURN: Duration = Duration::from_millis(1000);
+const TURN: Duration = Duration::from_secs(1);
 /// Producers, the aim and the floor.
 const CROWDS: [(usize, f64, f64); 3] = [(1, 0.25, 0.25), (16, 0.20, 0.20), (256, 0.05, 0.04)];
 /// What the keys and rows of one event come to, as it is taken in.
@@ -61,11 +61,13 @@ async fn main() -> ExitCode {
     let names = CROWDS.map(|(crowd, ..)| format!("accept, {crowd} producers"));
     let names = names.into_iter().chain([format!("claim and settle, {BATCH} at once")]);
     let bounds = CROWDS.map(|(_, aim, floor)| (aim, floor)).into_iter().chain([(0.12, 0.12)]);
-    let rows: Vec<Row> = names.zip(bounds).zip(rounds).map(row).collect();
+    let measured = names.zip(bounds).zip(rounds);
+    let rows: Vec<Row> =
+        measured.map(|((name, (aim, floor)), rounds)| row(name, aim, floor, &rounds)).collect();
     show(&rows)
 }
 
-fn row(((name, (aim, floor)), rounds): ((String, (f64, f64)), Vec<(f64, f64)>)) -> Row {
+fn row(name: String, aim: f64, floor: f64, rounds: &[(f64, f64)]) -> Row {
     let of = |pick: fn(&(f64, f64)) -> f64| median(rounds.iter().map(pick).collect());
     let told = format!("{:.0}/s of {:.0}/s", of(|(_, ours)| *ours), of(|(limit, _)| *limit));
     Row { name, told, ratio: of(|(limit, ours)| ours / limit), floor, aim }

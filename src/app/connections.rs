@@ -63,7 +63,7 @@ pub(super) async fn place(app: &App) -> Result<(Connection, Profile), Error> {
 }
 
 /// Whether an account can be connected: the OAuth client is there and knows our redirect URI.
-pub async fn check_client(app: &App) -> Result<(), Error> {
+pub fn check_client(app: &App) -> Result<(), Error> {
     let client = app.oauth_client()?;
     let ours = &app.settings.redirect_uri;
     if client.redirect_uris.iter().any(|listed| listed == ours) {
@@ -79,7 +79,7 @@ pub async fn check_client(app: &App) -> Result<(), Error> {
 
 /// Begins a consent: PKCE with S256, and a state that works once, soon, and in this browser only.
 pub async fn begin(app: &App) -> Result<Consent, Error> {
-    check_client(app).await?;
+    check_client(app)?;
     let client = app.oauth_client()?;
     let secret = || BASE64URL_NOPAD.encode(&app.random.bytes::<32>());
     let (state, cookie, verifier) = (secret(), secret(), secret());

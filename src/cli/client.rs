@@ -43,7 +43,7 @@ pub async fn ask<T: DeserializeOwned>(
         return read(over(stream, request).await?).await;
     }
     let failed = |error: DaemonError| Failed::new(error.exit_code(), error.to_string());
-    let here = daemon::open(&loaded.config).await.map_err(failed)?;
+    let here = Box::pin(daemon::open(&loaded.config)).await.map_err(failed)?;
     let router: Router = here.bridge.admin_router();
     let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
     let answer = read(response).await;

@@ -31,7 +31,7 @@ pub async fn run(loaded: Loaded, arguments: &ImportArguments) -> Result<(), Fail
             Ok(spooled)
         }),
     };
-    let imported = daemon::import(&loaded.config, export.map_err(unreadable)?).await;
+    let imported = Box::pin(daemon::import(&loaded.config, export.map_err(unreadable)?)).await;
     let records = imported.map_err(|error| Failed::new(error.exit_code(), error.to_string()))?;
     eprintln!(
         "{records} records were imported. The store they came from must not be served any more: two \

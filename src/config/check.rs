@@ -117,7 +117,10 @@ impl Reader {
         if let Some(file) = self.optional(FILE) {
             match std::fs::read_to_string(file) {
                 Ok(_) if url.is_some() => {
-                    self.fault(FILE, "says what store.postgres_url says already: write one of them")
+                    self.fault(
+                        FILE,
+                        "says what store.postgres_url says already: write one of them",
+                    );
                 }
                 Ok(text) => url = Some(text.trim().to_owned()),
                 Err(error) => self.fault(FILE, format!("cannot be read: {error}")),

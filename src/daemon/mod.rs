@@ -109,20 +109,19 @@ impl DaemonError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Open(OpenError::Held { .. }) => 75,
-            Self::Store(StoreError::Unavailable(_))
+            Self::Listen { .. }
+            | Self::Store(StoreError::Unavailable(_))
             | Self::Postgres(postgres::OpenError::Store(StoreError::Unavailable(_))) => 69,
-            Self::Postgres(postgres::OpenError::Address) => 78,
+            Self::Forgetful | Self::Postgres(postgres::OpenError::Address) => 78,
             Self::Store(_) => 74,
-            Self::Postgres(_) => 73,
-            Self::Open(_)
+            Self::Postgres(_)
+            | Self::Open(_)
             | Self::DataDir { .. }
             | Self::Vault(_)
             | Self::Key(_)
             | Self::HalfImported
             | Self::InUse
             | Self::Backup(_) => 73,
-            Self::Forgetful => 78,
-            Self::Listen { .. } => 69,
             Self::App(_) => 1,
         }
     }
@@ -360,7 +359,7 @@ impl Daemon {
         };
         tokio::select! {
             _ = everything => {}
-            _ = living => {}
+            () = living => {}
             error = failed => return Err(error.into()),
         }
         bridge.count_calls().await;

@@ -97,7 +97,7 @@ pub struct Standing {
 pub async fn status(State(door): State<Door>) -> Result<Json<Standing>, Problem> {
     let connection = connections::of_server(&door.app).await?;
     Ok(Json(Standing {
-        enabled: connections::check_client(&door.app).await.is_ok(),
+        enabled: connections::check_client(&door.app).is_ok(),
         authenticated: connection.is_some_and(|connection| connection.state == Health::Connected),
         setup_url: "/google-calendar-setup",
     }))

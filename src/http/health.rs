@@ -44,7 +44,7 @@ pub async fn ready(State(door): State<Door>, RawQuery(query): RawQuery) -> Respo
 pub async fn status(State(door): State<Door>, _caller: Caller) -> Result<Json<Value>, Problem> {
     let app = &door.app;
     let connection = connections::of_server(app).await?;
-    let client = connections::check_client(app).await;
+    let client = connections::check_client(app);
     let jobs = app.store.count_jobs().await.map_err(crate::app::Error::from)?;
     let account = match &connection {
         None => json!({ "state": "disconnected" }),

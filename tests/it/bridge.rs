@@ -297,16 +297,17 @@ impl Bridge {
                 return read(response.unwrap_or_else(|never| match never {})).await;
             }
             let moment = [next, self.clock.next_waited_for()].into_iter().flatten().min();
-            match moment {
-                Some(moment) => self.clock.set(moment.max(self.clock.now())),
-                // Neither work nor the clock will wake it: something outside will, or there is no
-                // work yet, since the store takes its time.
-                None => tokio::select! {
-                    response = answer.as_mut() => {
-                        return read(response.unwrap_or_else(|never| match never {})).await;
-                    }
-                    _ = changes.recv() => {}
-                },
+            if let Some(moment) = moment {
+                self.clock.set(moment.max(self.clock.now()));
+                continue;
+            }
+            // Neither work nor the clock will wake it: something outside will, or there is no work
+            // yet, since the store takes its time.
+            tokio::select! {
+                response = answer.as_mut() => {
+                    return read(response.unwrap_or_else(|never| match never {})).await;
+                }
+                _ = changes.recv() => {}
             }
         }
         panic!("the request waits without end");

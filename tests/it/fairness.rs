@@ -48,12 +48,12 @@ fn an_import_holds_nobody_up(calendars: Calendars) {
         load.begin().await;
         for _ in 0..20 {
             load.pass(TimeDelta::milliseconds(3_137)).await;
-            let wanted = load.bridge.clock.now();
+            let asked = load.bridge.clock.now();
             let event = load.accept_now(1, Class::Interactive).await;
             load.pass(TimeDelta::seconds(3)).await;
             let written = load.written(&event).expect("it was written within three seconds");
-            let waited = written - LATENCY - wanted;
-            assert!(waited <= TimeDelta::seconds(1), "{calendars:?}: {waited} at {wanted}");
+            let waited = written - LATENCY - asked;
+            assert!(waited <= TimeDelta::seconds(1), "{calendars:?}: {waited} at {asked}");
         }
     });
 }

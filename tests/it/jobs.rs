@@ -17,7 +17,7 @@ async fn administered() -> Bridge {
     let mut bridge = Bridge::connected().await;
     let scopes = vec![Scope::Admin];
     let key = access::create_key(&bridge.tied.app, "admin", scopes, "").await.expect("a key");
-    bridge.key = key.secret.expose_secret().to_owned();
+    key.secret.expose_secret().clone_into(&mut bridge.key);
     bridge
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::bridge::{ANA, Bridge, tea};
 
-/// An exposition in the OpenMetrics text format, read strictly (OpenMetrics 1.0.0, "ABNF" and
+/// An exposition in the text format of `OpenMetrics`, read strictly (version 1.0.0, "ABNF" and
 /// "Overall structure").
 #[derive(Debug)]
 struct Exposition {
@@ -32,7 +32,7 @@ impl Exposition {
             assert_eq!(line.trim(), line, "no space around: {line}");
             if let Some(told) = line.strip_prefix("# ") {
                 let mut words = told.splitn(3, ' ');
-                let (kind, name) = (words.next().unwrap(), words.next().expect("a name"));
+                let (kind, name) = (words.next().expect("a kind"), words.next().expect("a name"));
                 let rest = words.next().expect("something to tell");
                 assert!(is_name(name), "{line}");
                 match kind {
@@ -100,6 +100,7 @@ async fn limits(bridge: &Bridge) -> Value {
 }
 
 #[tokio::test]
+#[expect(clippy::float_cmp, reason = "all of them are whole numbers")]
 async fn metrics_tell_quota_and_queue_in_the_format_of_openmetrics() {
     let bridge = Bridge::connected().await;
     let before = metrics(&bridge).await;

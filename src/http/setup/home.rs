@@ -102,7 +102,7 @@ pub async fn show(
 
 async fn home(door: &Door, session: &Session, notice: Option<Notice>) -> Result<Home, Error> {
     let app = &door.app;
-    let problem = match connections::check_client(app).await {
+    let problem = match connections::check_client(app) {
         Ok(()) => None,
         Err(error @ (Error::NotConfigured { .. } | Error::RedirectUri(_))) => {
             Some(error.to_string())

@@ -45,7 +45,7 @@ pub async fn form(
     let standing = match connection.map(|connection| connection.state) {
         Some(Health::Connected) => "A Google account is connected.",
         Some(Health::ReconnectNeeded(_)) => "The Google account must be connected again.",
-        Some(Health::Disconnected) | None if connections::check_client(&door.app).await.is_ok() => {
+        Some(Health::Disconnected) | None if connections::check_client(&door.app).is_ok() => {
             "No Google account is connected yet."
         }
         Some(Health::Disconnected) | None => "Not configured yet.",

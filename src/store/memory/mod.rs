@@ -64,6 +64,7 @@ impl MemoryStore {
 
     /// Forgets what no store keeps through the end of its process: who has which job, and who
     /// listens. For tests in which a process ends.
+    #[must_use]
     pub fn reopened(&self) -> Self {
         let mut state = self.state();
         let kept = std::mem::take(&mut *state);

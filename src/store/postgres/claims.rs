@@ -154,7 +154,7 @@ async fn take(
         .execute(&mut *tx)
         .await?;
     }
-    let rows: Vec<(Vec<u8>, i64, String, Option<Vec<u8>>)> = sqlx::query_as(
+    let rows: Vec<Given> = sqlx::query_as(
         "UPDATE job j SET fence = nextval('fence'), leased_until = $2
          FROM unnest($1::bytea[]) claim (id) LEFT JOIN job_payload p ON p.job = claim.id
          WHERE j.id = claim.id RETURNING j.id, j.fence, row_to_json(j)::text, p.payload",
@@ -177,6 +177,9 @@ async fn take(
     }
     Ok(claims)
 }
+
+/// A job given to whoever claims it: id, fence, row, and what it carries.
+type Given = (Vec<u8>, i64, String, Option<Vec<u8>>);
 
 /// When the line may have another job: at the end of a lease that hides one that is due, or when the
 /// first is due that is not yet.

@@ -141,6 +141,6 @@ impl Google {
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap()
+        self.books.lock().expect("no one panics while booking")
     }
 }

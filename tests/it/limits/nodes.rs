@@ -69,7 +69,7 @@ fn nodes_at(lives: &[Life], second: u64) -> u32 {
         let over = life.start + life.length + if life.leaves { 0 } else { 15 };
         (life.start..over).contains(&second)
     };
-    u32::try_from(lives.iter().filter(counts).count()).unwrap()
+    u32::try_from(lives.iter().filter(counts).count()).expect("a few")
 }
 
 #[test]

@@ -49,8 +49,8 @@ async fn filled() -> MemoryStore {
     store.put_key(key).await.unwrap();
     store.take_turn("prune", TimeDelta::minutes(1), NOON).await.unwrap();
     store.tally(NOON.date_naive(), 77).await.unwrap();
-    let stone = Keystone { canary: sealed(3), index_key: sealed(4) };
-    store.lay_keystone(stone).await.unwrap();
+    let keystone = Keystone { canary: sealed(3), index_key: sealed(4) };
+    store.lay_keystone(keystone).await.unwrap();
     store
 }
 

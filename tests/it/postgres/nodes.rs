@@ -68,9 +68,9 @@ async fn a_dead_leaders_work_is_taken_over_when_its_time_ends() {
     let lost = claim(&leader, 1, NOON).await;
     assert_eq!(lost.len(), 1);
 
-    let last = after(14);
-    assert_eq!(beat(&heir, last).await, Beat { nodes: 2, leads: false });
-    assert_eq!(claim(&heir, 1, last).await, [], "the leader may still live");
+    let early = after(14);
+    assert_eq!(beat(&heir, early).await, Beat { nodes: 2, leads: false });
+    assert_eq!(claim(&heir, 1, early).await, [], "the leader may still live");
 
     let end = NOON + LIFE;
     let mut told = heir.changes();

@@ -190,9 +190,8 @@ impl Both {
         for job in 0..due.min(pick.most) {
             prop_assert!(self.may_run(&line), "job {job} of {line:?}");
             let probe = self.model.google.is_some();
-            let begun = self.dispatcher.begin(&line);
-            let began = self.model.events;
-            self.running.push(Running { line: line.clone(), begun, began, probe });
+            let (begun, at) = (self.dispatcher.begin(&line), self.model.events);
+            self.running.push(Running { line: line.clone(), begun, began: at, probe });
         }
         match next {
             Some(secs) if secs <= 0 => self.look_at(line),
