@@ -42,7 +42,8 @@ fn user(n: usize) -> Owner {
 /// A bridge with so many accounts connected, whose worker has not begun.
 pub struct Load {
     pub bridge: Bridge,
-    connections: Vec<Connection>,
+    /// One for each account.
+    pub connections: Vec<Connection>,
     /// Whose each event is, by its id at Google.
     owners: HashMap<String, usize>,
     working: JoinSet<()>,

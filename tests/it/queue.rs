@@ -183,7 +183,7 @@ fn an_owner_with_many_lines_has_the_turns_of_one() {
 #[test]
 fn who_comes_anew_owes_nothing_and_is_owed_nothing() {
     let (ana, ben) = (line(Class::Bulk, "ana", 1), line(Class::Bulk, "ben", 1));
-    let mut desk = Desk::with(&[ana.clone()]);
+    let mut desk = Desk::with(std::slice::from_ref(&ana));
     for _ in 0..1_000 {
         desk.serve();
     }
@@ -371,7 +371,7 @@ fn a_line_without_quota_waits_for_it_and_holds_nobody_up() {
 #[test]
 fn jobs_are_taken_together_only_while_nobody_else_waits() {
     let bulk = line(Class::Bulk, "ana", 1);
-    let mut desk = Desk::with(&[bulk.clone()]);
+    let mut desk = Desk::with(std::slice::from_ref(&bulk));
     let most =
         |desk: &mut Desk| desk.dispatcher.pick(desk.now, 100, &desk.quotas).map(|pick| pick.most);
     assert_eq!(most(&mut desk), Some(3), "a lane's first width, less the place that is kept");

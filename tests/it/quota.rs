@@ -1,10 +1,21 @@
 //! Promise 5: never over quota. Whole bridges at Google's real limits, and at others, in virtual time.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use calbridge::app::tokens;
 use calbridge::clock::Clock;
+use calbridge::google::Google;
+use calbridge::limits::{Limits, Settings};
+use calbridge::model::id::GoogleId;
 use calbridge::model::job::{Class, Job, JobState};
 use calbridge::simulator::{Entry, Quota};
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
+use crate::bridge::pipes_to;
+use crate::limits::{allowance, usual};
 use crate::load::{Load, is_rate_error, load};
 
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
@@ -98,4 +109,63 @@ fn a_calendar_that_google_slows_is_written_slowly_and_recovers() {
         let rate = rate(&calls, lifted + MINUTE * 5, ended - TimeDelta::seconds(10));
         assert!(rate >= 0.85 * 600.0, "{rate} a minute once it has recovered");
     });
+}
+
+/// The most calls in any minute.
+fn busiest_minute(calls: &[Entry]) -> usize {
+    let mut times: Vec<_> = calls.iter().map(|call| call.time).collect();
+    times.sort_unstable();
+    let since = |first: &DateTime<Utc>| times.partition_point(|time| *time < *first + MINUTE);
+    times.iter().enumerate().map(|(at, first)| since(first) - at).max().unwrap_or(0)
+}
+
+#[test]
+fn processes_that_share_the_work_keep_to_the_quota_of_one_at_google() {
+    const ACCOUNTS: usize = 8;
+    const OF_PROJECT: u32 = 1_200;
+    for nodes in [1, 2, 4] {
+        let quota = Quota { per_project_per_minute: OF_PROJECT, ..Quota::default() };
+        load(ACCOUNTS, quota, async |load| {
+            let began = load.begin().await;
+            let end = began + MINUTE * 4;
+            let (app, stop) = (&load.bridge.tied.app, CancellationToken::new());
+            let mut all = JoinSet::new();
+            for node in 0..nodes {
+                let settings = Settings { project: allowance(OF_PROJECT, 60), ..usual() };
+                let limits = Limits::new(settings, load.bridge.clock.clone());
+                limits.share(u32::try_from(nodes).expect("a few"), TimeDelta::seconds(15));
+                let google = Google::new(
+                    app.google.endpoints().clone(),
+                    pipes_to(&load.bridge.google, &stop),
+                    Duration::from_secs(30),
+                    load.bridge.clock.clone(),
+                    limits,
+                );
+                for connection in load.connections.iter().skip(node).step_by(nodes) {
+                    let connection = app.store.connection(connection.id).await;
+                    let connection = connection.expect("a store").expect("it is connected");
+                    let access = Arc::new(tokens::access(app, &connection).await.expect("a token"));
+                    for _ in 0..4 {
+                        let (google, access) = (google.clone(), access.clone());
+                        let clock = load.bridge.clock.clone();
+                        all.spawn(async move {
+                            while clock.now() < end {
+                                let events = google.events(&access, "primary");
+                                let missing = events.get(GoogleId::from_u128(1)).await;
+                                assert!(missing.is_err(), "there is no such event");
+                            }
+                        });
+                    }
+                }
+            }
+            all.join_all().await;
+            let calls = load.calls(began);
+            assert_eq!(errors(&calls, began), 0, "with {nodes}");
+            let busiest = busiest_minute(&calls);
+            assert!(busiest <= 1_200, "{busiest} in a minute with {nodes}");
+            let rate = rate(&calls, began, end);
+            assert!(rate >= 0.75 * f64::from(OF_PROJECT), "{rate} a minute with {nodes}");
+            stop.cancel();
+        });
+    }
 }

@@ -110,6 +110,7 @@ struct Fault {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long to test is the caller's to say")]
 fn what_was_promised_holds_in_any_weather() {
     if let Ok(seed) = std::env::var("SIMULATION_SEED") {
         let (story, broken) = history_of(seed.parse().expect("a number"));

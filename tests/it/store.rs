@@ -19,10 +19,12 @@ struct Opened {
     _dir: Option<TempDir>,
 }
 
+#[expect(clippy::unused_async, reason = "every store is opened in the same words")]
 async fn in_memory() -> Opened {
     Opened { store: Arc::new(MemoryStore::new(InstanceId::from_u128(1))), _dir: None }
 }
 
+#[expect(clippy::unused_async, reason = "every store is opened in the same words")]
 async fn on_disk() -> Opened {
     let dir = TempDir::new().unwrap();
     Opened { store: Arc::new(open(dir.path()).unwrap()), _dir: Some(dir) }

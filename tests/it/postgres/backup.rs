@@ -1,5 +1,8 @@
 //! The whole store, into PostgreSQL and out again.
 
+use std::fs::File;
+
+use calbridge::app::backup;
 use calbridge::model::id::{InstanceId, KeyId};
 use calbridge::model::key::{ApiKey, Scope, TicketKind};
 use calbridge::model::owner::Owner;
@@ -8,11 +11,14 @@ use calbridge::store::contract::examples::{
     revoke, sealed, ticket, user,
 };
 use calbridge::store::memory::MemoryStore;
+use calbridge::store::sled::{Options, SledStore};
 use calbridge::store::{
     Accept, AccessStore, Backup, ConnectionStore, EventStore, Fate, JobStore, Keystone,
     PeriodStore, Ran, Record, Store,
 };
 use chrono::TimeDelta;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::server;
@@ -88,4 +94,58 @@ async fn what_was_exported_is_the_same_after_its_import() {
     let claimed = database.claim(&line, 3, NOON, after(60)).await.unwrap();
     let due: Vec<_> = claimed.claims.iter().map(|claim| claim.job.id).collect();
     assert_eq!(due, [event(3).job, event(4).job, event(5).job], "they are due in their order");
+}
+
+/// A store on disk with nothing in it.
+fn on_disk() -> (TempDir, SledStore) {
+    let place = TempDir::new().unwrap();
+    let options = Options { min_free: 0, ..Options::default() };
+    let store = SledStore::open(place.path(), InstanceId::from_u128(1), NOON, &options).unwrap();
+    (place, store)
+}
+
+/// Moves everything from one store to another, through a file. Returns how many records that were.
+async fn moved(from: &dyn Store, to: &dyn Store) -> u64 {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let written = backup::write(from, file.reopen().unwrap()).await.unwrap();
+    let checked = backup::check(File::open(file.path()).unwrap()).unwrap();
+    assert_eq!(backup::restore(to, checked).await.unwrap(), written);
+    written
+}
+
+/// The same for stores that hold the same.
+async fn sum(store: &dyn Store) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for record in records(store).await {
+        hash.update(record);
+    }
+    hash.finalize().into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_of_a_hundred_thousand_moves_to_a_database_and_back() {
+    const JOBS: u128 = 100_000;
+    let (_place, disk) = on_disk();
+    disk.lay_keystone(Keystone { canary: sealed(3), index_key: sealed(4) }).await.unwrap();
+    for first in (1..=JOBS).step_by(1_000) {
+        disk.accept((first..first + 1_000).map(accept).collect(), ROOM, NOON).await.unwrap();
+    }
+    // Some run at the moment of the export; who has them is not a part of it.
+    let line = line_of(&event(1));
+    assert_eq!(disk.claim(&line, 50, NOON, after(60)).await.unwrap().claims.len(), 50);
+    let before = sum(&disk).await;
+
+    let server = server::shared().await;
+    let database = server.open(&server.database().await, 1).await;
+    assert_eq!(moved(&disk, &database).await, u64::try_from(2 * JOBS + 1).unwrap());
+    assert_eq!(sum(&database).await, before);
+    let claimed = database.claim(&line, 3, NOON, after(60)).await.unwrap();
+    let due: Vec<_> = claimed.claims.iter().map(|claim| claim.job.id).collect();
+    assert_eq!(due, [event(1).job, event(2).job, event(3).job], "whoever had them is gone");
+
+    let (_place, back) = on_disk();
+    moved(&database, &back).await;
+    assert_eq!(sum(&back).await, before);
+    assert_eq!(back.count_jobs().await, disk.count_jobs().await);
+    assert_eq!(back.claim(&line, 9, NOON, after(60)).await.unwrap().claims.len(), 9);
 }

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,7 +25,7 @@ pub struct Server {
 
 /// What watches over the server: the end of its input is the server's end.
 struct Guard {
-    words: ChildStdin,
+    child: Child,
     answers: BufReader<ChildStdout>,
 }
 
@@ -47,9 +47,8 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .expect("a shell");
-        let words = child.stdin.take().expect("a pipe");
         let answers = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut guard = Guard { words, answers };
+        let mut guard = Guard { child, answers };
         guard.hear_ready();
         let server = Self { place, guard: Mutex::new(guard), databases: AtomicU32::new(0) };
         server.make(TEMPLATE, "template1").await;
@@ -83,7 +82,8 @@ impl Server {
 
     fn say(&self, word: &str) {
         let mut guard = self.guard.lock().expect("no one panics while talking to it");
-        writeln!(guard.words, "{word}").expect("it lives");
+        let words = guard.child.stdin.as_mut().expect("a pipe");
+        writeln!(words, "{word}").expect("it lives");
         guard.hear_ready();
     }
 
@@ -106,6 +106,14 @@ impl Guard {
         let mut line = String::new();
         self.answers.read_line(&mut line).expect("a pipe");
         assert_eq!(line.trim_end(), "ready", "PostgreSQL did not do as it was told");
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        // It is dead one way or the other.
+        let _ = self.child.wait();
     }
 }
 

@@ -55,15 +55,15 @@ struct Shop {
 }
 
 /// Plays `story` in a shop where each run takes so long.
-fn open_shop(story: impl AsyncFnOnce(&mut Shop)) {
+fn with_shop(story: impl AsyncFnOnce(&mut Shop)) {
     let clock = Arc::new(ManualClock::at(morning()));
     play(&clock, async {
         let random = CountingRandom::new(1);
-        let store = Arc::new(MemoryStore::new(InstanceId::random(&random)));
-        let job = give_one_job(&store).await;
+        let shelf = Arc::new(MemoryStore::new(InstanceId::random(&random)));
+        let job = give_one_job(&shelf).await;
         let mut shop = Shop {
             clock: clock.clone(),
-            store,
+            store: shelf,
             job,
             begun: Arc::default(),
             ended: Arc::default(),
@@ -138,7 +138,7 @@ impl Shop {
 
 #[test]
 fn a_run_that_takes_long_keeps_its_lease() {
-    open_shop(async |shop| {
+    with_shop(async |shop| {
         shop.employ("slow", TimeDelta::minutes(30), TimeDelta::zero()).await;
         shop.pass(TimeDelta::minutes(1)).await;
         shop.employ("other", TimeDelta::minutes(1), TimeDelta::zero()).await;
@@ -151,7 +151,7 @@ fn a_run_that_takes_long_keeps_its_lease() {
 
 #[test]
 fn a_run_whose_lease_another_has_by_now_is_cut_short() {
-    open_shop(async |shop| {
+    with_shop(async |shop| {
         shop.employ("slow", TimeDelta::minutes(30), TimeDelta::zero()).await;
         shop.pass(TimeDelta::seconds(1)).await;
         shop.employ("hasty", TimeDelta::minutes(5), LEASE * 2).await;

@@ -159,8 +159,7 @@ impl Backend<'_> {
                     return Some((wish, id));
                 }
                 // Nobody is connected, or the store is full: nothing was taken.
-                Seen::Answer(409 | 503, _) if key.is_some() => {}
-                Seen::Nothing if key.is_some() => {}
+                Seen::Answer(409 | 503, _) | Seen::Nothing if key.is_some() => {}
                 Seen::Nothing => return None,
                 Seen::Answer(409 | 503, _) => {
                     self.change_wish(wish, |wish| wish.revisions.clear());

@@ -58,7 +58,7 @@ async fn disk_and_memory_answer_the_same() {
     for seed in 0..6 {
         let dir = TempDir::new().unwrap();
         let store = super::open(dir.path()).unwrap();
-        compare(seed, STEPS, Lasting::Disk(Some(store), dir)).await;
+        Box::pin(compare(seed, STEPS, Lasting::Disk(Some(store), dir))).await;
     }
 }
 
@@ -68,7 +68,7 @@ async fn a_database_and_memory_answer_the_same() {
     for seed in 6..8 {
         let url = server.database().await;
         let store = server.open(&url, 1).await;
-        compare(seed, STEPS / 2, Lasting::Database(store, url, 1)).await;
+        Box::pin(compare(seed, STEPS / 2, Lasting::Database(store, url, 1))).await;
     }
 }
 
