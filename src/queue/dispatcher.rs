@@ -196,6 +196,8 @@ impl Dispatcher {
             match self.refusing(&line, now, gates) {
                 Some(way) => {
                     self.call_back(&line, way);
+                    // Sees to it that somebody looks again when the door opens.
+                    self.let_on(way, class);
                     // Others behind the same connection may have the place that it gave up.
                     if let (Way::Lane(_), Some(connection)) = (way, connection_of(&line)) {
                         self.let_on(connection, class);
@@ -247,6 +249,7 @@ impl Dispatcher {
         now: DateTime<Utc>,
         random: &dyn Random,
     ) {
+        self.wake(now);
         let class = at(line.class);
         self.busy[class] -= 1;
         self.charge(line, units.saturating_sub(ESTIMATE));

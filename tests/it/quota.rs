@@ -69,7 +69,9 @@ fn a_google_that_allows_half_is_found_out_within_two_minutes() {
         let calls = load.calls(began);
         let (first, later) = (errors(&calls, began), errors(&calls, began + MINUTE * 2));
         assert!(first > 0, "there was something to find out");
-        assert_eq!(later, 0, "{first} rate errors in all");
+        let since = calls.iter().filter(|call| call.time >= began + MINUTE * 2).count();
+        // Google is asked for more now and then, or nobody would ever know that it allows more.
+        assert!(later * 200 <= since, "{later} of {since} calls refused, {first} in all");
         let rate = rate(&calls, began + MINUTE * 2, ended);
         assert!(rate >= 0.75 * 5_000.0, "{rate} a minute");
     });

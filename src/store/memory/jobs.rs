@@ -32,14 +32,14 @@ impl JobStore for MemoryStore {
         let mut claims = Vec::new();
         let mut next: Option<DateTime<Utc>> = None;
         for (due, id) in lines.get(line).into_iter().flatten().copied() {
-            let mut hidden = leases.of_job(id, now);
-            if due > now || claims.len() == n && hidden.is_none() {
+            let job = jobs.get(&id).expect("a waiting job is stored");
+            let hidden = leases.of_job(id, now).or_else(|| leases.of_event(job, now));
+            let later = hidden.filter(|_| due <= now);
+            if later.is_none() && (due > now || claims.len() == n) {
                 next = Some(next.map_or(due, |next| next.min(due)));
                 break;
             }
-            let job = jobs.get(&id).expect("a waiting job is stored");
-            hidden = hidden.or_else(|| leases.of_event(job, now));
-            if let Some(end) = hidden {
+            if let Some(end) = later {
                 next = Some(next.map_or(end, |next| next.min(end)));
                 continue;
             }

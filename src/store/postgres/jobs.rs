@@ -155,12 +155,17 @@ impl PostgresStore {
         let event = claim.job.kind.event();
         let mut told = Vec::new();
         let mut newer_wanted = false;
+        let mut forgotten = None;
         let mut tx = self.pool.begin().await?;
         if let (Some(event), Some(learned)) = (event, &ran.learned) {
-            let wanted = learn(&mut tx, event, &learned.known).await?;
-            // Whatever else runs about the event, the newer revision has its own push.
-            newer_wanted = matches!(claim.job.kind, Kind::PushEvent { .. })
-                && wanted > i64::from(learned.seen);
+            match learn(&mut tx, event, &learned.known).await? {
+                // Whatever else runs about the event, the newer revision has its own push.
+                Some(wanted) => {
+                    newer_wanted = matches!(claim.job.kind, Kind::PushEvent { .. })
+                        && wanted > i64::from(learned.seen);
+                }
+                None => forgotten = Some(event),
+            }
             told.push(Change::Event(event));
         }
         let row: Option<String> = sqlx::query_scalar(
@@ -175,6 +180,10 @@ impl PostgresStore {
             tx.rollback().await?;
             return Ok((Settled::LeaseLost, Vec::new()));
         };
+        if let Some(event) = forgotten {
+            let text = format!("the event {event} of a job that lives is not there");
+            return Err(StoreError::Damaged(text).into());
+        }
         let mut job: Job = read::<JobRow>(&row)?.try_into()?;
         ran.fate.clone().apply(&mut job, newer_wanted, now);
         rewrite(&mut tx, &job).await?;
@@ -266,8 +275,9 @@ impl PostgresStore {
     }
 }
 
-/// Keeps what is known of Google's copy. Returns the revision that is wanted.
-async fn learn(tx: &mut PgConnection, id: EventId, known: &Known) -> Result<i64, Trouble> {
+/// Keeps what is known of Google's copy. Returns the revision that is wanted; none if the event was
+/// forgotten, which its last job outlived.
+async fn learn(tx: &mut PgConnection, id: EventId, known: &Known) -> Result<Option<i64>, Trouble> {
     let revision: Option<i64> = sqlx::query_scalar(
         "UPDATE event e SET
              (google_id, generation, applied, copy, meet, version, links) =
@@ -278,8 +288,7 @@ async fn learn(tx: &mut PgConnection, id: EventId, known: &Known) -> Result<i64,
     .bind(written(&EventRow::known(known)))
     .fetch_optional(tx)
     .await?;
-    let missing = || StoreError::Damaged(format!("a live job's event {id} is not there"));
-    Ok(revision.ok_or_else(missing)?)
+    Ok(revision)
 }
 
 /// Writes down where a job stands. Nobody has it any more.

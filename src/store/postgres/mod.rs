@@ -104,6 +104,7 @@ impl PostgresStore {
         }
         let pool = PgPoolOptions::new()
             .max_connections(options.connections)
+            .after_connect(|session, _| Box::pin(commit_to_disk(session)))
             .acquire_timeout(PATIENCE)
             .connect_lazy_with(address);
         let ahead = schema::clock(&pool).await? - now;
@@ -129,6 +130,13 @@ impl PostgresStore {
         }
         Err(too_many_clashes())
     }
+}
+
+/// A database may be told to answer before a commit is on disk; what is accepted here must be there.
+async fn commit_to_disk(session: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let stricter = "SELECT set_config('synchronous_commit', 'on', false)
+                    WHERE current_setting('synchronous_commit') = 'off'";
+    sqlx::query(stricter).execute(session).await.map(drop)
 }
 
 #[async_trait]

@@ -6,10 +6,10 @@ use tokio::sync::mpsc;
 use super::events::Open;
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Ledger, Read};
-use super::{SledStore, access, claims, connections, events, lines};
+use super::{SledStore, access, connections, events, lines};
 use crate::model::connection::Connection;
 use crate::model::event::Event;
-use crate::model::job::{Job, JobState, Kind};
+use crate::model::job::{Job, Kind};
 use crate::model::key::ApiKey;
 use crate::model::sealed::Sealed;
 use crate::store::rows::{
@@ -130,16 +130,21 @@ fn write_event(ledger: &mut Ledger, event: &Event) -> Result<(), StoreError> {
     for kind in Kind::about(event.id) {
         live += u32::from(lines::live(ledger, &kind)?.is_some());
     }
-    ledger.put(keys::content(event.id), &ContentRow::from(&event.wanted))?;
-    Open::fresh(event.id, EventRow::new(event, live)).keep(ledger)
+    let row = EventRow::new(event, live);
+    if let Some(list) = events::listing(event.id, &row)? {
+        ledger.insert_bytes(list, Vec::new())?;
+    }
+    ledger.insert(keys::content(event.id), &ContentRow::from(&event.wanted))?;
+    ledger.insert(keys::event(event.id), &row)
 }
 
 fn write_job(ledger: &mut Ledger, job: &Job, payload: Option<&Sealed>) -> Result<(), StoreError> {
+    ledger.insert(keys::job(job.id), &JobRow::from(job))?;
     if let Some(payload) = payload {
-        ledger.put(keys::payload(job.id), &PayloadRow::from(payload))?;
+        ledger.insert(keys::payload(job.id), &PayloadRow::from(payload))?;
     }
-    if job.state != JobState::Live {
-        return claims::finish(ledger, job);
+    if let Some(finished) = keys::finished(job) {
+        return ledger.insert_bytes(finished, Vec::new());
     }
     lines::start(ledger, job)?;
     if let Some(event) = job.kind.event()

@@ -47,22 +47,28 @@ fn give(
         let (key, _) = found?;
         let mut read = KeyReader::behind(&prefix, &key)?;
         let (due, id) = (read.time()?, read.id()?);
-        let mut hidden = leases.of_job(id, now);
+        let free_from = |moment| Some(next.map_or(moment, |next: DateTime<Utc>| next.min(moment)));
         // What follows is due later still.
-        if due > now || claims.len() == n && hidden.is_none() {
-            next = Some(next.map_or(due, |next| next.min(due)));
+        if due > now {
+            next = free_from(due);
             break;
         }
-        if hidden.is_none() {
-            let job = must_find(ledger, id)?;
-            hidden = leases.of_event(&job, now);
-            if hidden.is_none() {
-                let payload: Option<PayloadRow> = ledger.row(&keys::payload(id))?;
-                let fence = leases.give(&job, until);
-                claims.push(Claim { job, payload: payload.map(Sealed::from), fence, until });
-            }
+        if let Some(end) = leases.of_job(id, now) {
+            next = free_from(end);
+            continue;
         }
-        next = hidden.map(|end| next.map_or(end, |next| next.min(end))).or(next);
+        let job = must_find(ledger, id)?;
+        if let Some(end) = leases.of_event(&job, now) {
+            next = free_from(end);
+            continue;
+        }
+        if claims.len() == n {
+            next = free_from(due);
+            break;
+        }
+        let payload: Option<PayloadRow> = ledger.row(&keys::payload(id))?;
+        let fence = leases.give(&job, until);
+        claims.push(Claim { job, payload: payload.map(Sealed::from), fence, until });
     }
     Ok(Claimed { claims, next })
 }

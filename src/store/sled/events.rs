@@ -142,11 +142,6 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// The row of an event that is not stored yet.
-    pub(super) fn fresh(id: EventId, row: EventRow) -> Self {
-        Self { id, row, listed: None }
-    }
-
     /// The row of an event, if there is one.
     pub(super) fn find(ledger: &Ledger, id: EventId) -> Result<Option<Self>, StoreError> {
         let Some(row) = ledger.row::<EventRow>(&keys::event(id))? else { return Ok(None) };

@@ -147,6 +147,7 @@ async fn a_lost_database_is_waited_for() {
         if answer.status == 200 {
             break answer;
         }
+        assert_eq!(answer.status, 503, "{}", answer.text);
     };
     assert!(made.json()["meetLink"].is_string());
     assert_eq!(google.google.events(ANA).len(), 1);

@@ -17,7 +17,8 @@ end() {
 trap end EXIT
 trap '' INT TERM HUP
 $as "$bin/initdb" -D "$place/data" -U calbridge -A trust -E UTF8 --locale=C --no-sync >"$place/initdb.log"
-# Nothing of this outlives the tests, so nothing need be synced.
+# Nothing of this outlives the tests, so nothing need be synced. That commits do not wait for the log
+# either is what a store must not put up with.
 start() {
   $as "$bin/pg_ctl" -s -w -D "$place/data" -l "$place/server.log" -o "-k '$place' -c listen_addresses='' \
     -c max_connections=300 -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=64MB" start \

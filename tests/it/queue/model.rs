@@ -219,6 +219,7 @@ impl Both {
         if self.running.is_empty() {
             return;
         }
+        self.wake();
         let run = self.running.remove(which % self.running.len());
         let until = |secs| Until::Moment(self.now + TimeDelta::seconds(secs));
         // Only a calendar's run finds its connection broken.

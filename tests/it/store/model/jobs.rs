@@ -15,7 +15,9 @@ impl Pair {
         let (now, until) = (after(self.now), after(self.now + 1 + self.seconds(40)));
         let memory = self.memory.claim(&line, n, now, until).await.unwrap();
         let disk = self.disk().claim(&line, n, now, until).await.unwrap();
-        assert_eq!(disk.next, memory.next, "{at}: claim");
+        // A look too early finds nothing and does no harm; one too late would leave a job lying.
+        assert_eq!(disk.next.is_some(), memory.next.is_some(), "{at}: claim");
+        assert!(disk.next <= memory.next, "{at}: claim, {:?} and {:?}", disk.next, memory.next);
         assert_eq!(disk.claims.len(), memory.claims.len(), "{at}: claim");
         for (disk, memory) in disk.claims.into_iter().zip(memory.claims) {
             assert_eq!(disk, Claim { fence: disk.fence, ..memory.clone() }, "{at}: claim");
