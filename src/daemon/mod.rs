@@ -343,6 +343,13 @@ impl Daemon {
         };
         let working = worker.clone().run(stop.clone());
         let (beats, beating) = watch::channel(Beat { nodes: 1, leads: false });
+        // Before the first call: others may be spending the project's quota already.
+        if let Err(error) = bridge.beat(life, &beats).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the store takes no sign of life"
+            );
+        }
         let recurring = periodic.run(beating, &stop);
         let everything = async { tokio::join!(serving, working, recurring) };
         // Until the last job in hand has ended: others shall not take it for lost.

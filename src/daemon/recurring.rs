@@ -11,7 +11,7 @@ use crate::app::{App, tokens};
 use crate::clock::Clock;
 use crate::queue::periodic::{self, Periodic, Recurring};
 use crate::store::postgres::PostgresStore;
-use crate::store::{Beat, Retention};
+use crate::store::{Beat, Retention, StoreError};
 
 /// How often the calls to Google are written down.
 const COUNT: TimeDelta = TimeDelta::minutes(1);
@@ -59,6 +59,20 @@ async fn touch(app: &App) {
 }
 
 impl Bridge {
+    /// Says once that this process lives, and tells `beats` and the limits what it learns.
+    pub async fn beat(
+        &self,
+        life: TimeDelta,
+        beats: &watch::Sender<Beat>,
+    ) -> Result<(), StoreError> {
+        let App { store, clock, limits, .. } = &self.app;
+        let now = clock.now();
+        let beat = store.beat(now, now + life).await?;
+        limits.share(beat.nodes, life);
+        tell(beats, beat);
+        Ok(())
+    }
+
     /// Says that this process lives, three times in each `life`, and tells `beats` and the limits what
     /// it learns. A process that cannot say so in time leads no more.
     pub async fn live(
@@ -67,16 +81,12 @@ impl Bridge {
         postgres: Option<&PostgresStore>,
         beats: &watch::Sender<Beat>,
     ) {
-        let App { store, clock, limits, .. } = &self.app;
+        let clock = &self.app.clock;
         let mut until: Option<DateTime<Utc>> = None;
         loop {
             let now = clock.now();
-            match store.beat(now, now + life).await {
-                Ok(beat) => {
-                    until = Some(now + life);
-                    limits.share(beat.nodes, life);
-                    tell(beats, beat);
-                }
+            match self.beat(life, beats).await {
+                Ok(()) => until = Some(now + life),
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
