@@ -17,7 +17,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::bridge::{ANA, Bridge, Choices, morning, tea, with};
-use mortal::{Death, MortalStore, Step};
+use mortal::{Death, MortalStore};
 
 pub mod mortal;
 
@@ -103,7 +103,7 @@ fn assert_one_tea(bridge: &Bridge) {
 #[tokio::test]
 async fn a_death_before_the_accept_is_stored_leaves_nothing_and_the_repeat_makes_one_event() {
     let (dead, store) = mortal().await;
-    store.doom(Death::Before(Step::Accept));
+    store.around.doom(Death::Before("accept"));
     assert_eq!(dead.post(&tea(), &KEY).await.status, 503);
     let bridge = next_process(&dead, store.left_behind()).await;
     bridge.run_until_idle().await;
@@ -116,7 +116,7 @@ async fn a_death_before_the_accept_is_stored_leaves_nothing_and_the_repeat_makes
 #[tokio::test]
 async fn a_death_after_the_accept_is_stored_loses_the_answer_and_the_repeat_finds_the_job() {
     let (dead, store) = mortal().await;
-    store.doom(Death::After(Step::Accept));
+    store.around.doom(Death::After("accept"));
     assert_eq!(dead.post(&tea(), &KEY).await.status, 503);
     let bridge = next_process(&dead, store.left_behind()).await;
     let again = bridge.post(&tea(), &KEY).await;
@@ -130,7 +130,7 @@ async fn a_death_after_the_accept_is_stored_loses_the_answer_and_the_repeat_find
 async fn a_death_between_the_claim_and_the_call_is_taken_up_by_the_next_process() {
     let (dead, store) = mortal().await;
     dead.accept(&tea()).await;
-    store.doom(Death::After(Step::Claim));
+    store.around.doom(Death::After("claim"));
     work_to_death(&dead).await;
     let bridge = next_process(&dead, store.left_behind()).await;
     bridge.run_until_idle().await;
@@ -147,7 +147,7 @@ async fn a_death_while_google_answers_makes_one_event() {
         let mut work = Box::pin(dead.tied.worker.drain());
         until_google_saw(&dead, work.as_mut(), INSERT).await;
     }
-    store.kill();
+    store.around.kill();
     let bridge = next_process(&dead, store.left_behind()).await;
     bridge.run_until_idle().await;
     assert_one_tea(&bridge);
@@ -158,7 +158,7 @@ async fn a_death_while_google_answers_makes_one_event() {
 async fn a_death_after_googles_answer_makes_one_event() {
     let (dead, store) = mortal().await;
     dead.accept(&tea()).await;
-    store.doom(Death::Before(Step::Settle));
+    store.around.doom(Death::Before("settle"));
     work_to_death(&dead).await;
     assert_one_tea(&dead);
     let bridge = next_process(&dead, store.left_behind()).await;
@@ -170,7 +170,7 @@ async fn a_death_after_googles_answer_makes_one_event() {
 async fn a_death_after_the_end_is_stored_serves_the_event_from_the_store() {
     let (dead, store) = mortal().await;
     let made = dead.accept(&tea()).await;
-    store.doom(Death::After(Step::Settle));
+    store.around.doom(Death::After("settle"));
     work_to_death(&dead).await;
     let bridge = next_process(&dead, store.left_behind()).await;
     let calls = bridge.google.ledger().len();
@@ -205,7 +205,7 @@ async fn a_worker_that_outlives_its_lease_changes_nothing() {
 async fn a_store_that_forgets_the_end_of_a_run_runs_it_again_without_a_twin() {
     let (dead, store) = mortal().await;
     let made = dead.accept(&tea()).await;
-    store.doom(Death::Forgotten);
+    store.around.doom(Death::Forgotten);
     work_to_death(&dead).await;
     let bridge = next_process(&dead, store.left_behind()).await;
     bridge.run_until_idle().await;
@@ -253,7 +253,7 @@ async fn a_death_after_a_change_reached_google_tells_guests_once() {
     let edit = json!({ "summary": "Coffee" });
     dead.send_json(Method::PATCH, &path_of(&made), &edit, &[]).await;
     let mails = dead.google.outbox().len();
-    store.doom(Death::Before(Step::Settle));
+    store.around.doom(Death::Before("settle"));
     work_to_death(&dead).await;
     let bridge = next_process(&dead, store.left_behind()).await;
     bridge.run_until_idle().await;
@@ -266,7 +266,7 @@ async fn a_death_after_a_delete_reached_google_ends_as_cancelled() {
     let (dead, store) = mortal().await;
     let made = dead.post(&tea(), &[]).await.json();
     dead.send_json(Method::DELETE, &path_of(&made), &Value::Null, &[]).await;
-    store.doom(Death::Before(Step::Settle));
+    store.around.doom(Death::Before("settle"));
     work_to_death(&dead).await;
     let bridge = next_process(&dead, store.left_behind()).await;
     bridge.run_until_idle().await;
@@ -278,7 +278,7 @@ async fn a_death_after_a_delete_reached_google_ends_as_cancelled() {
 async fn an_event_cancelled_before_its_insert_was_heard_of_is_taken_out() {
     let (dead, store) = mortal().await;
     let made = dead.accept(&tea()).await;
-    store.doom(Death::Before(Step::Settle));
+    store.around.doom(Death::Before("settle"));
     work_to_death(&dead).await;
     let bridge = next_process(&dead, store.left_behind()).await;
     bridge.fault(Fault::new(FaultKind::StaleRead).times(1).secs(3600));
@@ -293,7 +293,7 @@ async fn a_meet_link_is_followed_by_a_job_of_its_own_that_survives_the_process()
     let (dead, store) = mortal().await;
     dead.fault(Fault::new(FaultKind::MeetPending).method(INSERT).times(1).secs(600));
     let made = dead.accept(&tea()).await;
-    store.doom(Death::After(Step::Settle));
+    store.around.doom(Death::After("settle"));
     work_to_death(&dead).await;
     let bridge = next_process(&dead, store.left_behind()).await;
     assert_eq!(bridge.job(&made["jobId"]).await["state"], "done", "Google has the event");
@@ -320,7 +320,7 @@ async fn a_death_after_a_second_conference_was_asked_for_asks_for_no_third() {
         assert!(!poll_once(work.as_mut()).await, "the work ended early");
         tokio::task::yield_now().await;
     }
-    store.doom(Death::Before(Step::Settle));
+    store.around.doom(Death::Before("settle"));
     work.await.ok();
     let bridge = next_process(&dead, store.left_behind()).await;
     bridge.run_until_idle().await;

@@ -35,6 +35,7 @@ mod shutdown;
 mod simulation;
 mod simulator;
 mod store;
+mod surrounded;
 mod telemetry;
 mod vault;
 mod virtual_time;

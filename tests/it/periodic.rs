@@ -252,15 +252,15 @@ async fn a_process_says_that_it_lives_and_hears_who_shares_its_work() {
     let test = async {
         settle_down().await;
         assert_eq!(*beating.borrow(), Beat::ALONE);
-        store.share(Beat { nodes: 3, leads: false });
+        store.around.share(Beat { nodes: 3, leads: false });
         bridge.pass(TimeDelta::seconds(5));
         settle_down().await;
         assert_eq!(*beating.borrow(), Beat { nodes: 3, leads: false });
         assert_eq!(bridge.tied.app.limits.report().nodes, 3, "the quota is shared at once");
-        store.share(Beat { nodes: 2, leads: true });
+        store.around.share(Beat { nodes: 2, leads: true });
         bridge.pass(TimeDelta::seconds(5));
         settle_down().await;
-        store.kill();
+        store.around.kill();
         bridge.pass(TimeDelta::seconds(14));
         settle_down().await;
         assert!(beating.borrow().leads, "its lease still holds");

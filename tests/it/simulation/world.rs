@@ -32,6 +32,7 @@ use super::fragile::{Crash, Fragile};
 use super::history::{Chance, History};
 use super::watch::Watch;
 use crate::bridge::{ANA, ask_google, consent_form, pipes_to, redirect_of};
+use crate::surrounded::Surrounded;
 
 const GOOGLE: &str = "https://google.test";
 /// The calls a minute that a tight Google grants its user.
@@ -66,7 +67,7 @@ pub struct World {
 pub struct Life {
     pub app: App,
     router: Router,
-    store: Arc<Fragile>,
+    store: Arc<Surrounded<Fragile>>,
     /// Requests in hand.
     in_hand: TaskTracker,
 }
@@ -144,12 +145,12 @@ impl World {
             self.up.send_replace(Some(life.clone()));
             tokio::select! {
                 biased;
-                () = life.store.died.cancelled() => {}
+                () = life.store.around.died.cancelled() => {}
                 () = self.over.cancelled() => {}
                 () = self.until_stop(lifetime) => {}
             }
             self.up.send_replace(None);
-            if !life.store.died.is_cancelled() {
+            if !life.store.around.died.is_cancelled() {
                 self.history.tell("stop     asked for");
                 stop.cancel();
                 life.app.stopping.cancel();
@@ -160,7 +161,7 @@ impl World {
                 };
                 tokio::select! {
                     biased;
-                    () = life.store.died.cancelled() => {}
+                    () = life.store.around.died.cancelled() => {}
                     () = ending => self.history.tell("stop     done"),
                 }
             }
@@ -168,7 +169,7 @@ impl World {
             if self.over.is_cancelled() {
                 return;
             }
-            if life.store.died.is_cancelled() {
+            if life.store.around.died.is_cancelled() {
                 let mut store = self.store.lock().expect("no one panics while reopening");
                 *store = Arc::new(store.reopened());
             }
@@ -196,7 +197,7 @@ impl World {
         };
         let response = tokio::select! {
             biased;
-            () = life.store.died.cancelled() => return Seen::Nothing,
+            () = life.store.around.died.cancelled() => return Seen::Nothing,
             response = answering => response.unwrap_or_else(|never| match never {}),
             () = patience => return Seen::Nothing,
         };
@@ -227,7 +228,7 @@ impl World {
         tokio::select! {
             biased;
             () = self.over.cancelled() => None,
-            () = life.store.died.cancelled() => None,
+            () = life.store.around.died.cancelled() => None,
             done = doing(&life) => Some(done),
         }
     }
@@ -250,7 +251,7 @@ impl World {
         self.quiet.cancel();
         self.google.clear_faults();
         if let Some(life) = &*self.up.borrow() {
-            life.store.be_safe();
+            life.store.around.be_safe();
         }
         self.history.tell("quiet");
     }
@@ -258,7 +259,7 @@ impl World {
     async fn tie(&self, number: u64) -> (Arc<Life>, Bridge) {
         let chance = Chance::of(self.seed, 1000 + number);
         let store =
-            Arc::new(Fragile::new(self.store(), self.clock.clone(), chance, self.watch.clone()));
+            Arc::new(Fragile::over(self.store(), self.clock.clone(), chance, self.watch.clone()));
         let parts = Parts {
             store: store.clone(),
             clock: self.clock.clone(),
@@ -283,7 +284,7 @@ impl World {
         match chance.below(10) {
             0..6 => {
                 let crash = Crash { steps: chance.below(60), takes_effect: chance.percent(50) };
-                life.store.arm(crash);
+                life.store.around.arm(crash);
                 None
             }
             6..9 => Some(chance.time(TimeDelta::minutes(4))),

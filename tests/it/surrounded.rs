@@ -1,0 +1,307 @@
+//! A store with something around each of its steps: what happens there is for each test to say.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use calbridge::model::connection::{AccountTag, Connection, Health};
+use calbridge::model::event::{Event, Wanted};
+use calbridge::model::id::{ConnectionId, EventId, InstanceId, JobId, KeyId};
+use calbridge::model::job::{Claim, Job, Line, NewJob};
+use calbridge::model::key::{ApiKey, Digest, Ticket, TicketKind};
+use calbridge::model::owner::Owner;
+use calbridge::store::{
+    Accept, Accepted, AccessStore, Backlog, Backup, Beat, Change, Changed, Claimed,
+    ConnectionStore, Counts, EventStore, Fate, JobStore, Keystone, PeriodStore, Ran, Record,
+    Retention, Settled, Store, StoreError, Touched, Turn, Which,
+};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use tokio::sync::{broadcast, mpsc};
+
+/// What a step comes to.
+type Answer<T> = Result<T, StoreError>;
+
+/// What happens around the steps of a store.
+pub trait Around: Send + Sync {
+    /// Around a step that changes something.
+    fn step<T: Send>(
+        &self,
+        name: &'static str,
+        effect: impl Future<Output = Answer<T>> + Send,
+    ) -> impl Future<Output = Answer<T>> + Send;
+
+    /// Around a step that only looks.
+    fn look<T: Send>(
+        &self,
+        effect: impl Future<Output = Answer<T>> + Send,
+    ) -> impl Future<Output = Answer<T>> + Send;
+
+    /// These are about to be taken in.
+    fn accepting(&self, _accepts: &[Accept]) {}
+
+    /// A run's end was stored.
+    fn settled(&self, _job: &Job, _fate: &Fate) {}
+
+    /// A connection was stored in this state.
+    fn connection_is(&self, _state: &Health) {}
+
+    /// Whether the end of a run is answered as stored, and is not.
+    fn forgets_an_end(&self) -> bool {
+        false
+    }
+
+    /// What a process is told in place of this.
+    fn beat(&self, beat: Beat) -> Beat {
+        beat
+    }
+}
+
+/// The store, and what is around it.
+pub struct Surrounded<A> {
+    pub store: Arc<dyn Store>,
+    pub around: A,
+}
+
+#[async_trait]
+impl<A: Around> Backup for Surrounded<A> {
+    async fn export(&self, into: mpsc::Sender<Record>) -> Result<(), StoreError> {
+        self.around.look(self.store.export(into)).await
+    }
+
+    async fn restore(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.around.step("restore", self.store.restore(records)).await
+    }
+}
+
+#[async_trait]
+impl<A: Around> Store for Surrounded<A> {
+    fn instance(&self) -> InstanceId {
+        self.store.instance()
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.store.changes()
+    }
+
+    async fn writable(&self) -> Result<(), StoreError> {
+        self.around.look(self.store.writable()).await
+    }
+
+    async fn keystone(&self) -> Result<Option<Keystone>, StoreError> {
+        self.around.look(self.store.keystone()).await
+    }
+
+    async fn lay_keystone(&self, keystone: Keystone) -> Result<Keystone, StoreError> {
+        self.around.step("lay_keystone", self.store.lay_keystone(keystone)).await
+    }
+
+    async fn prune(
+        &self,
+        now: DateTime<Utc>,
+        keep: Retention,
+        most: usize,
+    ) -> Result<usize, StoreError> {
+        self.around.step("prune", self.store.prune(now, keep, most)).await
+    }
+
+    async fn beat(&self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Beat, StoreError> {
+        let beat = self.around.step("beat", self.store.beat(now, until)).await?;
+        Ok(self.around.beat(beat))
+    }
+
+    async fn leave(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.around.step("leave", self.store.leave(now)).await
+    }
+}
+
+#[async_trait]
+impl<A: Around> EventStore for Surrounded<A> {
+    async fn accept(
+        &self,
+        accepts: Vec<Accept>,
+        backlog: Backlog,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Accepted>, StoreError> {
+        self.around.accepting(&accepts);
+        self.around.step("accept", self.store.accept(accepts, backlog, now)).await
+    }
+
+    async fn event(&self, id: EventId) -> Result<Option<Event>, StoreError> {
+        self.around.look(self.store.event(id)).await
+    }
+
+    async fn change(
+        &self,
+        id: EventId,
+        wanted: Wanted,
+        job: NewJob,
+    ) -> Result<Changed, StoreError> {
+        self.around.step("change", self.store.change(id, wanted, job)).await
+    }
+}
+
+#[async_trait]
+impl<A: Around> JobStore for Surrounded<A> {
+    async fn lines(&self) -> Result<Vec<Line>, StoreError> {
+        self.around.look(self.store.lines()).await
+    }
+
+    async fn claim(
+        &self,
+        line: &Line,
+        n: usize,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Claimed, StoreError> {
+        self.around.step("claim", self.store.claim(line, n, now, until)).await
+    }
+
+    async fn renew(
+        &self,
+        claims: &[Claim],
+        until: DateTime<Utc>,
+    ) -> Result<Vec<JobId>, StoreError> {
+        self.around.step("renew", self.store.renew(claims, until)).await
+    }
+
+    async fn settle(
+        &self,
+        claim: &Claim,
+        ran: Ran,
+        now: DateTime<Utc>,
+    ) -> Result<Settled, StoreError> {
+        if self.around.forgets_an_end() {
+            return Ok(Settled::Yes);
+        }
+        let fate = ran.fate.clone();
+        let effect = async {
+            let settled = self.store.settle(claim, ran, now).await;
+            if settled == Ok(Settled::Yes) {
+                self.around.settled(&claim.job, &fate);
+            }
+            settled
+        };
+        self.around.step("settle", effect).await
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.around.look(self.store.job(id)).await
+    }
+
+    async fn jobs(
+        &self,
+        which: Which,
+        owner: Option<&Owner>,
+        after: Option<JobId>,
+        most: usize,
+    ) -> Result<(Vec<Job>, Option<JobId>), StoreError> {
+        self.around.look(self.store.jobs(which, owner, after, most)).await
+    }
+
+    async fn cancel(&self, id: JobId, now: DateTime<Utc>) -> Result<Touched, StoreError> {
+        self.around.step("cancel", self.store.cancel(id, now)).await
+    }
+
+    async fn replay(&self, id: JobId, now: DateTime<Utc>) -> Result<Touched, StoreError> {
+        self.around.step("replay", self.store.replay(id, now)).await
+    }
+
+    async fn put_off(
+        &self,
+        id: JobId,
+        until: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Touched, StoreError> {
+        self.around.step("put_off", self.store.put_off(id, until, now)).await
+    }
+
+    async fn count_jobs(&self) -> Result<Counts, StoreError> {
+        // Those that a dead process left too: whoever judges it counts them.
+        self.store.count_jobs().await
+    }
+}
+
+#[async_trait]
+impl<A: Around> PeriodStore for Surrounded<A> {
+    async fn take_turn(
+        &self,
+        name: &str,
+        every: TimeDelta,
+        now: DateTime<Utc>,
+    ) -> Result<Turn, StoreError> {
+        self.around.step("take_turn", self.store.take_turn(name, every, now)).await
+    }
+
+    async fn tally(&self, day: NaiveDate, calls: u64) -> Result<u64, StoreError> {
+        self.around.step("tally", self.store.tally(day, calls)).await
+    }
+}
+
+#[async_trait]
+impl<A: Around> ConnectionStore for Surrounded<A> {
+    async fn connection(&self, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
+        self.around.look(self.store.connection(id)).await
+    }
+
+    async fn connections(&self, owner: &Owner) -> Result<Vec<Connection>, StoreError> {
+        self.around.look(self.store.connections(owner)).await
+    }
+
+    async fn connections_to(&self, account: &AccountTag) -> Result<Vec<Connection>, StoreError> {
+        self.around.look(self.store.connections_to(account)).await
+    }
+
+    async fn put_connection(
+        &self,
+        connection: Connection,
+        job: Option<NewJob>,
+    ) -> Result<bool, StoreError> {
+        let state = connection.state.clone();
+        let effect = async {
+            let put = self.store.put_connection(connection, job).await;
+            if put == Ok(true) {
+                self.around.connection_is(&state);
+            }
+            put
+        };
+        self.around.step("put_connection", effect).await
+    }
+}
+
+#[async_trait]
+impl<A: Around> AccessStore for Surrounded<A> {
+    async fn put_key(&self, key: ApiKey) -> Result<(), StoreError> {
+        self.around.step("put_key", self.store.put_key(key)).await
+    }
+
+    async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
+        self.around.look(self.store.key(id)).await
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        self.around.look(self.store.keys()).await
+    }
+
+    async fn put_ticket(&self, ticket: Ticket) -> Result<(), StoreError> {
+        self.around.step("put_ticket", self.store.put_ticket(ticket)).await
+    }
+
+    async fn ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+    ) -> Result<Option<Ticket>, StoreError> {
+        self.around.look(self.store.ticket(kind, digest)).await
+    }
+
+    async fn take_ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+    ) -> Result<Option<Ticket>, StoreError> {
+        self.around.step("take_ticket", self.store.take_ticket(kind, digest)).await
+    }
+
+    async fn drop_tickets(&self, kind: TicketKind) -> Result<usize, StoreError> {
+        self.around.step("drop_tickets", self.store.drop_tickets(kind)).await
+    }
+}
