@@ -1,9 +1,9 @@
 //! The power is cut under a store at work, again and again: what was acknowledged is there, what was
 //! finished stays finished, and the store opens and works on.
 //!
-//! A process works on a disk that we made (`power/disk.rs`) until the power goes at a moment that
-//! chance chose. What the disk then holds is opened and held against the steps that the process said
-//! were acknowledged (`power/work.rs`), and is the disk of the next process.
+//! A process works on a disk that we made ([`disk`]) until the power goes at a moment that chance
+//! chose. What the disk then holds is opened and held against the steps that the process said were
+//! acknowledged ([`work`]), and is the disk of the next process.
 #![expect(clippy::unwrap_used, reason = "a test ends where it goes wrong")]
 
 use std::path::{Path, PathBuf};

@@ -35,8 +35,10 @@ pub(in crate::store) struct EventRow {
     links: Option<Vec<u8>>,
 }
 
+/// Where Google's copy stands; in a form that people read, in words of `snake_case`.
 #[derive(Debug, Serialize, Deserialize)]
-enum CopyRow {
+#[serde(rename_all = "snake_case")]
+pub(in crate::store) enum CopyRow {
     Awaited,
     Present,
     RemovedInGoogle,

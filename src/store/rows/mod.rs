@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use access::{ApiKeyRow, KeystoneRow, TicketKindRow, TicketRow};
 pub(super) use connections::ConnectionRow;
-pub(super) use events::{ContentRow, EventRow, RequestRow};
+pub(super) use events::{ContentRow, CopyRow, EventRow, RequestRow};
 pub(super) use jobs::{JobRow, PayloadRow};
 
 pub(super) use periods::PeriodRow;
@@ -100,7 +100,7 @@ impl TryFrom<OwnerRow> for Owner {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct CauseRow {
+pub(super) struct CauseRow {
     code: String,
     text: String,
 }

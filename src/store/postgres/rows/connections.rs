@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CauseRow, Hex, count, nanos, owner, owner_text, time};
+use super::{Hex, count, nanos, owner, owner_text, time};
 use crate::model::connection::{Connection, Health};
 use crate::store::StoreError;
+use crate::store::rows::CauseRow;
 
 /// A linked account.
 #[derive(Debug, Serialize, Deserialize)]

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CauseRow, Hex, count, nanos, owner, owner_text, time};
-use crate::model::event::{Copied, Event, Known, Meet, Placement, Presence, Wanted};
+use super::{Hex, count, nanos, owner, owner_text, time};
+use crate::model::event::{Event, Known, Meet, Placement, Presence, Wanted};
 use crate::model::id::EventId;
 use crate::model::sealed::Sealed;
+use crate::store::rows::{CauseRow, CopyRow};
 use crate::store::{Request, StoreError};
 
 /// An event but for its content, which has a table of its own.
@@ -43,16 +44,6 @@ pub(in super::super) struct KnownRow {
     meet: MeetRow,
     version: i64,
     links: Option<Hex>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum CopyRow {
-    Awaited,
-    Present,
-    RemovedInGoogle,
-    Cancelled,
-    Refused(CauseRow),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -150,30 +141,6 @@ impl TryFrom<KnownRow> for Known {
             version: count(row.version)?,
             links: row.links.map(Sealed::from),
         })
-    }
-}
-
-impl From<&Copied> for CopyRow {
-    fn from(copy: &Copied) -> Self {
-        match copy {
-            Copied::Awaited => Self::Awaited,
-            Copied::Present => Self::Present,
-            Copied::RemovedInGoogle => Self::RemovedInGoogle,
-            Copied::Cancelled => Self::Cancelled,
-            Copied::Refused(cause) => Self::Refused(cause.into()),
-        }
-    }
-}
-
-impl From<CopyRow> for Copied {
-    fn from(row: CopyRow) -> Self {
-        match row {
-            CopyRow::Awaited => Self::Awaited,
-            CopyRow::Present => Self::Present,
-            CopyRow::RemovedInGoogle => Self::RemovedInGoogle,
-            CopyRow::Cancelled => Self::Cancelled,
-            CopyRow::Refused(cause) => Self::Refused(cause.into()),
-        }
     }
 }
 

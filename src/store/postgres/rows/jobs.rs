@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CauseRow, Hex, count, damaged, id_bytes, nanos, owner, owner_text, time};
+use super::{Hex, count, damaged, id_bytes, nanos, owner, owner_text, time};
 use crate::model::job::{Class, Job, JobState, Kind, Lane, Line};
 use crate::store::StoreError;
+use crate::store::rows::CauseRow;
 
 /// A job but for its lease, and for what it carries.
 #[derive(Debug, Serialize, Deserialize)]

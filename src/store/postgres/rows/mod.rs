@@ -21,7 +21,6 @@ pub(super) use events::{EventRow, RequestRow};
 pub(super) use jobs::{JobRow, LineRow, thing_of};
 
 use crate::model::id::Id;
-use crate::model::job::Cause;
 use crate::model::owner::{Owner, UserId};
 use crate::model::sealed::Sealed;
 use crate::store::StoreError;
@@ -129,22 +128,4 @@ fn owner(text: String) -> Result<Owner, StoreError> {
 
 fn count(number: i64) -> Result<u32, StoreError> {
     u32::try_from(number).map_err(|_| damaged("a row has a count that is none"))
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct CauseRow {
-    code: String,
-    text: String,
-}
-
-impl From<&Cause> for CauseRow {
-    fn from(cause: &Cause) -> Self {
-        Self { code: cause.code.to_string(), text: cause.text.to_string() }
-    }
-}
-
-impl From<CauseRow> for Cause {
-    fn from(row: CauseRow) -> Self {
-        Self::new(row.code, row.text)
-    }
 }
