@@ -43,8 +43,10 @@ pub enum BackupError {
 /// Writes all that `store` keeps to `file`, as it is at one moment, and syncs it. Returns how many
 /// records that are.
 pub async fn write(store: &dyn Store, file: File) -> Result<u64, BackupError> {
-    let (into, mut records) = mpsc::channel(AT_ONCE);
-    let writing = async {
+    let (into, records) = mpsc::channel(AT_ONCE);
+    let writing = async move {
+        // Gone with the first error: the store would wait for a reader for ever.
+        let mut records = records;
         let mut writer = Writer::begin(file)?;
         while let Some(record) = records.recv().await {
             writer.record(&record)?;

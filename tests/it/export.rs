@@ -141,6 +141,19 @@ async fn an_export_with_a_bit_turned_or_its_end_cut_is_refused_wherever_that_is(
     refuses(&[&whole[..], b"!"].concat(), "something follows");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_that_cannot_be_written_fails_and_holds_nobody_up() {
+    let place = tempfile::tempdir().unwrap();
+    let options = Options { min_free: 0, ..Options::default() };
+    let store = SledStore::open(place.path(), InstanceId::from_u128(1), NOON, &options).unwrap();
+    // More than wait between the store and the file.
+    store.accept((1..=2_000).map(accept).collect(), ROOM, NOON).await.unwrap();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let failed = backup::write(&store, full).await;
+    assert!(matches!(failed, Err(BackupError::Io(_))), "{failed:?}");
+    store.accept(vec![accept(2_001)], ROOM, NOON).await.expect("the store goes on");
+}
+
 fn refuses(bytes: &[u8], what: &str) {
     let checked = backup::check(holding(bytes));
     let refused = matches!(checked, Err(BackupError::NotWhole(_) | BackupError::NotAnExport));
