@@ -35,12 +35,15 @@ impl Sample {
         (0..most).map(|_| self.next()).collect()
     }
 
-    /// The next event. Ids of events follow from no order, as in life; those of jobs do.
+    /// The next event. Ids of events follow from no order, as in life; those of jobs do, and one comes
+    /// after the other, in the month before noon.
     pub fn next(&self) -> Accept {
         let number = self.0.fetch_add(1, Ordering::Relaxed);
         let hash = scatter(number);
         let id = u128::from_be_bytes(*hash.first_chunk().expect("a digest has 32 bytes"));
         let user_number = number % USERS;
+        let later = TimeDelta::milliseconds(number.try_into().expect("not that many"));
+        let created = NOON - TimeDelta::days(30) + later;
         let job = JobId::from_u128(u128::from(number + 1) << 64);
         let event = Event {
             id: EventId::from_u128(id),
@@ -49,7 +52,7 @@ impl Sample {
                 connection: ConnectionId::from_u128(u128::from(user_number) + 1),
                 calendar: 7,
             },
-            created: NOON,
+            created,
             job,
             wanted: Wanted { content: sealed(CONTENT), ..wanted(1) },
             known: known(0),
@@ -57,8 +60,8 @@ impl Sample {
         let line =
             Line { class: Class::Interactive, owner: event.owner.clone(), lane: event.lane() };
         let kind = Kind::PushEvent { event: event.id };
-        let job = NewJob { id: job, kind, line, created: NOON, due: NOON, payload: None };
-        let expires = after(0) + TimeDelta::hours(72);
+        let job = NewJob { id: job, kind, line, created, due: created, payload: None };
+        let expires = after(0) + TimeDelta::hours(72) + later;
         let request = Request { key: scatter(!number), body: hash, expires };
         Accept { event, job, request: Some(request) }
     }

@@ -137,6 +137,11 @@ impl EventRow {
         })
     }
 
+    /// When the event was taken in.
+    pub(in crate::store) fn created(&self) -> Result<DateTime<Utc>, StoreError> {
+        self.created.try_into()
+    }
+
     /// Names the newest job that writes it.
     pub(in crate::store) fn write_with(&mut self, job: JobId) {
         self.job = job.as_u128();

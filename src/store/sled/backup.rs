@@ -72,11 +72,12 @@ fn record(ledger: &Ledger, table: Table, key: &[u8], row: &[u8]) -> Result<Recor
         }
         Table::Event => {
             let id = read.id()?;
-            let content: Option<ContentRow> = ledger.row(&keys::content(id))?;
+            let row = EventRow::decode(row)?;
+            let content: Option<ContentRow> = ledger.row(&keys::content(row.created()?, id))?;
             let content = content.ok_or_else(|| {
                 StoreError::Damaged(format!("the event {id} has lost its content"))
             })?;
-            Record::Event(EventRow::decode(row)?.under(id, content)?)
+            Record::Event(row.under(id, content)?)
         }
         Table::Request => {
             let row = RequestRow::decode(row)?;
@@ -134,7 +135,7 @@ fn write_event(ledger: &mut Ledger, event: &Event) -> Result<(), StoreError> {
     if let Some(list) = events::listing(event.id, &row)? {
         ledger.insert_bytes(list, Vec::new())?;
     }
-    ledger.insert(keys::content(event.id), &ContentRow::from(&event.wanted))?;
+    ledger.insert(keys::content(event.created, event.id), &ContentRow::from(&event.wanted))?;
     ledger.insert(keys::event(event.id), &row)
 }
 

@@ -115,7 +115,7 @@ impl Books {
             Table::Event => {
                 let (id, event) = (read.id()?, EventRow::decode(row)?);
                 let revision = event.revision;
-                self.expect(&keys::content(id), &revision.to_be_bytes());
+                self.expect(&keys::content(event.created()?, id), &revision.to_be_bytes());
                 if let Some(listed) = listing(id, &event)? {
                     self.expect(&listed, &[]);
                 }

@@ -94,7 +94,7 @@ fn take_in(
     let line = job.line.clone();
     lines::enqueue(ledger, job)?;
     ledger.insert(keys::event(new.id), &EventRow::new(&new, 1))?;
-    ledger.insert(keys::content(new.id), &ContentRow::from(&new.wanted))?;
+    ledger.insert(keys::content(new.created, new.id), &ContentRow::from(&new.wanted))?;
     ledger.tell(Change::Line(line));
     ledger.tell(Change::Event(new.id));
     Ok(Accepted::New(new))
@@ -126,7 +126,7 @@ fn change(
     event.job = enqueued.id;
     open.row = EventRow::new(&event, open.row.live + u32::from(enqueued.is_new));
     open.keep(ledger)?;
-    ledger.replace(keys::content(id), &ContentRow::from(&event.wanted))?;
+    ledger.replace(keys::content(event.created, id), &ContentRow::from(&event.wanted))?;
     ledger.tell(Change::Line(enqueued.line));
     ledger.tell(Change::Event(id));
     Ok(Changed::Yes(event))
@@ -149,10 +149,10 @@ impl Open {
         Ok(Some(Self { id, row, listed }))
     }
 
-    /// The row of an event that a job names.
+    /// The row of an event that another row names.
     pub(super) fn take(ledger: &Ledger, id: EventId) -> Result<Self, StoreError> {
         Self::find(ledger, id)?.ok_or_else(|| {
-            StoreError::Damaged(format!("a job names the event {id}, which is not there"))
+            StoreError::Damaged(format!("the event {id} is named, and is not there"))
         })
     }
 
@@ -207,9 +207,10 @@ pub(super) fn prune(
     }
     let pruned = over.len();
     for (listed, id) in over {
+        let row = Open::take(ledger, id)?.row;
         ledger.remove(listed);
         ledger.remove(keys::event(id));
-        ledger.remove(keys::content(id));
+        ledger.remove(keys::content(row.created()?, id));
     }
     Ok(pruned)
 }
@@ -242,7 +243,7 @@ struct Torn;
 
 fn find(rows: &impl Read, id: EventId) -> Result<Result<Option<Event>, Torn>, StoreError> {
     let Some(row) = rows.row::<EventRow>(&keys::event(id))? else { return Ok(Ok(None)) };
-    match rows.row::<ContentRow>(&keys::content(id))? {
+    match rows.row::<ContentRow>(&keys::content(row.created()?, id))? {
         Some(content) if content.revision == row.revision => Ok(Ok(Some(row.under(id, content)?))),
         _ => Ok(Err(Torn)),
     }

@@ -18,7 +18,7 @@ pub(super) enum Table {
     Keystone = b'S' as isize,
     /// Event → what is known of it.
     Event = b'E' as isize,
-    /// Event → its sealed content, apart, so that a run's end does not rewrite it.
+    /// Creation, event → its sealed content, apart, so that a run's end does not rewrite it.
     Content = b'W' as isize,
     /// End, event that is to be in the calendar and has no live job.
     Past = b'e' as isize,
@@ -110,8 +110,10 @@ pub(super) fn event(id: EventId) -> Vec<u8> {
     with_id(Table::Event.prefix(), id)
 }
 
-pub(super) fn content(id: EventId) -> Vec<u8> {
-    with_id(Table::Content.prefix(), id)
+/// In the order of time, since an event's own id follows from none: new contents, by far the largest
+/// rows, lie side by side, and pages that are full stay as they are.
+pub(super) fn content(created: DateTime<Utc>, id: EventId) -> Vec<u8> {
+    with_id(with_time(Table::Content.prefix(), created), id)
 }
 
 /// An event that may be forgotten in time, in `Table::Past` or `Table::Tombstone`.
