@@ -33,7 +33,7 @@ const JOBS: u64 = 1_000_000;
 const BATCH: usize = 256;
 /// How many records are forgotten in one step.
 const FORGET: usize = 4_096;
-const SEGMENT: f64 = 8_388_608.0;
+const SEGMENT: f64 = 4_194_304.0;
 /// What is over is forgotten at once.
 const KEEP_NOTHING: Retention = Retention {
     done: TimeDelta::zero(),
@@ -205,7 +205,7 @@ fn disk(dir: &Path) -> f64 {
 
 /// Bytes of keys and rows.
 fn live(dir: &Path) -> f64 {
-    let config = sled::Config::new().path(dir.join("store")).segment_size(8 << 20);
+    let config = sled::Config::new().path(dir.join("store")).segment_size(4 << 20);
     let tree = config.mode(sled::Mode::LowSpace).open().expect("a store");
     let bytes = tree.iter().map(|row| {
         let (key, row) = row.expect("a row");

@@ -15,7 +15,7 @@ use crate::store::rows::Row;
 use crate::store::{Change, StoreError};
 
 /// The largest row. sled keeps 16 rows to a leaf, and a leaf over a quarter of a segment would go
-/// to a file it never syncs; with segments of 8 MiB these stay far below.
+/// to a file it never syncs; with segments of 4 MiB these stay well below.
 const MAX_ROW: usize = 36 * 1024;
 
 /// Finds rows; the tree shows what was written, the ledger what will be too.

@@ -21,6 +21,9 @@ use crate::model::id::InstanceId;
 use crate::store::StoreError;
 use crate::store::rows::Row;
 
+/// Bytes of a segment of sled's log. sled keeps up to three in memory, so small ones keep an idle
+/// process small; but a leaf must stay below a quarter of one, see `ledger::MAX_ROW`.
+const SEGMENT: usize = 4 << 20;
 /// How many times, [`RETRY`] apart, a `db` file that something still holds is tried again: sled's
 /// own threads let go of it a moment after it was closed.
 const TRIES: usize = 200;
@@ -251,7 +254,7 @@ impl Layout {
         let config = Config::new()
             .path(path)
             .mode(Mode::LowSpace)
-            .segment_size(8 << 20)
+            .segment_size(SEGMENT)
             .cache_capacity(cache)
             .flush_every_ms(Some(500));
         drop_unfinished_snapshots(path).map_err(OpenError::io("tidy up", path))?;

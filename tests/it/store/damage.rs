@@ -141,7 +141,7 @@ async fn a_store_with_a_hole_is_refused_or_whole() {
     let mut refusals = 0;
     for image in [&images.killed, &images.closed] {
         let length = fs::metadata(image.path().join("store/db")).unwrap().len();
-        for at in (0..length).step_by(8 << 20) {
+        for at in (0..length).step_by(4 << 20) {
             let (holed, db) = copied(image);
             let db = OpenOptions::new().write(true).open(db).unwrap();
             db.write_all_at(&[0; 4096], at).unwrap();
@@ -323,7 +323,7 @@ async fn a_killed_store_with_an_index_that_names_another_row_is_refused() {
 }
 
 fn tamper(data_dir: &Path, with: impl FnOnce(&sled::Tree)) {
-    let config = sled::Config::new().path(data_dir.join("store")).segment_size(8 << 20);
+    let config = sled::Config::new().path(data_dir.join("store")).segment_size(4 << 20);
     let db = config.mode(sled::Mode::LowSpace).open().unwrap();
     with(&db);
     db.flush().unwrap();
