@@ -9,6 +9,7 @@ mod access;
 mod backup;
 mod batches;
 mod connections;
+mod envelopes;
 mod events;
 pub mod examples;
 mod forgetting;
@@ -22,6 +23,7 @@ pub use access::*;
 pub use backup::*;
 pub use batches::*;
 pub use connections::*;
+pub use envelopes::*;
 pub use events::*;
 pub use forgetting::*;
 pub use hands::*;
@@ -132,6 +134,11 @@ macro_rules! promises {
             a_restored_job_runs
             a_record_that_is_there_stays_as_it_is
             a_restored_event_with_a_live_job_is_not_forgotten
+            envelopes_are_found_page_by_page
+            an_envelope_is_put_in_place_of_another
+            an_envelope_is_not_put_in_place_of_a_newer_one
+            an_envelope_too_large_is_not_put_anywhere
+            the_keystone_is_exchanged_by_whoever_knows_it
         }
     };
     ($open:path => $($promise:ident)*) => {

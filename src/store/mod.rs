@@ -6,6 +6,7 @@
 
 mod changes;
 pub mod contract;
+mod envelope;
 mod event;
 mod job;
 mod leases;
@@ -21,6 +22,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{broadcast, mpsc};
 
 pub use changes::{Change, Changes};
+pub use envelope::{Envelope, EnvelopeStore, Reseal, Spot};
 pub use event::{Accept, Accepted, Backlog, Changed, Crowd, EventStore, Request};
 pub use job::{Claimed, Counts, Fate, JobStore, Learned, Ran, Settled, Touched, Which};
 pub use period::{PeriodStore, Turn};
@@ -72,7 +74,15 @@ pub enum StoreError {
 /// Everything the bridge remembers.
 #[async_trait]
 pub trait Store:
-    EventStore + JobStore + PeriodStore + ConnectionStore + AccessStore + Backup + Send + Sync
+    EventStore
+    + JobStore
+    + PeriodStore
+    + ConnectionStore
+    + AccessStore
+    + EnvelopeStore
+    + Backup
+    + Send
+    + Sync
 {
     /// The store's name, given at its creation.
     fn instance(&self) -> InstanceId;

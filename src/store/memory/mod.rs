@@ -4,6 +4,7 @@
 mod access;
 mod backup;
 mod connections;
+mod envelopes;
 mod events;
 mod jobs;
 mod periods;

@@ -8,6 +8,7 @@ mod access;
 mod backup;
 mod claims;
 mod connections;
+mod envelopes;
 mod error;
 mod events;
 mod jobs;
