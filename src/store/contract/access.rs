@@ -14,6 +14,7 @@ pub async fn keys_are_kept(store: &dyn Store) {
         source: "shop".to_owned(),
         secret: digest(1),
         created: after(created),
+        expires: (id == 2).then(|| after(70)),
         revoked: None,
     };
     let revoked = ApiKey { revoked: Some(after(50)), ..key(3, 1) };
@@ -39,6 +40,17 @@ pub async fn a_ticket_is_taken_once(store: &dyn Store) {
     let taken: Vec<_> = [first.unwrap(), second.unwrap()].into_iter().flatten().collect();
     assert_eq!(taken, std::slice::from_ref(&over));
     assert_eq!(store.ticket(over.kind, &over.digest).await.unwrap(), None);
+}
+
+/// Even where they are known by the same digest.
+pub async fn tickets_of_every_kind_are_told_apart(store: &dyn Store) {
+    for kind in TicketKind::ALL {
+        store.put_ticket(ticket(kind, 1, after(5))).await.unwrap();
+    }
+    for kind in TicketKind::ALL {
+        let taken = store.take_ticket(kind, &digest(1)).await.unwrap();
+        assert_eq!(taken, Some(ticket(kind, 1, after(5))));
+    }
 }
 
 /// The newer stays.

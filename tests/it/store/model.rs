@@ -191,8 +191,7 @@ impl Pair {
     }
 
     async fn ticket(&mut self, at: &str) {
-        let kinds = [TicketKind::SetupCode, TicketKind::Session, TicketKind::Consent];
-        let kind = kinds[usize::from(self.small(3))];
+        let kind = TicketKind::ALL[usize::from(self.small(5))];
         let ticket = ticket(kind, self.small(6), after(self.now + self.seconds(200)));
         let digest = ticket.digest;
         match self.below(9) {
@@ -226,6 +225,7 @@ impl Pair {
             source: String::new(),
             secret: digest(3),
             created: after(self.seconds(3)),
+            expires: (self.below(2) == 0).then(|| after(self.now)),
             revoked: (self.below(2) == 0).then(|| after(self.now)),
         };
         let memory = self.memory.put_key(key.clone()).await;

@@ -15,6 +15,7 @@ pub(in super::super) struct ApiKeyRow {
     source: String,
     secret: Hex,
     created: i64,
+    expires: Option<i64>,
     revoked: Option<i64>,
 }
 
@@ -27,6 +28,7 @@ impl From<&ApiKey> for ApiKeyRow {
             source: key.source.clone(),
             secret: Hex(key.secret.to_vec()),
             created: nanos(key.created),
+            expires: key.expires.map(nanos),
             revoked: key.revoked.map(nanos),
         }
     }
@@ -44,6 +46,7 @@ impl TryFrom<ApiKeyRow> for ApiKey {
             source: row.source,
             secret: row.secret.exactly()?,
             created: time(row.created),
+            expires: row.expires.map(time),
             revoked: row.revoked.map(time),
         })
     }
@@ -65,6 +68,8 @@ pub(in super::super) fn ticket_kind(kind: TicketKind) -> i16 {
         TicketKind::SetupCode => 0,
         TicketKind::Session => 1,
         TicketKind::Consent => 2,
+        TicketKind::Link => 3,
+        TicketKind::Receipt => 4,
     }
 }
 
@@ -84,8 +89,7 @@ impl TryFrom<TicketRow> for Ticket {
     type Error = StoreError;
 
     fn try_from(row: TicketRow) -> Result<Self, StoreError> {
-        let kinds = [TicketKind::SetupCode, TicketKind::Session, TicketKind::Consent];
-        let kind = kinds.into_iter().find(|kind| ticket_kind(*kind) == row.kind);
+        let kind = TicketKind::ALL.into_iter().find(|kind| ticket_kind(*kind) == row.kind);
         Ok(Self {
             kind: kind.ok_or_else(|| damaged("a ticket is of a kind that is none"))?,
             digest: row.digest.exactly()?,
