@@ -145,11 +145,6 @@ impl TicketKind {
     /// Every kind there is.
     pub const ALL: [Self; 5] =
         [Self::SetupCode, Self::Session, Self::Consent, Self::Link, Self::Receipt];
-}
-
-impl TicketKind {
-    /// Every kind there is.
-    pub const ALL: [Self; 3] = [Self::SetupCode, Self::Session, Self::Consent];
 
     /// The kind's name.
     pub fn as_str(self) -> &'static str {
@@ -157,6 +152,8 @@ impl TicketKind {
             Self::SetupCode => "setup_code",
             Self::Session => "session",
             Self::Consent => "consent",
+            Self::Link => "link",
+            Self::Receipt => "receipt",
         }
     }
 }
