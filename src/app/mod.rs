@@ -7,6 +7,8 @@ pub mod connections;
 pub mod error;
 pub mod events;
 pub mod jobs;
+pub mod keyring;
+pub mod rewrap;
 mod sealing;
 pub mod tokens;
 

@@ -10,10 +10,12 @@ use super::error::Error;
 use crate::model::connection::Connection;
 use crate::model::event::{Content, Event, Fingerprint, Notify};
 use crate::model::id::{ConnectionId, EventId, digest_of};
+use crate::model::job::Kind;
+use crate::model::key::Digest;
 use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
 use crate::model::when::{Moment, Span};
-use crate::store::StoreError;
+use crate::store::{Envelope, Spot, StoreError};
 use crate::vault::Place;
 
 /// The only form there is so far.
@@ -142,9 +144,7 @@ impl App {
         digest: &[u8; 32],
         payload: &T,
     ) -> Result<Sealed, Error> {
-        let place =
-            Place { kind: "ticket", owner: &[], record: digest, field: "payload", version: 1 };
-        Ok(self.vault.seal(&place, &write(payload))?)
+        Ok(self.vault.seal(&ticket_place(digest), &write(payload))?)
     }
 
     /// What a ticket's maker wanted to know again.
@@ -153,9 +153,29 @@ impl App {
         digest: &[u8; 32],
         sealed: &Sealed,
     ) -> Result<T, Error> {
-        let place =
-            Place { kind: "ticket", owner: &[], record: digest, field: "payload", version: 1 };
-        read(&self.vault.open(&place, sealed)?)
+        read(&self.vault.open(&ticket_place(digest), sealed)?)
+    }
+
+    /// What lies in an envelope, sealed anew; none if the active key sealed it.
+    pub(super) fn reseal(&self, envelope: &Envelope) -> Result<Option<Sealed>, Error> {
+        let Envelope { spot, owner, version, kind, sealed } = envelope;
+        let (kind, record, field, version) = match (spot, kind) {
+            (Spot::Profile(id), _) => ("connection", id.as_u128(), "profile", *version),
+            (Spot::Token(id), _) => ("connection", id.as_u128(), "token", *version),
+            (Spot::Content(id), _) => ("event", id.as_u128(), "content", *version),
+            (Spot::Links(id), _) => ("event", id.as_u128(), "links", *version),
+            (Spot::Payload(_), Some(Kind::RevokeGrant { connection, version })) => {
+                ("connection", connection.as_u128(), "token", *version)
+            }
+            (Spot::Payload(_), Some(Kind::PushEvent { .. } | Kind::FollowMeet { .. }) | None) => {
+                return Err(damaged("a job carries what jobs of its kind never do"));
+            }
+            (Spot::Ticket(_, digest), _) => {
+                return Ok(self.vault.reseal(&ticket_place(digest), sealed)?);
+            }
+        };
+        let (owner, record) = (&owner.to_bytes(), &record.to_be_bytes());
+        Ok(self.vault.reseal(&Place { kind, owner, record, field, version }, sealed)?)
     }
 
     fn seal(
@@ -179,6 +199,10 @@ impl App {
         let (owner, record) = (&owner.to_bytes(), &record.to_be_bytes());
         Ok(self.vault.open(&Place { kind, owner, record, field, version }, sealed)?)
     }
+}
+
+fn ticket_place(digest: &Digest) -> Place<'_> {
+    Place { kind: "ticket", owner: &[], record: digest, field: "payload", version: 1 }
 }
 
 /// Short proof of what a content says. Who gets mail and whether a meeting is wanted are no part of

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::events::utc;
 use super::problem::Problem;
+use super::vault;
 use crate::app::access::{self, Caller, KeyWish};
 use crate::app::backup;
 use crate::app::{App, Error};
@@ -74,6 +75,10 @@ pub fn router(app: App) -> Router {
         .route("/api-keys", get(list_keys).post(create_key))
         .route("/api-keys/{id}", axum::routing::delete(revoke_key))
         .route("/export", post(export))
+        .route("/vault", get(vault::census))
+        .route("/vault/rotate", post(vault::rotate))
+        .route("/vault/rewrap", post(vault::rewrap))
+        .route("/vault/retire", post(vault::retire))
         .with_state(app)
 }
 

@@ -14,6 +14,7 @@ mod metrics;
 mod prefer;
 mod problem;
 mod setup;
+pub mod vault;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
