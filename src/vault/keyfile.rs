@@ -60,7 +60,12 @@ pub fn exchange(
 ) -> Result<KeyRing, VaultError> {
     let fixed = |source| VaultError::Fixed { path: path.to_owned(), source };
     // Where it really lies: a link to it stays a link.
-    let real = fs::canonicalize(path).map_err(fixed)?;
+    let real = match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(VaultError::Missing { path: path.to_owned() });
+        }
+        real => real.map_err(fixed)?,
+    };
     let directory = File::open(directory_of(&real)).map_err(fixed)?;
     match directory.try_lock() {
         Ok(()) => {}
