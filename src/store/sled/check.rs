@@ -22,7 +22,7 @@ use crate::model::job::Job;
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 use crate::store::rows::{
-    ApiKeyRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow, PeriodRow,
+    ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, HeadRow, JobRow, KeystoneRow, PayloadRow, PeriodRow,
     RequestRow, Row, TicketRow,
 };
 
@@ -144,6 +144,8 @@ impl Books {
                 self.expect(&keys::ticket_over(ticket.expires, kind, &digest), &[]);
             }
             Table::Key => drop(ApiKey::try_from(ApiKeyRow::decode(row)?)?),
+            Table::Audit => drop(AuditRow::decode(row)?.under(read.seq()?)?),
+            Table::AuditHead => drop(HeadRow::decode(row)?),
             Table::Keystone => drop(KeystoneRow::decode(row)?),
             Table::OwnerJobs => self.find_many(key, number(row)?),
             Table::Period => drop(PeriodRow::decode(row)?.next()?),
