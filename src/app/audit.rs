@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
-
 use super::access::{Caller, Who};
 use super::{App, Error};
 use crate::model::audit::{Act, Action, Actor, Entry, Subject};
@@ -11,8 +9,6 @@ use crate::model::connection::Connection;
 use crate::model::id::KeyId;
 use crate::model::key::{ApiKey, Digest};
 use crate::model::owner::UserId;
-use crate::model::sealed::Sealed;
-use crate::vault::Place;
 
 /// What is personal of an act, by name.
 pub type Detail = BTreeMap<String, String>;
@@ -33,6 +29,17 @@ pub enum By {
     Console,
     /// The bridge itself.
     Bridge,
+}
+
+impl From<&Caller> for By {
+    fn from(caller: &Caller) -> Self {
+        match &caller.who {
+            Who::Key(id) => Self::Key(*id),
+            Who::User(user) => Self::User(user.clone()),
+            Who::Administrator => Self::Administrator,
+            Who::Console => Self::Console,
+        }
+    }
 }
 
 /// An act that is being told. It ends with [`seal`](Self::seal), for a store's step of which it is a

@@ -6,8 +6,10 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
+use super::audit::By;
 use super::{App, Error, Profile, tokens};
 use crate::google::oauth::{Account, Grant, ISSUER};
+use crate::model::audit::Action;
 use crate::model::connection::{AccountTag, Connection, Health};
 use crate::model::id::{ConnectionId, JobId};
 use crate::model::job::{Cause, Class, Kind, Lane, Line, NewJob};
@@ -249,7 +251,13 @@ async fn keep(
         linked: app.clock.now(),
         owner,
     };
-    if !app.store.put_connection(connection.clone(), None).await? {
+    let action = match before {
+        Some(_) => Action::ConnectionReconnected,
+        None => Action::ConnectionLinked,
+    };
+    let act = app.act(By::Administrator, action).connection(&connection);
+    let act = act.with("email", &profile.email).seal()?;
+    if !app.store.put_connection(connection.clone(), None, act).await? {
         return Err(Error::Overtaken);
     }
     tracing::info!(connection.id = %id, reconnected = before.is_some(), "Google account connected");
@@ -260,7 +268,8 @@ async fn keep(
 pub async fn mark(app: &App, connection: &Connection, state: Health) -> Result<(), Error> {
     let mut next = resealed(app, connection)?;
     next.state = state;
-    if app.store.put_connection(next, None).await? {
+    let act = app.act(By::Bridge, Action::ConnectionNeedsReconnect).connection(&next).seal()?;
+    if app.store.put_connection(next, None, act).await? {
         tracing::warn!(connection.id = %connection.id, "the Google account must be connected again");
     }
     Ok(())
@@ -285,7 +294,9 @@ pub async fn disconnect(app: &App) -> Result<Profile, Error> {
         payload: Some(token),
     });
     let id = next.id;
-    if !app.store.put_connection(next, revocation).await? {
+    let act = app.act(By::Administrator, Action::ConnectionDisconnected).connection(&next);
+    let act = act.with("email", &profile.email).seal()?;
+    if !app.store.put_connection(next, revocation, act).await? {
         return Err(Error::Overtaken);
     }
     app.tokens.forget(id);

@@ -136,6 +136,8 @@ impl From<Error> for Problem {
             Error::JobRunning => (StatusCode::CONFLICT, "job_running"),
             Error::JobState { .. } => (StatusCode::CONFLICT, "job_state"),
             Error::Denied(_) => (StatusCode::FORBIDDEN, "denied"),
+            Error::Scope(_) => (StatusCode::FORBIDDEN, "scope_missing"),
+            Error::NotForUsers => (StatusCode::FORBIDDEN, "not_for_users"),
             Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Error::Google(_) => (StatusCode::BAD_GATEWAY, "google"),
             Error::Store(StoreError::TooLarge { .. }) => {

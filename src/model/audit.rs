@@ -181,10 +181,9 @@ impl std::str::FromStr for Action {
     type Err = Invalid;
 
     fn from_str(name: &str) -> Result<Self, Invalid> {
-        Self::ALL
-            .into_iter()
-            .find(|action| action.as_str() == name)
-            .ok_or_else(|| Invalid::new("action", "the name of an action, such as `api_key.created`"))
+        Self::ALL.into_iter().find(|action| action.as_str() == name).ok_or_else(|| {
+            Invalid::new("action", "the name of an action, such as `api_key.created`")
+        })
     }
 }
 
@@ -307,8 +306,7 @@ pub struct Freeze {
 
 impl Head {
     /// The end of a chain without entries.
-    pub const START: Self =
-        Self { seq: 0, digest: [0; 32], freeze: Freeze { on: false, seq: 0 } };
+    pub const START: Self = Self { seq: 0, digest: [0; 32], freeze: Freeze { on: false, seq: 0 } };
 
     /// The end of the chain that has this entry too. Entries may come in any order.
     #[must_use]
@@ -332,7 +330,7 @@ impl Head {
 impl ApiKey {
     /// What the chain remembers of the key's row.
     pub fn digest(&self) -> Digest {
-        let Self { id, name, scopes, source, secret, created, revoked } = self;
+        let Self { id, name, scopes, source, secret, created, expires, revoked } = self;
         let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
         digest_of(&[
             b"api_key",
@@ -342,6 +340,7 @@ impl ApiKey {
             source.as_bytes(),
             secret,
             &moment(*created),
+            &expires.map(moment).unwrap_or_default(),
             &revoked.map(moment).unwrap_or_default(),
         ])
     }

@@ -7,8 +7,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{
-    ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow, PeriodRow,
-    RequestRow, Row, TicketKindRow, TicketRow, unreadable,
+    ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow,
+    PeriodRow, RequestRow, Row, TicketKindRow, TicketRow, unreadable,
 };
 use super::{Keystone, Request, StoreError};
 use crate::model::audit::Entry;

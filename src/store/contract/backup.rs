@@ -40,6 +40,7 @@ fn records() -> Vec<Record> {
         source: String::new(),
         secret: digest(5),
         created: NOON,
+        expires: Some(after(80)),
         revoked: None,
     };
     let begun = Entry::after(&Head::START, act(Action::WritesFrozen));

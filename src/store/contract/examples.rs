@@ -168,6 +168,7 @@ pub fn key(n: u128) -> ApiKey {
         source: String::new(),
         secret: digest(5),
         created: NOON,
+        expires: None,
         revoked: None,
     }
 }

@@ -116,7 +116,10 @@ pub async fn a_replayed_job_is_as_new(store: &dyn Store) {
     assert!(claim_one(store, &event(1), after(7)).await.is_some());
 
     let carries = NewJob { payload: Some(sealed(9)), ..revoke(2, 1) };
-    store.put_connection(connection(1, user("ana")), Some(carries.clone()), some_act()).await.unwrap();
+    store
+        .put_connection(connection(1, user("ana")), Some(carries.clone()), some_act())
+        .await
+        .unwrap();
     store.cancel(carries.id, NOON).await.unwrap();
     store.replay(carries.id, NOON).await.unwrap();
     let claims = store.claim(&carries.line, 9, NOON, after(60)).await.unwrap().claims;

@@ -264,7 +264,12 @@ pub async fn an_end_gives_way_to_a_newer_revision(store: &dyn Store) {
 /// A second finds the first; one of another thing does not.
 pub async fn there_is_one_live_job_of_a_kind_and_thing(store: &dyn Store) {
     for (n, asked, live) in [(1, revoke(1, 1), 1), (2, revoke(2, 1), 1), (3, revoke(3, 2), 2)] {
-        assert!(store.put_connection(connection(n, user("ana")), Some(asked), some_act()).await.unwrap());
+        assert!(
+            store
+                .put_connection(connection(n, user("ana")), Some(asked), some_act())
+                .await
+                .unwrap()
+        );
         assert_eq!(store.count_jobs().await.unwrap().live, live);
     }
     assert_eq!(store.job(JobId::from_u128(2)).await.unwrap(), None);

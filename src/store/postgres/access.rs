@@ -92,9 +92,9 @@ impl PostgresStore {
         let put = sqlx::query(
             "INSERT INTO api_key SELECT * FROM json_populate_record(NULL::api_key, $1::json)
              ON CONFLICT (id) DO UPDATE SET
-                 (name, scopes, source, secret, created, revoked) =
+                 (name, scopes, source, secret, created, expires, revoked) =
                  (excluded.name, excluded.scopes, excluded.source, excluded.secret,
-                  excluded.created, excluded.revoked)",
+                  excluded.created, excluded.expires, excluded.revoked)",
         );
         put.bind(written(&ApiKeyRow::from(key))).execute(&mut *tx).await?;
         audit::chain(&mut tx, act).await?;

@@ -10,8 +10,8 @@ use super::PostgresStore;
 use super::error::Trouble;
 use super::events::insert_contents;
 use super::rows::{
-    ApiKeyRow, AuditRow, ConnectionRow, EventRow, Hex, JobRow, RequestRow, TicketRow, nanos, read, time,
-    written,
+    ApiKeyRow, AuditRow, ConnectionRow, EventRow, Hex, JobRow, RequestRow, TicketRow, nanos, read,
+    time, written,
 };
 use crate::model::audit::Entry;
 use crate::model::id::{EventId, JobId};

@@ -23,10 +23,8 @@ impl AuditStore for SledStore {
     }
 
     async fn audit(&self, after: u64, most: usize) -> Result<Vec<Entry>, StoreError> {
-        let range = (
-            Bound::Excluded(keys::audit(after)),
-            Bound::Excluded(vec![Table::Audit.byte() + 1]),
-        );
+        let range =
+            (Bound::Excluded(keys::audit(after)), Bound::Excluded(vec![Table::Audit.byte() + 1]));
         let mut entries = Vec::new();
         for found in self.read()?.range(range).take(most) {
             let (key, row) = found.map_err(failed)?;

@@ -13,8 +13,8 @@ use crate::model::job::{Job, Kind};
 use crate::model::key::ApiKey;
 use crate::model::sealed::Sealed;
 use crate::store::rows::{
-    ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow, PeriodRow,
-    RequestRow, Row, TicketRow,
+    ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow,
+    PeriodRow, RequestRow, Row, TicketRow,
 };
 use crate::store::{Backup, Record, Request, StoreError};
 

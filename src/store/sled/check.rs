@@ -22,8 +22,8 @@ use crate::model::job::Job;
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 use crate::store::rows::{
-    ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, HeadRow, JobRow, KeystoneRow, PayloadRow, PeriodRow,
-    RequestRow, Row, TicketRow,
+    ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, HeadRow, JobRow, KeystoneRow,
+    PayloadRow, PeriodRow, RequestRow, Row, TicketRow,
 };
 
 /// There are few large tables to share among threads.

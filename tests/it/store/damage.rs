@@ -11,7 +11,7 @@ use calbridge::model::id::InstanceId;
 use calbridge::model::key::TicketKind;
 use calbridge::store::contract::examples::{
     NOON, accept, after, cause, claim_one, connection, done, event, line_of, push, request, sealed,
-    take_in, ticket, user, wanted,
+    some_act, take_in, ticket, user, wanted,
 };
 use calbridge::store::sled::{OpenError, SledStore};
 use calbridge::store::{
