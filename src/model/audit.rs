@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::connection::{Connection, Health};
+use super::connection::{Connection, Health, Means};
 use super::id::{ConnectionId, KeyId, digest_of};
 use super::invalid::Invalid;
 use super::key::{ApiKey, Digest};
@@ -350,17 +350,22 @@ impl Connection {
     /// What the chain remembers of the connection's row. What is sealed is not part of it, so that it
     /// may be sealed anew: it opens in a row of this id and version only.
     pub fn digest(&self) -> Digest {
-        let Self { id, owner, account, state, version, profile: _, token, linked } = self;
+        let Self { id, owner, account, means, state, version, profile: _, token, linked } = self;
         let (state, cause) = match state {
             Health::Connected => ("connected", None),
             Health::ReconnectNeeded(cause) => ("reconnect_needed", Some(cause)),
             Health::Disconnected => ("disconnected", None),
+        };
+        let client = match means {
+            Means::Consent { client } => client.as_slice(),
+            Means::Delegation => &[],
         };
         digest_of(&[
             b"connection",
             &id.as_u128().to_be_bytes(),
             &owner.to_bytes(),
             account,
+            client,
             state.as_bytes(),
             cause.map_or(b"", |cause| cause.code.as_bytes()),
             cause.map_or(b"", |cause| cause.text.as_bytes()),

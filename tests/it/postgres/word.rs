@@ -70,13 +70,14 @@ async fn what_was_not_heard_is_seen_within_a_second() {
     assert!(one.put_connection(linked.clone(), None, some_act()).await.unwrap());
     clock.advance(TimeDelta::seconds(1));
     let mut seen = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         seen.push(told.recv().await.unwrap());
     }
     for change in [
         Change::Line(line_of(&event(2))),
         Change::Event(event(2).id),
         Change::Connection(linked.id),
+        Change::Audit,
     ] {
         assert!(seen.contains(&change), "{change:?} is not among {seen:?}");
     }
