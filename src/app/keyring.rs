@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use super::audit::By;
 use super::rewrap::PAGE;
 use super::{App, Error};
+use crate::model::audit::Action;
 use crate::model::sealed::Sealed;
 use crate::store::{Keystone, Store};
 use crate::vault::{self, Foundation, KeyName, KeyState, Vault};
@@ -77,21 +79,23 @@ pub async fn census(app: &App) -> Result<Census, Error> {
 
 /// Makes a new active key. From then on nothing is sealed with the one before, which still opens what
 /// it sealed; and the store refuses every copy of the key file that lacks the new one.
-pub async fn rotate(app: &App) -> Result<KeyName, Error> {
+pub async fn rotate(app: &App, by: impl Into<By>) -> Result<KeyName, Error> {
     let foundation = foundation(app).await?;
     let key = app.vault.rotate(&foundation).map_err(Error::Keys)?;
     found_anew(&*app.store, &app.vault).await?;
+    app.act(by, Action::VaultRotated).keep().await?;
     tracing::warn!(%key, "there is a new master key; keep a copy of the key file, and run `calbridge vault rewrap`");
     Ok(key)
 }
 
 /// Retires the keys that only opened and that no record names any more. Returns them.
-pub async fn retire(app: &App) -> Result<Vec<KeyName>, Error> {
+pub async fn retire(app: &App, by: impl Into<By>) -> Result<Vec<KeyName>, Error> {
     let census = census(app).await?;
     let idle = |load: &&Load| load.state == Some(KeyState::DecryptOnly) && load.records == 0;
     let names: Vec<KeyName> = census.keys.iter().filter(idle).map(|load| load.key).collect();
     if !names.is_empty() {
         app.vault.retire(&foundation(app).await?, &names).map_err(Error::Keys)?;
+        app.act(by, Action::VaultRetired).keep().await?;
         tracing::warn!(keys = ?names, "master keys were retired");
     }
     Ok(names)

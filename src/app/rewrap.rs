@@ -6,7 +6,9 @@
 //! gone on with by starting over. An envelope is replaced only where the one that was read still
 //! lies: a record changed meanwhile was sealed with the active key by whoever changed it.
 
+use super::audit::By;
 use super::{App, Error, keyring};
+use crate::model::audit::Action;
 use crate::store::{Reseal, Spot};
 
 /// How many envelopes a step looks at.
@@ -28,13 +30,14 @@ pub struct Step {
 }
 
 /// Looks at the envelopes behind `after`, and puts those under the active key that are not. Behind the
-/// last comes what opens the vault.
-pub async fn step(app: &App, after: Option<Spot>) -> Result<Step, Error> {
+/// last comes what opens the vault; then it is written down that this was done.
+pub async fn step(app: &App, by: impl Into<By>, after: Option<Spot>) -> Result<Step, Error> {
     let page = app.store.envelopes(after, PAGE).await?;
     let next = page.last().map(|last| last.spot);
     let mut step = Step { seen: page.len(), next, ..Step::default() };
     if next.is_none() {
         keyring::found_anew(&*app.store, &app.vault).await?;
+        app.act(by, Action::VaultRewrapped).keep().await?;
     }
     let (mut reseals, mut bytes) = (Vec::new(), 0);
     for envelope in page {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::App;
+use super::audit::Detail;
 use super::error::Error;
 use crate::model::connection::Connection;
 use crate::model::event::{Content, Event, Fingerprint, Notify};
@@ -15,7 +16,7 @@ use crate::model::key::Digest;
 use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
 use crate::model::when::{Moment, Span};
-use crate::store::{Envelope, Spot, StoreError};
+use crate::store::{Bound, Envelope, Spot, StoreError};
 use crate::vault::Place;
 
 /// The only form there is so far.
@@ -158,24 +159,43 @@ impl App {
 
     /// What lies in an envelope, sealed anew; none if the active key sealed it.
     pub(super) fn reseal(&self, envelope: &Envelope) -> Result<Option<Sealed>, Error> {
-        let Envelope { spot, owner, version, kind, sealed } = envelope;
-        let (kind, record, field, version) = match (spot, kind) {
-            (Spot::Profile(id), _) => ("connection", id.as_u128(), "profile", *version),
-            (Spot::Token(id), _) => ("connection", id.as_u128(), "token", *version),
-            (Spot::Content(id), _) => ("event", id.as_u128(), "content", *version),
-            (Spot::Links(id), _) => ("event", id.as_u128(), "links", *version),
-            (Spot::Payload(_), Some(Kind::RevokeGrant { connection, version })) => {
-                ("connection", connection.as_u128(), "token", *version)
+        let (owner, (kind, record, field, version)) = match (&envelope.spot, &envelope.bound) {
+            (Spot::Profile(id), Bound::Record(owner, version)) => {
+                (owner, ("connection", id.as_u128(), "profile", *version))
             }
-            (Spot::Payload(_), Some(Kind::PushEvent { .. } | Kind::FollowMeet { .. }) | None) => {
-                return Err(damaged("a job carries what jobs of its kind never do"));
+            (Spot::Token(id), Bound::Record(owner, version)) => {
+                (owner, ("connection", id.as_u128(), "token", *version))
+            }
+            (Spot::Content(id), Bound::Record(owner, version)) => {
+                (owner, ("event", id.as_u128(), "content", *version))
+            }
+            (Spot::Links(id), Bound::Record(owner, version)) => {
+                (owner, ("event", id.as_u128(), "links", *version))
+            }
+            (Spot::Payload(_), Bound::Work(owner, Kind::RevokeGrant { connection, version })) => {
+                (owner, ("connection", connection.as_u128(), "token", *version))
             }
             (Spot::Ticket(_, digest), _) => {
-                return Ok(self.vault.reseal(&ticket_place(digest), sealed)?);
+                return Ok(self.vault.reseal(&ticket_place(digest), &envelope.sealed)?);
             }
+            (Spot::Detail(_), Bound::Act(tag)) => {
+                return Ok(self.vault.reseal(&detail_place(tag), &envelope.sealed)?);
+            }
+            _ => return Err(damaged("an envelope lies where none of its kind ever does")),
         };
         let (owner, record) = (&owner.to_bytes(), &record.to_be_bytes());
-        Ok(self.vault.reseal(&Place { kind, owner, record, field, version }, sealed)?)
+        let place = Place { kind, owner, record, field, version };
+        Ok(self.vault.reseal(&place, &envelope.sealed)?)
+    }
+
+    /// Seals what is personal of an act that carries this tag.
+    pub(super) fn seal_detail(&self, tag: &Digest, detail: &Detail) -> Result<Sealed, Error> {
+        Ok(self.vault.seal(&detail_place(tag), &write(detail))?)
+    }
+
+    /// What is personal of an act that carries this tag.
+    pub(super) fn open_detail(&self, tag: &Digest, sealed: &Sealed) -> Result<Detail, Error> {
+        read(&self.vault.open(&detail_place(tag), sealed)?)
     }
 
     fn seal(
@@ -203,6 +223,11 @@ impl App {
 
 fn ticket_place(digest: &Digest) -> Place<'_> {
     Place { kind: "ticket", owner: &[], record: digest, field: "payload", version: 1 }
+}
+
+/// An act has no number yet when it is sealed, but a tag that no other act has.
+fn detail_place(tag: &Digest) -> Place<'_> {
+    Place { kind: "audit", owner: &[], record: tag, field: "detail", version: 1 }
 }
 
 /// Short proof of what a content says. Who gets mail and whether a meeting is wanted are no part of

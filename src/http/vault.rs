@@ -4,9 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
+use super::Door;
 use super::problem::Problem;
+use crate::app::access::Caller;
 use crate::app::keyring::{self, Census};
-use crate::app::{App, Error, rewrap};
+use crate::app::{Error, rewrap};
 
 /// How many records are sealed with which key.
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,30 +62,32 @@ pub struct KeysBody {
 }
 
 /// How many records are on which key.
-pub async fn census(State(app): State<App>) -> Result<Json<CensusBody>, Problem> {
-    Ok(Json(keyring::census(&app).await?.into()))
+pub async fn census(State(door): State<Door>) -> Result<Json<CensusBody>, Problem> {
+    Ok(Json(keyring::census(&door.app).await?.into()))
 }
 
 /// Makes a new active key, and names it.
-pub async fn rotate(State(app): State<App>) -> Result<Json<KeysBody>, Problem> {
-    let key = keyring::rotate(&app).await?;
+pub async fn rotate(State(door): State<Door>, caller: Caller) -> Result<Json<KeysBody>, Problem> {
+    let key = keyring::rotate(&door.app, &caller).await?;
     Ok(Json(KeysBody { keys: vec![key.to_string()] }))
 }
 
 /// Does one step of a rewrap.
 pub async fn rewrap(
-    State(app): State<App>,
+    State(door): State<Door>,
+    caller: Caller,
     Json(body): Json<RewrapBody>,
 ) -> Result<Json<StepBody>, Problem> {
     let after = body.after.map(|after| after.parse()).transpose().map_err(Error::from)?;
-    let rewrap::Step { seen, resealed, unreadable, next } = rewrap::step(&app, after).await?;
+    let rewrap::Step { seen, resealed, unreadable, next } =
+        rewrap::step(&door.app, &caller, after).await?;
     let unreadable = unreadable.iter().map(ToString::to_string).collect();
     Ok(Json(StepBody { seen, resealed, unreadable, next: next.map(|next| next.to_string()) }))
 }
 
 /// Retires the keys that nothing hangs on, and names them.
-pub async fn retire(State(app): State<App>) -> Result<Json<KeysBody>, Problem> {
-    let keys = keyring::retire(&app).await?;
+pub async fn retire(State(door): State<Door>, caller: Caller) -> Result<Json<KeysBody>, Problem> {
+    let keys = keyring::retire(&door.app, &caller).await?;
     Ok(Json(KeysBody { keys: keys.iter().map(ToString::to_string).collect() }))
 }
 

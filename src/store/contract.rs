@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a promise is broken by a panic")]
 
 mod access;
+mod audit;
 mod backup;
 mod batches;
 mod connections;
@@ -20,6 +21,7 @@ mod periods;
 mod upkeep;
 
 pub use access::*;
+pub use audit::*;
 pub use backup::*;
 pub use batches::*;
 pub use connections::*;
@@ -141,6 +143,11 @@ macro_rules! promises {
             an_envelope_is_not_put_in_place_of_a_newer_one
             an_envelope_too_large_is_not_put_anywhere
             the_keystone_is_exchanged_by_whoever_knows_it
+            acts_are_chained
+            acts_beside_each_other_are_chained
+            a_row_and_its_act_are_kept_together
+            a_freeze_is_in_the_chains_end
+            acts_are_told
         }
     };
     ($open:path => $($promise:ident)*) => {

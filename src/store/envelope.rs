@@ -29,6 +29,8 @@ pub enum Spot {
     Links(EventId),
     /// What a job carries.
     Payload(JobId),
+    /// What is personal of the act of this number.
+    Detail(u64),
 }
 
 /// An envelope, and what it is bound to besides its spot.
@@ -36,14 +38,23 @@ pub enum Spot {
 pub struct Envelope {
     /// Where it lies.
     pub spot: Spot,
-    /// Whose record; the application for a ticket.
-    pub owner: Owner,
-    /// Which version of the record; 1 where there is one only.
-    pub version: u32,
-    /// What the job that carries it is for.
-    pub kind: Option<Kind>,
+    /// What else it is bound to.
+    pub bound: Bound,
     /// The envelope itself.
     pub sealed: Sealed,
+}
+
+/// What an envelope is bound to that its spot does not tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Whose record, and which version of it.
+    Record(Owner, u32),
+    /// Whose work, and what for.
+    Work(Owner, Kind),
+    /// The tag of an act.
+    Act(Digest),
+    /// Nothing.
+    Spot,
 }
 
 /// An envelope to be put in place of another.
@@ -84,12 +95,20 @@ pub(super) enum Shelf {
     Contents,
     Links,
     Payloads,
+    Details,
 }
 
 impl Shelf {
     /// Every shelf, in the order of their spots.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Profiles, Self::Tokens, Self::Tickets, Self::Contents, Self::Links, Self::Payloads];
+    pub(super) const ALL: [Self; 7] = [
+        Self::Profiles,
+        Self::Tokens,
+        Self::Tickets,
+        Self::Contents,
+        Self::Links,
+        Self::Payloads,
+        Self::Details,
+    ];
 
     /// The shelves that are not read through, and where on each to go on.
     pub(super) fn behind(after: Option<Spot>) -> impl Iterator<Item = (Self, Option<Spot>)> {
@@ -109,6 +128,7 @@ impl Spot {
             Self::Content(_) => Shelf::Contents,
             Self::Links(_) => Shelf::Links,
             Self::Payload(_) => Shelf::Payloads,
+            Self::Detail(_) => Shelf::Details,
         }
     }
 }
@@ -125,6 +145,7 @@ impl fmt::Display for Spot {
             Self::Content(id) => write!(out, "content-{id}"),
             Self::Links(id) => write!(out, "links-{id}"),
             Self::Payload(id) => write!(out, "payload-{id}"),
+            Self::Detail(seq) => write!(out, "audit-{seq}"),
         }
     }
 }
@@ -141,6 +162,7 @@ impl FromStr for Spot {
             "content" => Self::Content(name.parse()?),
             "links" => Self::Links(name.parse()?),
             "payload" => Self::Payload(name.parse()?),
+            "audit" => Self::Detail(name.parse().map_err(|_| refused())?),
             kind => {
                 let digest = HEXLOWER.decode(name.as_bytes()).map_err(|_| refused())?;
                 let digest = digest.try_into().map_err(|_| refused())?;

@@ -1,8 +1,10 @@
 //! Promises about what is sealed, wherever it lies.
 
 use super::examples::{
-    NOON, ROOM, accept, after, claim_one, connection, done, event, known, revoke, ticket, user,
+    NOON, ROOM, accept, after, claim_one, connection, digest, done, event, known, revoke, some_act,
+    ticket, user,
 };
+use crate::model::audit::Act;
 use crate::model::connection::Connection;
 use crate::model::event::{Known, Wanted};
 use crate::model::job::NewJob;
@@ -10,12 +12,21 @@ use crate::model::key::{Ticket, TicketKind};
 use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
 use crate::store::{
-    Accept, Envelope, Keystone, Learned, MAX_SEALED, Ran, Reseal, Spot, Store, StoreError,
+    Accept, Bound, Envelope, Keystone, Learned, MAX_SEALED, Ran, Reseal, Spot, Store, StoreError,
 };
 
 /// An envelope like no other.
 fn sealed(name: &str) -> Sealed {
     Sealed::from_bytes(name.as_bytes().to_vec())
+}
+
+fn envelope(spot: Spot, bound: Bound, name: &str) -> Envelope {
+    Envelope { spot, bound, sealed: sealed(name) }
+}
+
+/// An act of which nothing is personal.
+fn quiet() -> Act {
+    Act { detail: None, ..some_act() }
 }
 
 /// An envelope of each kind and more, as they are to be told.
@@ -26,13 +37,13 @@ async fn fill(store: &dyn Store) -> Vec<Envelope> {
             token: (n == 1).then(|| sealed("token 1")),
             ..connection(n, user("ana"))
         };
-        assert!(store.put_connection(linked, None).await.unwrap());
+        assert!(store.put_connection(linked, None, quiet()).await.unwrap());
     }
     let grant = revoke(9, 3);
     let carried = NewJob { payload: Some(sealed("payload 9")), ..grant.clone() };
     let other = connection(3, Owner::Application);
     let other = Connection { profile: sealed("profile 3"), token: None, ..other };
-    assert!(store.put_connection(other.clone(), Some(carried)).await.unwrap());
+    assert!(store.put_connection(other.clone(), Some(carried), quiet()).await.unwrap());
     for (kind, n, payload) in [
         (TicketKind::Consent, 2, Some(sealed("ticket 2"))),
         (TicketKind::Session, 1, Some(sealed("ticket 1"))),
@@ -51,28 +62,25 @@ async fn fill(store: &dyn Store) -> Vec<Envelope> {
     let links = Known { links: Some(sealed("links")), version: 5, ..known(1) };
     let ran = Ran { learned: Some(Learned { seen: 1, known: links }), ..done() };
     store.settle(&claim, ran, NOON).await.unwrap();
-    let of = |spot, version, name: &str| Envelope {
-        spot,
-        owner: user("ana"),
-        version,
-        kind: None,
-        sealed: sealed(name),
-    };
-    let bare = |spot, name| Envelope { owner: Owner::Application, ..of(spot, 1, name) };
+    let told = Act { detail: Some(sealed("detail")), tag: digest(6), ..quiet() };
+    let told = store.append(told).await.unwrap();
+    let of = |spot, version, name| envelope(spot, Bound::Record(user("ana"), version), name);
+    let ours = Bound::Record(Owner::Application, 1);
+    let work = Bound::Work(Owner::Application, grant.kind);
     let id = |n| connection(n, user("ana")).id;
-    let digest = super::examples::digest;
     vec![
         of(Spot::Profile(id(1)), 1, "profile 1"),
         of(Spot::Profile(id(2)), 1, "profile 2"),
-        bare(Spot::Profile(other.id), "profile 3"),
+        envelope(Spot::Profile(other.id), ours, "profile 3"),
         of(Spot::Token(id(1)), 1, "token 1"),
-        bare(Spot::Ticket(TicketKind::SetupCode, digest(4)), "ticket 4"),
-        bare(Spot::Ticket(TicketKind::Session, digest(1)), "ticket 1"),
-        bare(Spot::Ticket(TicketKind::Consent, digest(2)), "ticket 2"),
+        envelope(Spot::Ticket(TicketKind::SetupCode, digest(4)), Bound::Spot, "ticket 4"),
+        envelope(Spot::Ticket(TicketKind::Session, digest(1)), Bound::Spot, "ticket 1"),
+        envelope(Spot::Ticket(TicketKind::Consent, digest(2)), Bound::Spot, "ticket 2"),
         of(Spot::Content(event(1).id), 1, "content 1"),
         of(Spot::Content(event(2).id), 1, "content 2"),
         of(Spot::Links(run), 5, "links"),
-        Envelope { kind: Some(grant.kind), ..bare(Spot::Payload(grant.id), "payload 9") },
+        envelope(Spot::Payload(grant.id), work, "payload 9"),
+        envelope(Spot::Detail(told.seq), Bound::Act(digest(6)), "detail"),
     ]
 }
 
@@ -116,9 +124,11 @@ pub async fn an_envelope_is_put_in_place_of_another(store: &dyn Store) {
     let written = store.event(event(1).id).await.unwrap().unwrap();
     assert_eq!((written.known.applied, written.known.version), (1, 5));
     assert_eq!(store.connections(&user("ana")).await.unwrap().len(), 2);
+    let acts = store.audit(0, 99).await.unwrap();
+    assert!(acts.iter().all(|entry| entry.digest == entry.computed()), "the chain holds");
     // They are where everybody else finds them, too.
     assert!(claim_one(store, &event(2), NOON).await.is_some());
-    assert!(store.take_ticket(TicketKind::Session, &[1; 32]).await.unwrap().is_some());
+    assert!(store.take_ticket(TicketKind::Session, &digest(1)).await.unwrap().is_some());
 }
 
 /// What was changed or taken away meanwhile stays so.
@@ -127,7 +137,7 @@ pub async fn an_envelope_is_not_put_in_place_of_a_newer_one(store: &dyn Store) {
     let wanted = Wanted { content: sealed("newer"), ..super::examples::wanted(2) };
     let job = super::examples::push(&event(1), 7, NOON);
     store.change(event(1).id, wanted, job).await.unwrap();
-    store.take_ticket(TicketKind::Session, &[1; 32]).await.unwrap();
+    store.take_ticket(TicketKind::Session, &digest(1)).await.unwrap();
     let late = |envelope: &Envelope| Reseal {
         spot: envelope.spot,
         was: envelope.sealed.clone(),

@@ -3,9 +3,8 @@
 use async_trait::async_trait;
 
 use super::{MemoryStore, State};
-use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
-use crate::store::{Envelope, EnvelopeStore, Keystone, Reseal, Spot, StoreError, fits};
+use crate::store::{Bound, Envelope, EnvelopeStore, Keystone, Reseal, Spot, StoreError, fits};
 
 #[async_trait]
 impl EnvelopeStore for MemoryStore {
@@ -53,47 +52,36 @@ impl State {
     /// Every envelope, in no order.
     fn envelopes(&self) -> Vec<Envelope> {
         let connections = self.connections.values().flat_map(|connection| {
-            let of = |spot, sealed: &Sealed| Envelope {
-                spot,
-                owner: connection.owner.clone(),
-                version: connection.version,
-                kind: None,
-                sealed: sealed.clone(),
-            };
+            let bound = Bound::Record(connection.owner.clone(), connection.version);
             let token = connection.token.as_ref();
-            let profile = of(Spot::Profile(connection.id), &connection.profile);
-            [Some(profile), token.map(|token| of(Spot::Token(connection.id), token))]
+            [
+                envelope(Spot::Profile(connection.id), bound.clone(), Some(&connection.profile)),
+                envelope(Spot::Token(connection.id), bound, token),
+            ]
         });
         let tickets = self.tickets.values().map(|ticket| {
             let spot = Spot::Ticket(ticket.kind, ticket.digest);
-            let sealed = ticket.payload.clone()?;
-            Some(Envelope { spot, owner: Owner::Application, version: 1, kind: None, sealed })
+            envelope(spot, Bound::Spot, ticket.payload.as_ref())
         });
         let events = self.events.values().flat_map(|event| {
-            let of = |spot, version, sealed: &Sealed| Envelope {
-                spot,
-                owner: event.owner.clone(),
-                version,
-                kind: None,
-                sealed: sealed.clone(),
-            };
             let (wanted, known) = (&event.wanted, &event.known);
-            let content = of(Spot::Content(event.id), wanted.revision, &wanted.content);
-            let links = known.links.as_ref();
-            let links = links.map(|links| of(Spot::Links(event.id), known.version, links));
-            [Some(content), links]
+            let bound = |version| Bound::Record(event.owner.clone(), version);
+            let content = Some(&wanted.content);
+            [
+                envelope(Spot::Content(event.id), bound(wanted.revision), content),
+                envelope(Spot::Links(event.id), bound(known.version), known.links.as_ref()),
+            ]
         });
         let payloads = self.payloads.iter().map(|(id, payload)| {
             let job = self.jobs.get(id)?;
-            Some(Envelope {
-                spot: Spot::Payload(*id),
-                owner: job.line.owner.clone(),
-                version: 1,
-                kind: Some(job.kind.clone()),
-                sealed: payload.clone(),
-            })
+            let bound = Bound::Work(job.line.owner.clone(), job.kind.clone());
+            envelope(Spot::Payload(*id), bound, Some(payload))
         });
-        connections.chain(tickets).chain(events).chain(payloads).flatten().collect()
+        let details = self.audit.values().map(|entry| {
+            envelope(Spot::Detail(entry.seq), Bound::Act(entry.act.tag), entry.act.detail.as_ref())
+        });
+        let all = connections.chain(tickets).chain(events).chain(payloads).chain(details);
+        all.flatten().collect()
     }
 
     /// What lies at a spot.
@@ -105,6 +93,11 @@ impl State {
             Spot::Content(id) => self.events.get_mut(&id).map(|event| &mut event.wanted.content),
             Spot::Links(id) => self.events.get_mut(&id)?.known.links.as_mut(),
             Spot::Payload(id) => self.payloads.get_mut(&id),
+            Spot::Detail(seq) => self.audit.get_mut(&seq)?.act.detail.as_mut(),
         }
     }
+}
+
+fn envelope(spot: Spot, bound: Bound, sealed: Option<&Sealed>) -> Option<Envelope> {
+    sealed.map(|sealed| Envelope { spot, bound, sealed: sealed.clone() })
 }

@@ -6,16 +6,16 @@ use sqlx::PgConnection;
 use super::PostgresStore;
 use super::error::{Trouble, failure};
 use super::rows::{
-    ConnectionRow, JobRow, TicketRow, count, id_bytes, number, owner, read, ticket_kind,
+    AuditRow, ConnectionRow, JobRow, TicketRow, count, id_bytes, number, owner, read, ticket_kind,
 };
+use crate::model::audit::Entry;
 use crate::model::connection::Connection;
 use crate::model::id::Id;
 use crate::model::job::Job;
 use crate::model::key::Ticket;
-use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
 use crate::store::envelope::Shelf;
-use crate::store::{Envelope, EnvelopeStore, Keystone, Reseal, Spot, StoreError, fits};
+use crate::store::{Bound, Envelope, EnvelopeStore, Keystone, Reseal, Spot, StoreError, fits};
 
 #[async_trait]
 impl EnvelopeStore for PostgresStore {
@@ -92,7 +92,13 @@ fn name_of(spot: Spot) -> (Vec<u8>, i16) {
         Spot::Ticket(kind, digest) => (digest.to_vec(), ticket_kind(kind)),
         Spot::Content(id) | Spot::Links(id) => (id_bytes(id), 0),
         Spot::Payload(id) => (id_bytes(id), 0),
+        Spot::Detail(seq) => (seq.to_be_bytes().to_vec(), 0),
     }
+}
+
+/// The number of the act that an envelope belongs to; 0 if that is none.
+fn seq_of(spot: Spot) -> i64 {
+    if let Spot::Detail(seq) = spot { seq.cast_signed() } else { 0 }
 }
 
 /// What puts the envelopes `$3` in place of `$2` in the rows `$1`, of the kinds `$4`.
@@ -127,6 +133,11 @@ fn reseal_on(shelf: Shelf) -> &'static str {
             "UPDATE job_payload SET payload = n.now
              FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[]) n (id, was, now, kind)
              WHERE job_payload.job = n.id AND payload = n.was"
+        }
+        Shelf::Details => {
+            "UPDATE audit SET detail = n.now
+             FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[]) n (id, was, now, kind)
+             WHERE audit.seq = ('x' || encode(n.id, 'hex'))::bit(64)::bigint AND detail = n.was"
         }
     }
 }
@@ -182,6 +193,18 @@ async fn on(
             .map_err(failure)?;
             rows.into_iter().map(|(job, payload)| of_job(&job, payload)).collect()
         }
+        Shelf::Details => {
+            let rows: Vec<String> = sqlx::query_scalar(
+                "SELECT row_to_json(a)::text FROM audit a
+                 WHERE seq > $1 AND detail IS NOT NULL ORDER BY seq LIMIT $2",
+            )
+            .bind(after.map_or(0, seq_of))
+            .bind(most)
+            .fetch_all(connection)
+            .await
+            .map_err(failure)?;
+            rows.iter().map(|row| of_act(row)).filter_map(Result::transpose).collect()
+        }
     }
 }
 
@@ -209,7 +232,11 @@ async fn of_events(
         let id = Id::from_u128(number(&id)?);
         let spot = if shelf == Shelf::Contents { Spot::Content(id) } else { Spot::Links(id) };
         let (owner, version) = (owner(whose)?, count(version)?);
-        Ok(Envelope { spot, owner, version, kind: None, sealed: Sealed::from_bytes(sealed) })
+        Ok(Envelope {
+            spot,
+            bound: Bound::Record(owner, version),
+            sealed: Sealed::from_bytes(sealed),
+        })
     };
     rows.into_iter().map(envelope).collect()
 }
@@ -222,22 +249,26 @@ fn of_connection(shelf: Shelf, row: &str) -> Result<Option<Envelope>, StoreError
     } else {
         (Spot::Token(id), token)
     };
-    Ok(sealed.map(|sealed| Envelope { spot, owner, version, kind: None, sealed }))
+    Ok(sealed.map(|sealed| Envelope { spot, bound: Bound::Record(owner, version), sealed }))
 }
 
 fn of_ticket(row: &str) -> Result<Option<Envelope>, StoreError> {
     let Ticket { kind, digest, payload, .. } = read::<TicketRow>(row)?.try_into()?;
-    let (spot, owner) = (Spot::Ticket(kind, digest), Owner::Application);
-    Ok(payload.map(|sealed| Envelope { spot, owner, version: 1, kind: None, sealed }))
+    let (spot, bound) = (Spot::Ticket(kind, digest), Bound::Spot);
+    Ok(payload.map(|sealed| Envelope { spot, bound, sealed }))
 }
 
 fn of_job(row: &str, payload: Vec<u8>) -> Result<Envelope, StoreError> {
     let job: Job = read::<JobRow>(row)?.try_into()?;
     Ok(Envelope {
         spot: Spot::Payload(job.id),
-        owner: job.line.owner,
-        version: 1,
-        kind: Some(job.kind),
+        bound: Bound::Work(job.line.owner, job.kind),
         sealed: Sealed::from_bytes(payload),
     })
+}
+
+fn of_act(row: &str) -> Result<Option<Envelope>, StoreError> {
+    let Entry { seq, act, .. } = read::<AuditRow>(row)?.try_into()?;
+    let (spot, bound) = (Spot::Detail(seq), Bound::Act(act.tag));
+    Ok(act.detail.map(|sealed| Envelope { spot, bound, sealed }))
 }

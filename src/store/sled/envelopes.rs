@@ -1,6 +1,6 @@
 //! What is sealed, on disk.
 
-use std::ops::Bound;
+use std::ops;
 
 use async_trait::async_trait;
 use sled::{IVec, Tree};
@@ -11,13 +11,12 @@ use super::{SledStore, connections};
 use crate::model::connection::Connection;
 use crate::model::event::Event;
 use crate::model::id::{EventId, JobId};
-use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
 use crate::store::envelope::Shelf;
 use crate::store::rows::{
-    ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow, Row, TicketRow,
+    AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow, Row, TicketRow,
 };
-use crate::store::{Envelope, EnvelopeStore, Keystone, Reseal, Spot, StoreError, fits};
+use crate::store::{Bound, Envelope, EnvelopeStore, Keystone, Reseal, Spot, StoreError, fits};
 
 #[async_trait]
 impl EnvelopeStore for SledStore {
@@ -30,10 +29,10 @@ impl EnvelopeStore for SledStore {
             let mut found = Vec::new();
             for (shelf, after) in Shelf::behind(after) {
                 let from = after.map_or_else(
-                    || Bound::Included(table(shelf).prefix()),
-                    |after| Bound::Excluded(key(after)),
+                    || ops::Bound::Included(table(shelf).prefix()),
+                    |after| ops::Bound::Excluded(key(after)),
                 );
-                let rows = tree.range((from, Bound::Excluded(vec![table(shelf).byte() + 1])));
+                let rows = tree.range((from, ops::Bound::Excluded(vec![table(shelf).byte() + 1])));
                 for row in rows.filter_map(|row| envelope(tree, shelf, row).transpose()) {
                     if found.len() == most {
                         return Ok(found);
@@ -84,6 +83,7 @@ fn table(shelf: Shelf) -> Table {
         Shelf::Contents => Table::Content,
         Shelf::Links => Table::Event,
         Shelf::Payloads => Table::Payload,
+        Shelf::Details => Table::Audit,
     }
 }
 
@@ -95,6 +95,7 @@ fn key(spot: Spot) -> Vec<u8> {
         Spot::Content(id) => keys::content(id),
         Spot::Links(id) => keys::event(id),
         Spot::Payload(id) => keys::payload(id),
+        Spot::Detail(seq) => keys::audit(seq),
     }
 }
 
@@ -106,41 +107,46 @@ fn envelope(
 ) -> Result<Option<Envelope>, StoreError> {
     let (key, row) = row.map_err(failed)?;
     let mut read = KeyReader::new(&key)?;
-    let of = |spot, owner, version, sealed| Envelope { spot, owner, version, kind: None, sealed };
+    let envelope = |spot, bound, sealed| Envelope { spot, bound, sealed };
     Ok(match shelf {
-        Shelf::Profiles => {
-            let Connection { id, owner, version, profile, .. } =
-                ConnectionRow::decode(&row)?.try_into()?;
-            Some(of(Spot::Profile(id), owner, version, profile))
-        }
-        Shelf::Tokens => {
-            let Connection { id, owner, version, token, .. } =
-                ConnectionRow::decode(&row)?.try_into()?;
-            token.map(|token| of(Spot::Token(id), owner, version, token))
+        Shelf::Profiles | Shelf::Tokens => {
+            let connection: Connection = ConnectionRow::decode(&row)?.try_into()?;
+            let Connection { id, owner, version, profile, token, .. } = connection;
+            let bound = Bound::Record(owner, version);
+            if shelf == Shelf::Profiles {
+                return Ok(Some(envelope(Spot::Profile(id), bound, profile)));
+            }
+            token.map(|token| envelope(Spot::Token(id), bound, token))
         }
         Shelf::Tickets => {
             let (kind, digest) = (read.ticket_kind()?, read.bytes()?);
             let payload = TicketRow::decode(&row)?.under(kind, digest)?.payload;
-            payload.map(|payload| of(Spot::Ticket(kind, digest), Owner::Application, 1, payload))
+            payload.map(|payload| envelope(Spot::Ticket(kind, digest), Bound::Spot, payload))
         }
         Shelf::Contents => {
             let (id, row) = (read.id()?, ContentRow::decode(&row)?);
             let (version, content) = (row.revision, Sealed::from_bytes(row.content));
             // None if the event was forgotten since its content was read.
-            event(tree, id)?.map(|event| of(Spot::Content(id), event.owner, version, content))
+            event(tree, id)?.map(|event| {
+                envelope(Spot::Content(id), Bound::Record(event.owner, version), content)
+            })
         }
         Shelf::Links => {
             let event = bare(read.id()?, EventRow::decode(&row)?)?;
-            let (known, owner) = (event.known, event.owner);
-            known.links.map(|links| of(Spot::Links(event.id), owner, known.version, links))
+            let bound = Bound::Record(event.owner, event.known.version);
+            event.known.links.map(|links| envelope(Spot::Links(event.id), bound, links))
         }
         Shelf::Payloads => {
             let (id, sealed): (JobId, _) = (read.id()?, PayloadRow::decode(&row)?.into());
             let job = tree.row::<JobRow>(&keys::job(id))?.map(|row| row.under(id)).transpose()?;
-            job.map(|job| Envelope {
-                kind: Some(job.kind),
-                ..of(Spot::Payload(id), job.line.owner, 1, sealed)
+            job.map(|job| {
+                envelope(Spot::Payload(id), Bound::Work(job.line.owner, job.kind), sealed)
             })
+        }
+        Shelf::Details => {
+            let entry = AuditRow::decode(&row)?.under(read.seq()?)?;
+            let bound = Bound::Act(entry.act.tag);
+            entry.act.detail.map(|detail| envelope(Spot::Detail(entry.seq), bound, detail))
         }
     })
 }
@@ -199,6 +205,15 @@ fn reseal(ledger: &mut Ledger, Reseal { spot, was, now }: &Reseal) -> Result<boo
                 return Ok(false);
             }
             ledger.replace(key, &PayloadRow::from(now))?;
+        }
+        Spot::Detail(seq) => {
+            let Some(row) = ledger.row::<AuditRow>(&key)? else { return Ok(false) };
+            let mut entry = row.under(seq)?;
+            if entry.act.detail.as_ref() != Some(was) {
+                return Ok(false);
+            }
+            entry.act.detail = Some(now.clone());
+            ledger.replace(key, &AuditRow::from(&entry))?;
         }
     }
     Ok(true)
