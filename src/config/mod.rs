@@ -4,6 +4,7 @@
 //! `config/default.toml` has every key and its meaning; a setting is three places: there, a field
 //! here, a line in `check`.
 
+mod auth;
 mod check;
 mod raw;
 mod reader;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+pub use auth::{AuthConfig, JwtAlgorithm, JwtConfig, JwtKeys};
 pub use raw::Origin;
 use raw::Raw;
 
@@ -74,6 +76,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Whether plain http is allowed beyond this machine.
     pub insecure_http: bool,
+    /// Who may call.
+    pub auth: AuthConfig,
     /// Google: its addresses, and what is asked of it.
     pub google: GoogleConfig,
     /// The master key.

@@ -17,12 +17,7 @@ impl FromRequestParts<Door> for Caller {
                           `calbridge api-keys create` makes one";
             return Err(Problem::new(StatusCode::UNAUTHORIZED, "no_api_key", detail));
         };
-        access::caller(&door.app, shown).await.map_err(|error| match error {
-            crate::app::Error::Denied(text) => {
-                Problem::new(StatusCode::UNAUTHORIZED, "unknown_api_key", text)
-            }
-            other => other.into(),
-        })
+        Ok(access::caller(&door.app, shown).await?)
     }
 }
 
