@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a promise is broken by a panic")]
 
 mod access;
+mod audit;
 mod backup;
 mod batches;
 mod connections;
@@ -19,6 +20,7 @@ mod periods;
 mod upkeep;
 
 pub use access::*;
+pub use audit::*;
 pub use backup::*;
 pub use batches::*;
 pub use connections::*;
@@ -72,10 +74,12 @@ macro_rules! promises {
             a_connection_and_its_job_are_kept_together
             connections_are_listed_last_linked_first
             connections_to_an_account_are_found
+            all_connections_are_found_page_by_page
             connections_are_told
             a_connection_too_large_is_refused
             keys_are_kept
             a_ticket_is_taken_once
+            tickets_of_every_kind_are_told_apart
             a_ticket_replaces_its_namesake
             tickets_of_a_kind_are_dropped_together
             the_first_keystone_stays
@@ -132,6 +136,11 @@ macro_rules! promises {
             a_restored_job_runs
             a_record_that_is_there_stays_as_it_is
             a_restored_event_with_a_live_job_is_not_forgotten
+            acts_are_chained
+            acts_beside_each_other_are_chained
+            a_row_and_its_act_are_kept_together
+            a_freeze_is_in_the_chains_end
+            acts_are_told
         }
     };
     ($open:path => $($promise:ident)*) => {

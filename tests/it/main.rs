@@ -22,6 +22,7 @@ mod metrics;
 mod operations;
 mod packaging;
 mod periodic;
+mod policy;
 mod postgres;
 mod power;
 mod process;

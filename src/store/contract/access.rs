@@ -1,6 +1,6 @@
 //! Promises about keys and tickets.
 
-use super::examples::{after, digest, ticket};
+use super::examples::{after, digest, some_act, ticket};
 use crate::model::id::KeyId;
 use crate::model::key::{ApiKey, Scope, TicketKind};
 use crate::store::Store;
@@ -19,7 +19,7 @@ pub async fn keys_are_kept(store: &dyn Store) {
     };
     let revoked = ApiKey { revoked: Some(after(50)), ..key(3, 1) };
     for put in [key(2, 5), key(1, 5), key(3, 1), revoked.clone()] {
-        store.put_key(put.clone()).await.unwrap();
+        store.put_key(put.clone(), some_act()).await.unwrap();
         assert_eq!(store.key(put.id).await.unwrap(), Some(put));
     }
     assert_eq!(store.keys().await.unwrap(), [revoked, key(1, 5), key(2, 5)]);
@@ -40,6 +40,17 @@ pub async fn a_ticket_is_taken_once(store: &dyn Store) {
     let taken: Vec<_> = [first.unwrap(), second.unwrap()].into_iter().flatten().collect();
     assert_eq!(taken, std::slice::from_ref(&over));
     assert_eq!(store.ticket(over.kind, &over.digest).await.unwrap(), None);
+}
+
+/// Even where they are known by the same digest.
+pub async fn tickets_of_every_kind_are_told_apart(store: &dyn Store) {
+    for kind in TicketKind::ALL {
+        store.put_ticket(ticket(kind, 1, after(5))).await.unwrap();
+    }
+    for kind in TicketKind::ALL {
+        let taken = store.take_ticket(kind, &digest(1)).await.unwrap();
+        assert_eq!(taken, Some(ticket(kind, 1, after(5))));
+    }
 }
 
 /// The newer stays.

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::PostgresStore;
 use super::error::{Trouble, failure};
 use super::jobs::enqueue;
 use super::rows::{ConnectionRow, id_bytes, owner_text, read, written};
+use super::{PostgresStore, audit};
+use crate::model::audit::Act;
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::ConnectionId;
 use crate::model::job::NewJob;
@@ -47,14 +48,33 @@ impl ConnectionStore for PostgresStore {
         rows.iter().map(|row| read::<ConnectionRow>(row)?.try_into()).collect()
     }
 
+    async fn all_connections(
+        &self,
+        after: Option<ConnectionId>,
+        most: usize,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let rows: Vec<String> = sqlx::query_scalar(
+            "SELECT row_to_json(c)::text FROM connection c WHERE $1::bytea IS NULL OR id > $1
+             ORDER BY id LIMIT $2",
+        )
+        .bind(after.map(id_bytes))
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failure)?;
+        rows.iter().map(|row| read::<ConnectionRow>(row)?.try_into()).collect()
+    }
+
     async fn put_connection(
         &self,
         connection: Connection,
         job: Option<NewJob>,
+        act: Act,
     ) -> Result<bool, StoreError> {
+        fits(&act.detail)?;
         fits([&connection.profile].into_iter().chain(&connection.token))?;
         fits(job.iter().filter_map(|job| job.payload.as_ref()))?;
-        let told = self.again(|| self.try_put_connection(&connection, job.as_ref())).await?;
+        let told = self.again(|| self.try_put_connection(&connection, job.as_ref(), &act)).await?;
         let put = !told.is_empty();
         self.word.tell(told);
         Ok(put)
@@ -67,6 +87,7 @@ impl PostgresStore {
         &self,
         connection: &Connection,
         job: Option<&NewJob>,
+        act: &Act,
     ) -> Result<Vec<Change>, Trouble> {
         let mut tx = self.pool.begin().await?;
         // A first version is inserted, any other replaces the one before.
@@ -76,8 +97,8 @@ impl PostgresStore {
              ON CONFLICT DO NOTHING"
         } else {
             "UPDATE connection c SET
-                 (owner, account, state, version, profile, token, linked) =
-                 (n.owner, n.account, n.state, n.version, n.profile, n.token, n.linked)
+                 (owner, account, client, state, version, profile, token, linked) =
+                 (n.owner, n.account, n.client, n.state, n.version, n.profile, n.token, n.linked)
              FROM json_populate_record(NULL::connection, $1::json) n
              WHERE c.id = n.id AND c.version + 1 = n.version"
         };
@@ -91,6 +112,8 @@ impl PostgresStore {
         let mut told = vec![Change::Connection(connection.id)];
         let live = enqueue(&mut tx, job).await?;
         told.extend(live.into_iter().map(|job| Change::Line(job.line)));
+        audit::chain(&mut tx, act).await?;
+        told.push(Change::Audit);
         tx.commit().await?;
         Ok(told)
     }

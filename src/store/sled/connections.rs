@@ -1,14 +1,18 @@
 //! Linked accounts on disk.
 
+use std::ops::Bound;
+
 use async_trait::async_trait;
 
+use super::keys::Table;
 use super::ledger::{Ledger, Read, failed};
-use super::{SledStore, claims, keys};
+use super::{SledStore, audit, claims, keys};
+use crate::model::audit::Act;
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::ConnectionId;
 use crate::model::job::NewJob;
 use crate::model::owner::Owner;
-use crate::store::rows::ConnectionRow;
+use crate::store::rows::{ConnectionRow, Row};
 use crate::store::{Change, ConnectionStore, StoreError, fits};
 
 #[async_trait]
@@ -27,14 +31,37 @@ impl ConnectionStore for SledStore {
         self.indexed(&keys::connections_to(account))
     }
 
+    async fn all_connections(
+        &self,
+        after: Option<ConnectionId>,
+        most: usize,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let tree = self.read()?;
+        let prefix = Table::Connection.prefix();
+        let from = after.map_or(Bound::Included(prefix.clone()), |after| {
+            Bound::Excluded(keys::connection(after))
+        });
+        let mut connections = Vec::new();
+        for found in tree.range((from, Bound::Unbounded)).take(most) {
+            let (key, row) = found.map_err(failed)?;
+            if !key.starts_with(&prefix) {
+                break;
+            }
+            connections.push(ConnectionRow::decode(&row)?.try_into()?);
+        }
+        Ok(connections)
+    }
+
     async fn put_connection(
         &self,
         connection: Connection,
         job: Option<NewJob>,
+        act: Act,
     ) -> Result<bool, StoreError> {
+        fits(&act.detail)?;
         fits([&connection.profile].into_iter().chain(&connection.token))?;
         fits(job.iter().filter_map(|job| job.payload.as_ref()))?;
-        self.committer.commit(move |ledger| put(ledger, &connection, job)).await
+        self.committer.commit(move |ledger| put(ledger, &connection, job, act)).await
     }
 }
 
@@ -57,6 +84,7 @@ fn put(
     ledger: &mut Ledger,
     connection: &Connection,
     job: Option<NewJob>,
+    act: Act,
 ) -> Result<bool, StoreError> {
     ledger.must_have_room()?;
     let id = connection.id;
@@ -74,6 +102,7 @@ fn put(
         let line = claims::enqueue(ledger, job)?;
         ledger.tell(Change::Line(line));
     }
+    audit::chain(ledger, act)?;
     Ok(true)
 }
 

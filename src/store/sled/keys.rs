@@ -56,11 +56,15 @@ pub(super) enum Table {
     Ticket = b'T' as isize,
     /// Expiry, kind and digest of a ticket.
     TicketOver = b't' as isize,
+    /// Number → who did what.
+    Audit = b'U' as isize,
+    /// The end of the audit's chain.
+    AuditHead = b'u' as isize,
 }
 
 impl Table {
     /// Every table whose rows are counted.
-    pub(super) const COUNTED: [Self; 23] = [
+    pub(super) const COUNTED: [Self; 25] = [
         Self::Keystone,
         Self::Event,
         Self::Content,
@@ -84,6 +88,8 @@ impl Table {
         Self::Key,
         Self::Ticket,
         Self::TicketOver,
+        Self::Audit,
+        Self::AuditHead,
     ];
 
     /// The byte its keys begin with.
@@ -233,11 +239,21 @@ pub(super) fn ticket_over(expires: DateTime<Utc>, kind: TicketKind, digest: &Dig
     bytes
 }
 
+pub(super) fn audit(seq: u64) -> Vec<u8> {
+    [&Table::Audit.prefix(), &seq.to_be_bytes()[..]].concat()
+}
+
+pub(super) fn audit_head() -> Vec<u8> {
+    Table::AuditHead.prefix()
+}
+
 fn ticket_kind(kind: TicketKind) -> u8 {
     match kind {
         TicketKind::SetupCode => 0,
         TicketKind::Session => 1,
         TicketKind::Consent => 2,
+        TicketKind::Link => 3,
+        TicketKind::Receipt => 4,
     }
 }
 
@@ -309,6 +325,10 @@ impl<'a> KeyReader<'a> {
         Ok(Id::from_u128(u128::from_be_bytes(self.bytes()?)))
     }
 
+    pub(super) fn seq(&mut self) -> Result<u64, StoreError> {
+        Ok(u64::from_be_bytes(self.bytes()?))
+    }
+
     pub(super) fn time(&mut self) -> Result<DateTime<Utc>, StoreError> {
         let seconds = i64::from_be_bytes(self.bytes()?) ^ i64::MIN;
         let nanos = u32::from_be_bytes(self.bytes()?);
@@ -330,6 +350,8 @@ impl<'a> KeyReader<'a> {
             [0] => Ok(TicketKind::SetupCode),
             [1] => Ok(TicketKind::Session),
             [2] => Ok(TicketKind::Consent),
+            [3] => Ok(TicketKind::Link),
+            [4] => Ok(TicketKind::Receipt),
             [_] => Err(unreadable()),
         }
     }

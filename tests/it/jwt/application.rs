@@ -135,7 +135,7 @@ impl Shop {
     /// Takes tokens whose keys lie where `source` says.
     pub async fn with_source(way: Way, place: Arc<TempDir>, source: &str) -> Self {
         let settings = format!(
-            "[auth.jwt]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\nalgorithm = \"{}\"\n{source}",
+            "[limits]\nrefusals = 1000000\n[auth.jwt]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\nalgorithm = \"{}\"\n{source}",
             way.name()
         );
         let choices = Choices { place: Some(place), settings, ..Choices::default() };

@@ -377,17 +377,3 @@ async fn a_key_that_is_not_for_this_is_passed_over() {
         assert!(!shop.lets_in(&shop.token("ana")).await, "a key {why}");
     }
 }
-
-#[tokio::test]
-async fn a_key_that_is_too_short_signs_nothing() {
-    let key = EncodingKey::from_rsa_pem(include_bytes!("rsa_1024.pem")).expect("a key");
-    let public = jsonwebtoken::jwk::Jwk::from_encoding_key(&key, Algorithm::RS256);
-    let public = serde_json::to_value(public.expect("a public half")).expect("JSON");
-    let keys =
-        json!({"keys": [with(public, "kid", json!("weak")), Way::Rs256.public(true, "main")]});
-    let shop = Shop::with_keys(Way::Rs256, &keys, "").await;
-    let header = with(shop.header(), "kid", json!("weak")).to_string();
-    let claims = shop.claims("ana").to_string();
-    let weak = signed(&header, &claims, Algorithm::RS256, &key);
-    all_refused(&shop, vec![("1024 bits", weak)]).await;
-}

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use calbridge::clock::{Clock, ManualClock};
-use calbridge::model::connection::{Connection, Health};
+use calbridge::model::connection::{Connection, Health, Means};
 use calbridge::model::id::{ConnectionId, InstanceId, JobId};
 use calbridge::model::job::{Class, End, JobState, Kind, Lane, Line, NewJob};
 use calbridge::model::owner::Owner;
 use calbridge::model::sealed::Sealed;
 use calbridge::queue::{Limits, Run, Worker};
 use calbridge::random::CountingRandom;
+use calbridge::store::contract::examples::some_act;
 use calbridge::store::memory::MemoryStore;
 use calbridge::store::{ConnectionStore, JobStore};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -91,13 +92,14 @@ async fn give_one_job(store: &MemoryStore) -> JobId {
         id,
         owner: Owner::Application,
         account: [1; 16],
+        means: Means::Consent { client: [1; 16] },
         state: Health::Connected,
         version: 1,
         profile: Sealed::from_bytes(vec![1]),
         token: None,
         linked: morning(),
     };
-    store.put_connection(connection, Some(job)).await.expect("a store that works");
+    store.put_connection(connection, Some(job), some_act()).await.expect("a store that works");
     named
 }
 
