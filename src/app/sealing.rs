@@ -10,7 +10,7 @@ use super::audit::Detail;
 use super::error::Error;
 use crate::model::connection::Connection;
 use crate::model::event::{Content, Event, Fingerprint, Notify};
-use crate::model::id::{ConnectionId, EventId, digest_of};
+use crate::model::id::{ConnectionId, EventId};
 use crate::model::job::Kind;
 use crate::model::key::Digest;
 use crate::model::owner::Owner;
@@ -66,7 +66,7 @@ struct MomentForm {
 
 impl App {
     /// Seals an event's content at a revision.
-    pub(super) fn seal_content(
+    pub fn seal_content(
         &self,
         owner: &Owner,
         event: EventId,
@@ -83,6 +83,26 @@ impl App {
         let form: ContentForm =
             read(&self.open("event", &event.owner, place, &event.wanted.content)?)?;
         Content::try_from(form)
+    }
+
+    /// Short proof of what a content says. Who gets mail and whether a meeting is wanted are no part
+    /// of it: neither can be seen in Google's copy. It lies in the open, and is keyed so that nobody
+    /// can try what it was made of.
+    pub(super) fn fingerprint(&self, content: &Content) -> Fingerprint {
+        let moment = |moment: &Moment| {
+            let zone = moment.zone().map_or("", |zone| zone.name());
+            format!("{} {zone}", moment.instant().timestamp())
+        };
+        let start = moment(content.span.start());
+        let end = moment(content.span.end());
+        let mut parts: Vec<&[u8]> = vec![
+            content.summary.as_bytes(),
+            content.description.as_bytes(),
+            start.as_bytes(),
+            end.as_bytes(),
+        ];
+        parts.extend(content.guests.iter().map(String::as_bytes));
+        *self.vault.tag("content", &parts).first_chunk().expect("a tag has 32 bytes")
     }
 
     /// Seals what Google said of where an event is, as the `version`th thing learned of it.
@@ -228,26 +248,6 @@ fn ticket_place(digest: &Digest) -> Place<'_> {
 /// An act has no number yet when it is sealed, but a tag that no other act has.
 fn detail_place(tag: &Digest) -> Place<'_> {
     Place { kind: "audit", owner: &[], record: tag, field: "detail", version: 1 }
-}
-
-/// Short proof of what a content says. Who gets mail and whether a meeting is wanted are no part of
-/// it: neither can be seen in Google's copy.
-pub(super) fn fingerprint(content: &Content) -> Fingerprint {
-    let moment = |moment: &Moment| {
-        let zone = moment.zone().map_or("", |zone| zone.name());
-        format!("{} {zone}", moment.instant().timestamp())
-    };
-    let start = moment(content.span.start());
-    let end = moment(content.span.end());
-    let mut parts: Vec<&[u8]> = vec![
-        content.summary.as_bytes(),
-        content.description.as_bytes(),
-        start.as_bytes(),
-        end.as_bytes(),
-    ];
-    parts.extend(content.guests.iter().map(String::as_bytes));
-    let digest = digest_of(&parts);
-    *digest.first_chunk().expect("a digest has 32 bytes")
 }
 
 fn write<T: Serialize>(form: &T) -> Zeroizing<Vec<u8>> {
