@@ -30,7 +30,7 @@ use crate::process::{Browser, Home, Process, Simulated};
 /// Events that were there before; of each tenth the links too.
 const EVENTS: u128 = 100_000;
 const AT_ONCE: usize = 2_000;
-const CLIENTS: usize = 4;
+const CLIENTS: usize = 2;
 const NOON: DateTime<Utc> = DateTime::from_timestamp(1_800_014_400, 0).unwrap();
 
 /// The store of a process that does not run, with the vault over it.
@@ -121,7 +121,7 @@ async fn send_events(
     for n in 0.. {
         let name = format!("{client}-{n}");
         let body = with(tea(), &json!({ "summary": format!("New {name}") }));
-        let headers = [("idempotency-key", &*name), ("prefer", "respond-async")];
+        let headers = [("idempotency-key", &*name), ("prefer", "wait=10")];
         let answer = loop {
             let up = course.wait_for(|course| *course != Course::Down).await;
             if *up.unwrap() == Course::Over {
@@ -132,7 +132,7 @@ async fn send_events(
             }
             tokio::task::yield_now().await;
         };
-        assert_eq!(answer.status, 202, "{}", answer.text);
+        assert!(matches!(answer.status, 200 | 202), "{}", answer.text);
         acknowledged.push(answer.json()["id"].as_str().unwrap().parse().unwrap());
     }
     unreachable!("numbers do not end")

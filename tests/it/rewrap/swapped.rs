@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::bridge::{ANA, Bridge, tea, with};
 
-const BOB: &str = "bob@example.com";
+const BEN: &str = "ben@example.com";
 
 /// Puts an envelope where another lies.
 pub async fn put(app: &App, place: &Envelope, now: &Sealed) {
@@ -38,9 +38,9 @@ async fn filled() -> Filled {
         assert_eq!(bridge.post(&body, &[]).await.status, 200);
     }
     connections::disconnect(app).await.unwrap();
-    bridge.connect(BOB).await.unwrap();
+    bridge.connect(BEN).await.unwrap();
     let mut consents = Vec::new();
-    for name in ["ana", "bob"] {
+    for name in ["ana", "ben"] {
         consents.push(connections::begin(app).await.unwrap());
         let user = UserId::try_from(name.to_owned()).unwrap();
         app.act(By::User(user), Action::LinkUsed).keep().await.unwrap();

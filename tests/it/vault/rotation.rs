@@ -224,9 +224,9 @@ fn a_record_on_a_key_that_another_process_made_opens() {
 fn a_ring_without_room_for_another_key_says_so() {
     let kept = kept();
     let line = |n: u32| format!("calbridge-key:v1:{n:08x}:retired:{}=\n", "A".repeat(43));
-    let retired: String = (0..700).map(line).collect();
+    let retired: String = (0..900).map(line).collect();
     let full = format!("{}{retired}", *kept.vault.ring().to_text());
-    std::fs::write(kept.file(), full.get(..65_000).unwrap().rsplit_once('\n').unwrap().0).unwrap();
+    std::fs::write(kept.file(), full.get(..65_536).unwrap().rsplit_once('\n').unwrap().0).unwrap();
     let refused = kept.vault.rotate(&kept.foundation).unwrap_err().to_string();
     assert!(refused.contains("remove the lines of retired keys"), "{refused}");
     assert!(kept.vault.seal(&PLACE, SECRET).is_ok());
