@@ -29,6 +29,8 @@ pub async fn end_of(app: &App, connection: &Connection, failure: &Failure, spent
             let open = app.limits.project_not_before(now);
             End::Block(Obstacle::Google(open.map_or(Until::Backoff, Until::Moment)), cause)
         }
+        // A new delegation works after a while, and the clock is set some time: it is looked again.
+        Verdict::Delegation => End::Block(Obstacle::Lane(patience(failure, now)), cause),
         Verdict::GrantDead => End::Block(Obstacle::Connection(connection.id), cause),
         Verdict::ScopeMissing => {
             let state = Health::ReconnectNeeded(cause.clone());
@@ -75,6 +77,7 @@ pub fn cause_of(failure: &Failure) -> Cause {
         Verdict::ScopeMissing => "scope_missing",
         Verdict::GrantDead => "grant_dead",
         Verdict::Operator => "operator_fault",
+        Verdict::Delegation => "delegation",
         Verdict::NotFound => "not_found",
         Verdict::Duplicate | Verdict::Conflict => "conflict",
         Verdict::Gone => "gone",
