@@ -32,6 +32,20 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// There is no service account to act with.
+    #[error("there is no usable service account: {file}: {reason}")]
+    NoServiceAccount {
+        /// Its key file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What was sent as an OAuth client's file is none that could be used.
+    #[error("the OAuth client was not exchanged: {reason}")]
+    BadCredentials {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The redirect URI is not one of those the OAuth client may use.
     #[error("Invalid redirect URI: {0}")]
     RedirectUri(String),

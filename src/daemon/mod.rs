@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::backup::{self, BackupError};
+use crate::app::client::Credentials;
 use crate::app::tokens::Tokens;
 use crate::app::{self, App, Error, access};
 use crate::clock::{Clock, SystemClock};
@@ -168,6 +169,7 @@ impl Bridge {
         };
         let settings = app::Settings {
             credentials_file: config.google.credentials_file.clone(),
+            service_account_file: config.google.service_account_file.clone(),
             redirect_uri: config.redirect_uri(&redirects),
             scopes: config.google.scopes.clone(),
             namespace: config.namespace(&redirects),
@@ -190,6 +192,7 @@ impl Bridge {
             random: Arc::clone(&random),
             settings: Arc::new(settings),
             tokens: Arc::new(Tokens::default()),
+            credentials: Arc::new(Credentials::default()),
             stopping: CancellationToken::new(),
         };
         let limits = queue::Limits {
@@ -207,7 +210,8 @@ impl Bridge {
                 Run { end, learned, then, units: meter.units() }
             }
         })
-        .await?;
+        .await?
+        .heeding(app.credentials.listen());
         let periodic = recurring::periodic(&app, retention(&config.retention));
         let door = http::Settings {
             public_url,

@@ -128,6 +128,8 @@ impl From<Error> for Problem {
             Error::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Error::NotConnected { .. } => (StatusCode::CONFLICT, "not_connected"),
             Error::NotConfigured { .. } => (StatusCode::CONFLICT, "not_configured"),
+            Error::NoServiceAccount { .. } => (StatusCode::CONFLICT, "no_service_account"),
+            Error::BadCredentials { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_credentials"),
             Error::RedirectUri(_) => (StatusCode::CONFLICT, "redirect_uri"),
             Error::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
             Error::Overtaken => (StatusCode::CONFLICT, "overtaken"),
@@ -137,6 +139,9 @@ impl From<Error> for Problem {
             Error::JobState { .. } => (StatusCode::CONFLICT, "job_state"),
             Error::Denied(_) => (StatusCode::FORBIDDEN, "denied"),
             Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
+            Error::Google(failure) if failure.verdict == Verdict::Delegation => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "delegation")
+            }
             Error::Google(_) => (StatusCode::BAD_GATEWAY, "google"),
             Error::Store(StoreError::TooLarge { .. }) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "too_large")
