@@ -3,6 +3,7 @@
 use super::backup::BackupError;
 use crate::google::error::Failure;
 use crate::model::invalid::Invalid;
+use crate::model::key::Scope;
 use crate::store::Which;
 pub use crate::store::{Crowd, StoreError};
 pub use crate::vault::VaultError;
@@ -79,6 +80,16 @@ pub enum Error {
     /// What was shown does not open this door.
     #[error("{0}")]
     Denied(&'static str),
+    /// The caller may not do what needs this scope.
+    #[error(
+        "this needs the scope `{0}`; make an API key that has it: calbridge api-keys create --scope {0}"
+    )]
+    Scope(Scope),
+    /// A user named somebody else, or wants what users cannot have.
+    #[error(
+        "users act for themselves alone; what concerns others needs an API key with the scope for it"
+    )]
+    NotForUsers,
     /// The consent did not come to a good end.
     #[error("{text}")]
     Consent {

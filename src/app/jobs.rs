@@ -28,7 +28,7 @@ pub struct Page {
 /// The job, if it is about something of the caller's.
 pub async fn get(app: &App, caller: &Caller, id: JobId) -> Result<Job, Error> {
     let job = app.store.job(id).await?;
-    job.filter(|job| caller.owner == job.line.owner || caller.scopes.contains(&Scope::Admin))
+    job.filter(|job| caller.owner == job.line.owner || caller.may(Scope::AdminRead))
         .ok_or(Error::NotFound("job"))
 }
 

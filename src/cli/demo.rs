@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::Failed;
-use crate::app::access;
+use crate::app::access::{self, Caller, KeyWish};
 use crate::clock::SystemClock;
 use crate::config::{Config, Loaded};
 use crate::daemon;
@@ -79,7 +79,7 @@ pub async fn run(arguments: &DemoArguments) -> Result<(), Failed> {
     let app = daemon.bridge.app.clone();
     // Before the daemon runs: without a key it would make a setup code, which would void ours.
     let scopes = vec![Scope::EventsWrite, Scope::Admin];
-    let key = access::create_key(&app, "demo", scopes, "")
+    let key = access::create_key(&app, &Caller::console(), KeyWish::new("demo", scopes))
         .await
         .map_err(|error| Failed::new(1, error.to_string()))?;
     let stop = CancellationToken::new();

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::events::utc;
 use super::problem::Problem;
+use crate::app::access::{self, Caller, KeyWish};
+use crate::app::backup;
 use crate::app::{App, Error};
-use crate::app::{access, backup};
 use crate::model::id::KeyId;
 use crate::model::key::{ApiKey, Scope};
 
@@ -96,8 +97,13 @@ async fn create_key(
     Json(body): Json<NewKeyBody>,
 ) -> Result<(StatusCode, Json<KeyBody>), Problem> {
     let scopes: Result<Vec<Scope>, _> = body.scopes.iter().map(|scope| scope.parse()).collect();
-    let made =
-        access::create_key(&app, &body.name, scopes.map_err(Error::from)?, &body.source).await?;
+    let wish = KeyWish {
+        name: body.name,
+        scopes: scopes.map_err(Error::from)?,
+        source: body.source,
+        expires: None,
+    };
+    let made = access::create_key(&app, &Caller::console(), wish).await?;
     let shown =
         KeyBody { key: Some(made.secret.expose_secret().to_owned()), ..KeyBody::from(&made.key) };
     Ok((StatusCode::CREATED, Json(shown)))
@@ -108,7 +114,7 @@ async fn revoke_key(
     Path(id): Path<String>,
 ) -> Result<Json<KeyBody>, Problem> {
     let id: KeyId = id.parse().map_err(|_| Error::NotFound("API key"))?;
-    Ok(Json(KeyBody::from(&access::revoke_key(&app, id).await?)))
+    Ok(Json(KeyBody::from(&access::revoke_key(&app, &Caller::console(), id).await?)))
 }
 
 impl From<&ApiKey> for KeyBody {

@@ -111,7 +111,7 @@ pub async fn create(
     body: Result<Body<NewEvent>, Problem>,
 ) -> Result<Response, Problem> {
     caller.must(Scope::EventsWrite)?;
-    if let Some(key) = caller.key {
+    if let Some(key) = caller.key() {
         door.classic.check(key)?;
     }
     let body = body.map_err(Problem::into_bad_request_if_invalid)?;

@@ -92,7 +92,7 @@ pub async fn show(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    caller.must(Scope::EventsWrite)?;
+    caller.must(Scope::EventsRead)?;
     let event = events::get(&door.app, &caller, event_id(&id)?).await?;
     shown(&door, event, StatusCode::OK).await
 }

@@ -83,7 +83,7 @@ pub async fn show(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<JobBody>, Problem> {
-    caller.must(Scope::EventsWrite)?;
+    caller.must(Scope::EventsRead)?;
     let job = jobs::get(&door.app, &caller, job_id(&id)?).await?;
     Ok(Json(JobBody::from(&job)))
 }
@@ -94,7 +94,7 @@ pub async fn list(
     caller: Caller,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<JobsBody>, Problem> {
-    caller.must(Scope::Admin)?;
+    caller.must(Scope::AdminRead)?;
     let Query(listing) = listing.map_err(|error| {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", error.body_text())
     })?;

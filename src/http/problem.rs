@@ -138,6 +138,8 @@ impl From<Error> for Problem {
             Error::JobRunning => (StatusCode::CONFLICT, "job_running"),
             Error::JobState { .. } => (StatusCode::CONFLICT, "job_state"),
             Error::Denied(_) => (StatusCode::FORBIDDEN, "denied"),
+            Error::Scope(_) => (StatusCode::FORBIDDEN, "scope_missing"),
+            Error::NotForUsers => (StatusCode::FORBIDDEN, "not_for_users"),
             Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Error::Google(failure) if failure.verdict == Verdict::Delegation => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "delegation")

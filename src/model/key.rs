@@ -21,6 +21,8 @@ pub struct ApiKey {
     pub secret: Digest,
     /// When it was made.
     pub created: DateTime<Utc>,
+    /// From when on it opens nothing.
+    pub expires: Option<DateTime<Utc>>,
     /// When it was taken back.
     pub revoked: Option<DateTime<Utc>>,
 }
@@ -28,25 +30,72 @@ pub struct ApiKey {
 /// A keyed hash.
 pub type Digest = [u8; 32];
 
-/// What an API key may do.
+/// What a caller may do. What may write may read too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
-    /// Create, read and change events.
+    /// See events and the jobs about them.
+    EventsRead,
+    /// Create, change and cancel events.
     EventsWrite,
-    /// Everything, such as disconnecting the account.
+    /// See tasks.
+    TasksRead,
+    /// Create, change and complete tasks.
+    TasksWrite,
+    /// See linked accounts.
+    ConnectionsRead,
+    /// Link accounts, choose their calendars, let go of them.
+    ConnectionsAdmin,
+    /// See how the bridge stands: its jobs, keys, audit and metrics.
+    AdminRead,
+    /// Everything.
     Admin,
 }
 
 impl Scope {
     /// Every scope there is.
-    pub const ALL: [Self; 2] = [Self::EventsWrite, Self::Admin];
+    pub const ALL: [Self; 8] = [
+        Self::EventsRead,
+        Self::EventsWrite,
+        Self::TasksRead,
+        Self::TasksWrite,
+        Self::ConnectionsRead,
+        Self::ConnectionsAdmin,
+        Self::AdminRead,
+        Self::Admin,
+    ];
 
     /// The scope's name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::EventsRead => "events:read",
             Self::EventsWrite => "events:write",
+            Self::TasksRead => "tasks:read",
+            Self::TasksWrite => "tasks:write",
+            Self::ConnectionsRead => "connections:read",
+            Self::ConnectionsAdmin => "connections:admin",
+            Self::AdminRead => "admin:read",
             Self::Admin => "admin",
         }
+    }
+
+    /// Whether who has this may do `wanted`.
+    pub fn includes(self, wanted: Self) -> bool {
+        self == wanted
+            || match self {
+                Self::Admin => true,
+                Self::EventsWrite => wanted == Self::EventsRead,
+                Self::TasksWrite => wanted == Self::TasksRead,
+                Self::ConnectionsAdmin => wanted == Self::ConnectionsRead,
+                Self::EventsRead | Self::TasksRead | Self::ConnectionsRead | Self::AdminRead => {
+                    false
+                }
+            }
+    }
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.as_str())
     }
 }
 
@@ -54,10 +103,10 @@ impl std::str::FromStr for Scope {
     type Err = Invalid;
 
     fn from_str(name: &str) -> Result<Self, Invalid> {
-        Self::ALL
-            .into_iter()
-            .find(|scope| scope.as_str() == name)
-            .ok_or_else(|| Invalid::new("scope", "`events:write` or `admin`"))
+        Self::ALL.into_iter().find(|scope| scope.as_str() == name).ok_or_else(|| {
+            let names = Self::ALL.map(|scope| format!("`{scope}`")).join(", ");
+            Invalid::new("scopes", format!("each one of {names}"))
+        })
     }
 }
 

@@ -11,7 +11,8 @@ use std::task::{Context, Poll, Waker};
 
 use axum::Router;
 use axum::body::Body;
-use calbridge::app::access;
+use calbridge::app::App;
+use calbridge::app::access::{self, Caller, KeyWish};
 use calbridge::app::connections::{self, Answer as Redirect};
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::config::Config;
@@ -194,11 +195,9 @@ impl Bridge {
         clock.set(now - TimeDelta::minutes(1));
         let tied = Tied::tie(&config, parts).await.expect("a bridge");
         clock.set(now);
-        let scopes = vec![Scope::EventsWrite];
-        let key = access::create_key(&tied.app, "test", scopes, "").await.expect("a key");
         Self {
             router: tied.router(),
-            key: key.secret.expose_secret().to_owned(),
+            key: key_for(&tied.app, &[Scope::EventsWrite]).await,
             tied,
             google,
             clock,
@@ -209,6 +208,11 @@ impl Bridge {
             stop,
             _tasks: tasks,
         }
+    }
+
+    /// A new API key that may do this.
+    pub async fn key_for(&self, scopes: &[Scope]) -> String {
+        key_for(&self.tied.app, scopes).await
     }
 
     /// Connects the server's account through the real endpoints.
@@ -489,6 +493,12 @@ pub fn pipes_to(google: &Simulator, stop: &CancellationToken) -> Wires {
         Ok(ours)
     });
     Wires::Memory(open)
+}
+
+async fn key_for(app: &App, scopes: &[Scope]) -> String {
+    let wish = KeyWish::new("test", scopes.to_vec());
+    let made = access::create_key(app, &Caller::console(), wish).await.expect("a key");
+    made.secret.expose_secret().to_owned()
 }
 
 async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use hyper::Method;
 use serde_json::{Value, json};
 
+use calbridge::app::access::{self, Caller};
 use calbridge::simulator::{Fault, FaultKind};
 
 use crate::bridge::{ANA, Bridge, Choices, tea, with};
@@ -154,7 +155,7 @@ async fn without_a_key_nothing_is_taken() {
     assert_eq!((wrong.status, wrong.json()["code"].clone()), (401, json!("unknown_api_key")));
     let app = &bridge.tied.app;
     let id = app.store.keys().await.expect("a store")[0].id;
-    calbridge::app::access::revoke_key(app, id).await.expect("revoked");
+    access::revoke_key(app, &Caller::console(), id).await.expect("revoked");
     assert_eq!(bridge.post(&tea(), &[]).await.status, 401, "a revoked key opens nothing");
 }
 

@@ -1,11 +1,9 @@
 //! Jobs in people's hands: seen, taken back, run again, put off.
 
-use calbridge::app::access;
 use calbridge::model::key::Scope;
 use calbridge::simulator::{Fault, FaultKind};
 use chrono::TimeDelta;
 use hyper::Method;
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::bridge::{ANA, Answer, Bridge, tea, with};
@@ -15,9 +13,7 @@ const INSERT: &str = "calendar.events.insert";
 /// A connected bridge whose key is an administrator's.
 async fn administered() -> Bridge {
     let mut bridge = Bridge::connected().await;
-    let scopes = vec![Scope::Admin];
-    let key = access::create_key(&bridge.tied.app, "admin", scopes, "").await.expect("a key");
-    key.secret.expose_secret().clone_into(&mut bridge.key);
+    bridge.key = bridge.key_for(&[Scope::Admin]).await;
     bridge
 }
 

@@ -10,7 +10,6 @@ use calbridge::app::events::{self, Draft, Wish};
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::model::connection::{Connection, Health};
 use calbridge::model::job::{Class, Job};
-use calbridge::model::key::Scope;
 use calbridge::model::owner::{Owner, UserId};
 use calbridge::model::when::{Dst, Moment, Span};
 use calbridge::simulator::{Answered, Entry, Fault, FaultKind, Quota, Settings, Simulator, User};
@@ -119,12 +118,7 @@ impl Load {
     }
 
     async fn take_in(&mut self, n: usize, wishes: Vec<Wish>, class: Class) -> Vec<String> {
-        let caller = Caller {
-            owner: user(n),
-            key: None,
-            source: String::new(),
-            scopes: vec![Scope::EventsWrite],
-        };
+        let caller = Caller { owner: user(n), ..Caller::console() };
         let created = events::create_all(&self.bridge.tied.app, &caller, wishes, class).await;
         let created = created.expect("an account is connected").into_iter();
         let ids: Vec<String> = created

@@ -7,7 +7,6 @@ use calbridge::model::key::Scope;
 use calbridge::simulator::{Fault, FaultKind};
 use chrono::TimeDelta;
 use hyper::{Method, Request, header};
-use secrecy::ExposeSecret;
 
 use crate::bridge::{ANA, Answer, Bridge, Choices, tea};
 use browser::{ALLOW, Browser, HOME, ORIGIN, form, proof, set_cookies};
@@ -40,9 +39,7 @@ async fn program(bridge: &Bridge, method: Method, path: &str, headers: &[(&str, 
 }
 
 async fn admin_key(bridge: &Bridge) -> String {
-    let made =
-        access::create_key(&bridge.tied.app, "admin", vec![Scope::Admin], "").await.expect("a key");
-    format!("Bearer {}", made.secret.expose_secret())
+    format!("Bearer {}", bridge.key_for(&[Scope::Admin]).await)
 }
 
 async fn is_connected(bridge: &Bridge) -> bool {

@@ -14,6 +14,7 @@ pub async fn keys_are_kept(store: &dyn Store) {
         source: "shop".to_owned(),
         secret: digest(1),
         created: after(created),
+        expires: (id == 2).then(|| after(70)),
         revoked: None,
     };
     let revoked = ApiKey { revoked: Some(after(50)), ..key(3, 1) };

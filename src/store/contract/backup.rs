@@ -39,6 +39,7 @@ fn records() -> Vec<Record> {
         source: String::new(),
         secret: digest(5),
         created: NOON,
+        expires: Some(after(80)),
         revoked: None,
     };
     vec![

@@ -15,9 +15,9 @@ impl AccessStore for PostgresStore {
         let put = sqlx::query(
             "INSERT INTO api_key SELECT * FROM json_populate_record(NULL::api_key, $1::json)
              ON CONFLICT (id) DO UPDATE SET
-                 (name, scopes, source, secret, created, revoked) =
+                 (name, scopes, source, secret, created, expires, revoked) =
                  (excluded.name, excluded.scopes, excluded.source, excluded.secret,
-                  excluded.created, excluded.revoked)",
+                  excluded.created, excluded.expires, excluded.revoked)",
         );
         put.bind(written(&ApiKeyRow::from(&key))).execute(&self.pool).await.map_err(failure)?;
         Ok(())

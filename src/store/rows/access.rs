@@ -16,6 +16,7 @@ pub(in crate::store) struct ApiKeyRow {
     source: String,
     secret: Digest,
     created: TimeRow,
+    expires: Option<TimeRow>,
     revoked: Option<TimeRow>,
 }
 
@@ -32,6 +33,7 @@ impl From<&ApiKey> for ApiKeyRow {
             source: key.source.clone(),
             secret: key.secret,
             created: key.created.into(),
+            expires: key.expires.map(TimeRow::from),
             revoked: key.revoked.map(TimeRow::from),
         }
     }
@@ -49,6 +51,7 @@ impl TryFrom<ApiKeyRow> for ApiKey {
             source: row.source,
             secret: row.secret,
             created: row.created.try_into()?,
+            expires: time(row.expires)?,
             revoked: time(row.revoked)?,
         })
     }

@@ -50,6 +50,7 @@ async fn filled() -> MemoryStore {
         source: String::new(),
         secret: digest(1),
         created: NOON + TimeDelta::nanoseconds(123_456_789),
+        expires: Some(NOON),
         revoked: None,
     };
     store.put_key(key).await.unwrap();

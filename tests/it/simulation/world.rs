@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use calbridge::app::{App, access, connections};
+use calbridge::app::access::{self, Caller, KeyWish};
+use calbridge::app::{App, connections};
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::config::Config;
 use calbridge::daemon::{Bridge, Parts};
@@ -117,10 +118,13 @@ impl World {
         };
         let (first, _) = world.tie(0).await;
         for backend in 0..backends {
-            let scopes = vec![Scope::EventsWrite];
             let source = format!("backend {backend}");
+            let wish = KeyWish {
+                source: source.clone(),
+                ..KeyWish::new(&source, vec![Scope::EventsWrite])
+            };
             let key =
-                access::create_key(&first.app, &source, scopes, &source).await.expect("a key");
+                access::create_key(&first.app, &Caller::console(), wish).await.expect("a key");
             world.keys.push(key.secret.expose_secret().to_owned());
         }
         world.connect(&first.app).await.expect("the account can be connected");

@@ -226,6 +226,7 @@ impl Pair {
             source: String::new(),
             secret: digest(3),
             created: after(self.seconds(3)),
+            expires: (self.below(2) == 0).then(|| after(self.now)),
             revoked: (self.below(2) == 0).then(|| after(self.now)),
         };
         let memory = self.memory.put_key(key.clone()).await;

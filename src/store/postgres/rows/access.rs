@@ -15,6 +15,7 @@ pub(in super::super) struct ApiKeyRow {
     source: String,
     secret: Hex,
     created: i64,
+    expires: Option<i64>,
     revoked: Option<i64>,
 }
 
@@ -27,6 +28,7 @@ impl From<&ApiKey> for ApiKeyRow {
             source: key.source.clone(),
             secret: Hex(key.secret.to_vec()),
             created: nanos(key.created),
+            expires: key.expires.map(nanos),
             revoked: key.revoked.map(nanos),
         }
     }
@@ -44,6 +46,7 @@ impl TryFrom<ApiKeyRow> for ApiKey {
             source: row.source,
             secret: row.secret.exactly()?,
             created: time(row.created),
+            expires: row.expires.map(time),
             revoked: row.revoked.map(time),
         })
     }

@@ -120,6 +120,7 @@ CREATE TABLE api_key (
     source text NOT NULL,
     secret bytea NOT NULL,
     created bigint NOT NULL,
+    expires bigint,
     revoked bigint
 );
 

@@ -1,5 +1,4 @@
-//! Who may come in: the first administrator by a setup code, people by a session, programs by an API
-//! key. Only keyed hashes of what they show are kept.
+//! Sessions of administrators at the pages, and the setup code that opens the first.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,10 +7,9 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 
-use super::{App, Error};
-use crate::model::id::{KeyId, base32hex};
-use crate::model::invalid::Invalid;
-use crate::model::key::{ApiKey, Digest, Scope, Ticket, TicketKind};
+use super::super::{App, Error};
+use crate::model::id::base32hex;
+use crate::model::key::{Digest, Ticket, TicketKind};
 use crate::model::owner::Owner;
 
 const SETUP_CODE_LIFE: TimeDelta = TimeDelta::hours(24);
@@ -19,57 +17,11 @@ const SESSION_IDLE: TimeDelta = TimeDelta::minutes(30);
 const SESSION_WHOLE: TimeDelta = TimeDelta::hours(12);
 /// A session's expiry is written anew at most this often.
 const SESSION_TOUCH: TimeDelta = TimeDelta::minutes(5);
-/// API keys begin with this, so that secret scanners know them.
-const KEY_PREFIX: &str = "cb_";
-
-/// Whoever calls, once known.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// Whose things it acts upon.
-    pub owner: Owner,
-    /// The key it came with; an administrator needs none.
-    pub key: Option<KeyId>,
-    /// Keeps the events of several backends apart.
-    pub source: String,
-    /// What it may do.
-    pub scopes: Vec<Scope>,
-}
-
-impl Caller {
-    /// The administrator at the setup page, whose session was checked there.
-    pub fn administrator() -> Self {
-        Self {
-            owner: Owner::Application,
-            key: None,
-            source: String::new(),
-            scopes: vec![Scope::Admin],
-        }
-    }
-
-    /// Lets only those pass who may do this.
-    pub fn must(&self, scope: Scope) -> Result<(), Error> {
-        if self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin) {
-            return Ok(());
-        }
-        Err(Error::Denied(
-            "this API key may not do that; make one with the scope it needs: calbridge api-keys create --scope",
-        ))
-    }
-}
 
 /// An open session of an administrator.
 #[derive(Clone, Copy, Debug)]
 pub struct Session {
     digest: Digest,
-}
-
-/// A key just made. Its secret half is shown this once.
-#[derive(Debug)]
-pub struct NewKey {
-    /// What is stored of it.
-    pub key: ApiKey,
-    /// What its holder shows.
-    pub secret: SecretString,
 }
 
 /// Makes the one setup code that works: written to its file, and returned. Earlier ones are void.
@@ -170,75 +122,10 @@ impl Session {
     }
 }
 
-/// Makes an API key.
-pub async fn create_key(
-    app: &App,
-    name: &str,
-    scopes: Vec<Scope>,
-    source: &str,
-) -> Result<NewKey, Error> {
-    let plain = |text: &str, least: usize| {
-        (least..=64).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
-    };
-    if !plain(name, 1) {
-        return Err(Invalid::new("name", "1 to 64 printable ASCII characters").into());
-    }
-    if !plain(source, 0) {
-        return Err(Invalid::new("source", "at most 64 printable ASCII characters").into());
-    }
-    if scopes.is_empty() {
-        return Err(Invalid::new("scopes", "at least one").into());
-    }
-    let id = KeyId::random(&*app.random);
-    let half = base32hex(&app.random.bytes::<32>());
-    let key = ApiKey {
-        id,
-        name: name.to_owned(),
-        scopes,
-        source: source.to_owned(),
-        secret: key_digest(app, id, &half),
-        created: app.clock.now(),
-        revoked: None,
-    };
-    app.store.put_key(key.clone()).await?;
-    tracing::info!(key.id = %id, "an API key was made");
-    Ok(NewKey { key, secret: SecretString::from(format!("{KEY_PREFIX}{id}_{half}")) })
-}
-
-/// Takes an API key back: from now on it opens nothing.
-pub async fn revoke_key(app: &App, id: KeyId) -> Result<ApiKey, Error> {
-    let mut key = app.store.key(id).await?.ok_or(Error::NotFound("API key"))?;
-    if key.revoked.is_none() {
-        key.revoked = Some(app.clock.now());
-        app.store.put_key(key.clone()).await?;
-        tracing::info!(key.id = %id, "an API key was revoked");
-    }
-    Ok(key)
-}
-
-/// Whoever shows this API key.
-pub async fn caller(app: &App, shown: &str) -> Result<Caller, Error> {
-    let unknown = || Error::Denied("this API key is not known here, or was revoked");
-    let (id, half) =
-        shown.strip_prefix(KEY_PREFIX).and_then(|rest| rest.split_once('_')).ok_or_else(unknown)?;
-    let id: KeyId = id.parse().map_err(|_| unknown())?;
-    let key = app.store.key(id).await?.ok_or_else(unknown)?;
-    let right: bool = key_digest(app, id, half).ct_eq(&key.secret).into();
-    if !right || key.revoked.is_some() {
-        return Err(unknown());
-    }
-    Ok(Caller { owner: Owner::Application, key: Some(id), source: key.source, scopes: key.scopes })
-}
-
 fn setup_digest(app: &App, code: &str) -> Digest {
     app.vault.tag("setup-code", &[code.as_bytes()])
 }
 
 fn session_digest(app: &App, shown: &str) -> Digest {
     app.vault.tag("session", &[shown.as_bytes()])
-}
-
-fn key_digest(app: &App, id: KeyId, half: &str) -> Digest {
-    app.vault.tag("api-key", &[&id.as_u128().to_be_bytes(), half.as_bytes()])
 }
