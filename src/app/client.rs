@@ -67,9 +67,12 @@ impl Credentials {
         self.mended.subscribe()
     }
 
-    /// Keeps what was seen. Returns what had been seen before.
-    fn see(&self, now: Seen) -> Option<Seen> {
-        self.seen.lock().expect("no one panics while looking").replace(now)
+    /// Keeps what was seen. Returns the client that had been seen before.
+    fn see(&self, now: Seen) -> Option<ClientTag> {
+        let mut seen = self.seen.lock().expect("no one panics while looking");
+        let before = seen.and_then(|seen| seen.client);
+        *seen = Some(Seen { client: now.client.or(before), ..now });
+        before
     }
 }
 
@@ -105,7 +108,7 @@ pub async fn reload(app: &App) -> Result<Standing, Error> {
     let before = app.credentials.see(now);
     app.credentials.mended.send_modify(|times| *times += 1);
     let client = client?;
-    let other = before.and_then(|before| before.client).is_some_and(|before| Some(before) != tag);
+    let other = before.is_some_and(|before| Some(before) != tag);
     let exchange = if other { Exchange::Other } else { Exchange::Same };
     let strangers = strangers(app).await?;
     if strangers > 0 {
@@ -119,6 +122,12 @@ pub async fn reload(app: &App) -> Result<Standing, Error> {
         tracing::info!(client = client.id, "the OAuth client was read anew");
     }
     Ok(Standing { id: client.id, exchange, strangers })
+}
+
+/// The OAuth client as it is now, and whom it leaves out.
+pub async fn standing(app: &App) -> Result<Standing, Error> {
+    let client = app.oauth_client()?;
+    Ok(Standing { id: client.id, exchange: Exchange::Same, strangers: strangers(app).await? })
 }
 
 /// Looks whether the files changed since they were last seen, and if so reads them anew: an operator

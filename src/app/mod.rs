@@ -8,6 +8,7 @@ pub mod connections;
 pub mod error;
 pub mod events;
 pub mod jobs;
+pub mod placement;
 mod sealing;
 pub mod tokens;
 

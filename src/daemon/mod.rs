@@ -4,6 +4,7 @@ mod import;
 mod keys;
 mod listen;
 mod recurring;
+mod reload;
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -15,6 +16,7 @@ use axum::Router;
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -93,6 +95,9 @@ pub enum DaemonError {
     /// The export cannot be used.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// Signals cannot be heard.
+    #[error("cannot listen for signals: {0}")]
+    Signals(io::Error),
     /// The address cannot be listened on.
     #[error(
         "cannot listen on {address}: {error}; is another calbridge running? Set `listen` to a free address"
@@ -123,7 +128,7 @@ impl DaemonError {
             | Self::HalfImported
             | Self::InUse
             | Self::Backup(_) => 73,
-            Self::App(_) => 1,
+            Self::App(_) | Self::Signals(_) => 1,
         }
     }
 }
@@ -237,6 +242,7 @@ impl Bridge {
 pub struct Doors {
     public: TcpListener,
     admin: listen::OwnUserOnly,
+    hangups: Signal,
 }
 
 /// A bridge on its own data directory.
@@ -305,12 +311,12 @@ async fn open_store(config: &Config) -> Result<Opened, DaemonError> {
 
 impl Daemon {
     /// The doors of this daemon: `public`, and the administrator's socket. Once this returns, whoever
-    /// knocks at either is heard.
+    /// knocks at either is heard, and SIGHUP too.
     pub fn doors(&self, public: TcpListener) -> Result<Doors, DaemonError> {
-        let admin = listen_admin(&self.data_dir.join(ADMIN_SOCKET));
-        let admin =
-            admin.map_err(|error| DaemonError::DataDir { path: self.data_dir.clone(), error })?;
-        Ok(Doors { public, admin })
+        let refused = |error| DaemonError::DataDir { path: self.data_dir.clone(), error };
+        let admin = listen_admin(&self.data_dir.join(ADMIN_SOCKET)).map_err(refused)?;
+        let hangups = reload::hangups().map_err(DaemonError::Signals)?;
+        Ok(Doors { public, admin, hangups })
     }
 
     /// Serves at `doors` and works, until `stop` or until the store fails. No request in hand is cut,
@@ -328,7 +334,7 @@ impl Daemon {
         if let Err(error) = backup::sweep(&data_dir) {
             tracing::warn!(%error, "cannot remove exports that nobody took away");
         }
-        let Doors { public, admin } = doors;
+        let Doors { public, admin, hangups } = doors;
         // Whoever waits for an event is answered at once when the stop comes; what a slow reader has
         // not fetched by the end of the drain is cut.
         let stopping = async {
@@ -360,7 +366,8 @@ impl Daemon {
         let living = async {
             let postgres = postgres.as_deref();
             let signs = bridge.live(life, postgres, &beats);
-            tokio::join!(signs, bridge.count(), recurring::hear(postgres, &*app.clock));
+            let hearing = recurring::hear(postgres, &*app.clock);
+            tokio::join!(signs, bridge.count(), hearing, reload::heed(app, hangups));
         };
         let failed = async {
             match &sled {

@@ -11,6 +11,7 @@ mod idempotency;
 mod jobs;
 mod limit;
 mod metrics;
+mod oauth_client;
 mod prefer;
 mod problem;
 mod setup;
@@ -75,6 +76,8 @@ pub fn router(app: App, settings: Settings) -> Router {
         .merge(setup::routes(&door))
         .nest("/api", probes())
         .merge(probes())
+        .route("/api/v1/events", post(events::create))
+        .route("/api/v1/oauth-client", get(oauth_client::show).put(oauth_client::replace))
         .route("/api/v1/events/{id}", get(events::show).patch(events::edit).delete(events::cancel))
         .route(
             "/api/v1/events/batch",

@@ -126,7 +126,9 @@ impl From<Error> for Problem {
                 );
             }
             Error::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
-            Error::NotConnected { .. } => (StatusCode::CONFLICT, "not_connected"),
+            Error::NotConnected { .. } | Error::UserNotConnected { .. } => {
+                (StatusCode::CONFLICT, "not_connected")
+            }
             Error::NotConfigured { .. } => (StatusCode::CONFLICT, "not_configured"),
             Error::NoServiceAccount { .. } => (StatusCode::CONFLICT, "no_service_account"),
             Error::BadCredentials { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_credentials"),
@@ -141,9 +143,7 @@ impl From<Error> for Problem {
             Error::Scope(_) => (StatusCode::FORBIDDEN, "scope_missing"),
             Error::NotForUsers => (StatusCode::FORBIDDEN, "not_for_users"),
             Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
-            Error::Google(failure) if failure.verdict == Verdict::Delegation => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "delegation")
-            }
+            Error::Delegation(_) => (StatusCode::UNPROCESSABLE_ENTITY, "delegation"),
             Error::Google(_) => (StatusCode::BAD_GATEWAY, "google"),
             Error::Store(StoreError::TooLarge { .. }) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "too_large")
