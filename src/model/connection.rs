@@ -7,7 +7,7 @@ use super::job::Cause;
 use super::owner::Owner;
 use super::sealed::Sealed;
 
-/// A Google account linked by OAuth.
+/// A Google account linked by OAuth, or one that a service account acts for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Its name, kept through reconnects of the same account.
@@ -17,13 +17,15 @@ pub struct Connection {
     /// Which Google account: a keyed hash of its `sub`, so that equal accounts can be told without
     /// opening anything.
     pub account: AccountTag,
+    /// How the bridge came to speak for it.
+    pub means: Means,
     /// What can be done with it.
     pub state: Health,
     /// Counts the changes of this record; part of what the sealed fields are bound to.
     pub version: u32,
     /// `sub`, e-mail address, default calendar and granted scopes.
     pub profile: Sealed,
-    /// The refresh token; none once disconnected.
+    /// The refresh token; none once disconnected, and none where a service account acts.
     pub token: Option<Sealed>,
     /// When the account was last linked.
     pub linked: DateTime<Utc>,
@@ -31,6 +33,21 @@ pub struct Connection {
 
 /// A keyed hash of a Google account's `sub`.
 pub type AccountTag = [u8; 16];
+
+/// A keyed hash of an OAuth client's id.
+pub type ClientTag = [u8; 16];
+
+/// How the bridge came to speak for an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Means {
+    /// Its holder agreed. The grant counts for that OAuth client alone.
+    Consent {
+        /// Which client.
+        client: ClientTag,
+    },
+    /// Its organisation lets a service account act for it. There is no token.
+    Delegation,
+}
 
 /// What can be done with a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -135,4 +135,14 @@ pub enum TicketKind {
     Session,
     /// The end of one OAuth consent, once: `state`.
     Consent,
+    /// The beginning of a consent by the user it was made for, once.
+    Link,
+    /// What came of such a consent, told once to the backend that asked for it.
+    Receipt,
+}
+
+impl TicketKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 5] =
+        [Self::SetupCode, Self::Session, Self::Consent, Self::Link, Self::Receipt];
 }

@@ -72,10 +72,12 @@ macro_rules! promises {
             a_connection_and_its_job_are_kept_together
             connections_are_listed_last_linked_first
             connections_to_an_account_are_found
+            all_connections_are_found_page_by_page
             connections_are_told
             a_connection_too_large_is_refused
             keys_are_kept
             a_ticket_is_taken_once
+            tickets_of_every_kind_are_told_apart
             a_ticket_replaces_its_namesake
             tickets_of_a_kind_are_dropped_together
             the_first_keystone_stays

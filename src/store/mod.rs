@@ -157,6 +157,13 @@ pub trait ConnectionStore {
     /// All connections to one Google account.
     async fn connections_to(&self, account: &AccountTag) -> Result<Vec<Connection>, StoreError>;
 
+    /// Up to `most` connections, whosever they are, in the order of their ids, those after `after`.
+    async fn all_connections(
+        &self,
+        after: Option<ConnectionId>,
+        most: usize,
+    ) -> Result<Vec<Connection>, StoreError>;
+
     /// Keeps the connection, and `job` with it, if its version is one more than the stored one's, or
     /// 1 where none is stored. Else nothing changes, and the answer is `false`.
     async fn put_connection(

@@ -250,6 +250,14 @@ impl<A: Around> ConnectionStore for Surrounded<A> {
         self.around.look(self.store.connections_to(account)).await
     }
 
+    async fn all_connections(
+        &self,
+        after: Option<ConnectionId>,
+        most: usize,
+    ) -> Result<Vec<Connection>, StoreError> {
+        self.around.look(self.store.all_connections(after, most)).await
+    }
+
     async fn put_connection(
         &self,
         connection: Connection,

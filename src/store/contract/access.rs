@@ -42,6 +42,17 @@ pub async fn a_ticket_is_taken_once(store: &dyn Store) {
     assert_eq!(store.ticket(over.kind, &over.digest).await.unwrap(), None);
 }
 
+/// Even where they are known by the same digest.
+pub async fn tickets_of_every_kind_are_told_apart(store: &dyn Store) {
+    for kind in TicketKind::ALL {
+        store.put_ticket(ticket(kind, 1, after(5))).await.unwrap();
+    }
+    for kind in TicketKind::ALL {
+        let taken = store.take_ticket(kind, &digest(1)).await.unwrap();
+        assert_eq!(taken, Some(ticket(kind, 1, after(5))));
+    }
+}
+
 /// The newer stays.
 pub async fn a_ticket_replaces_its_namesake(store: &dyn Store) {
     let older = ticket(TicketKind::Session, 1, after(5));

@@ -1,7 +1,7 @@
 //! Promises about linked accounts.
 
 use super::examples::{after, cause, connection, revoke, sealed, user};
-use crate::model::connection::{Connection, Health};
+use crate::model::connection::{Connection, Health, Means};
 use crate::model::id::ConnectionId;
 use crate::model::owner::Owner;
 use crate::store::{Change, MAX_SEALED, Store, StoreError};
@@ -12,7 +12,9 @@ pub async fn a_connection_is_kept_whole(store: &dyn Store) {
     let states = [Health::Connected, Health::ReconnectNeeded(cause()), Health::Disconnected];
     for (n, state) in (1..).zip(states) {
         let token = (n == 1).then(|| sealed(3));
-        let linked = Connection { state, token, ..connection(n, user("ana")) };
+        let consent = Means::Consent { client: [7; 16] };
+        let means = if n == 2 { Means::Delegation } else { consent };
+        let linked = Connection { state, token, means, ..connection(n, user("ana")) };
         assert!(store.put_connection(linked.clone(), None).await.unwrap());
         assert_eq!(store.connection(linked.id).await.unwrap(), Some(linked));
     }
@@ -81,6 +83,25 @@ pub async fn connections_to_an_account_are_found(store: &dyn Store) {
     assert!(store.put_connection(moved.clone(), None).await.unwrap());
     assert_eq!(store.connections_to(&shared).await.unwrap(), linked[1..]);
     assert_eq!(store.connections_to(&[8; 16]).await.unwrap(), [moved]);
+}
+
+/// Whosever they are, and none twice.
+pub async fn all_connections_are_found_page_by_page(store: &dyn Store) {
+    assert_eq!(store.all_connections(None, 9).await.unwrap(), []);
+    let owners = [user("bea"), Owner::Application, user("ana"), user("ana"), user("zoe")];
+    let linked: Vec<_> = (1..).zip(owners).map(|(n, owner)| connection(n, owner)).collect();
+    for put in linked.iter().rev() {
+        assert!(store.put_connection(put.clone(), None).await.unwrap());
+    }
+    assert_eq!(store.all_connections(None, 9).await.unwrap(), linked);
+    let mut found: Vec<Connection> = Vec::new();
+    for page in [2, 2, 1, 0] {
+        let after = found.last().map(|last| last.id);
+        let more = store.all_connections(after, 2).await.unwrap();
+        assert_eq!(more.len(), page);
+        found.extend(more);
+    }
+    assert_eq!(found, linked);
 }
 
 /// With the line of their job.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::connection::{Connection, Health};
+use crate::model::connection::{Connection, Health, Means};
 use crate::model::event::{Copied, Event, Known, Meet, Placement, Presence, Wanted};
 use crate::model::id::{ConnectionId, EventId, GoogleId, JobId};
 use crate::model::job::{Cause, Claim, Class, Kind, Lane, Line, NewJob};
@@ -150,6 +150,7 @@ pub fn connection(n: u128, owner: Owner) -> Connection {
         id: ConnectionId::from_u128(n),
         owner,
         account: [n.to_be_bytes()[15]; 16],
+        means: Means::Consent { client: [5; 16] },
         state: Health::Connected,
         version: 1,
         profile: sealed(120),

@@ -31,6 +31,19 @@ impl ConnectionStore for MemoryStore {
         Ok(found)
     }
 
+    async fn all_connections(
+        &self,
+        after: Option<ConnectionId>,
+        most: usize,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let state = self.state();
+        let beyond = |connection: &&Connection| after.is_none_or(|after| connection.id > after);
+        let mut found: Vec<_> = state.connections.values().filter(beyond).cloned().collect();
+        found.sort_by_key(|connection| connection.id);
+        found.truncate(most);
+        Ok(found)
+    }
+
     async fn put_connection(
         &self,
         connection: Connection,

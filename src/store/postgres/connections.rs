@@ -47,6 +47,23 @@ impl ConnectionStore for PostgresStore {
         rows.iter().map(|row| read::<ConnectionRow>(row)?.try_into()).collect()
     }
 
+    async fn all_connections(
+        &self,
+        after: Option<ConnectionId>,
+        most: usize,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let rows: Vec<String> = sqlx::query_scalar(
+            "SELECT row_to_json(c)::text FROM connection c WHERE $1::bytea IS NULL OR id > $1
+             ORDER BY id LIMIT $2",
+        )
+        .bind(after.map(id_bytes))
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failure)?;
+        rows.iter().map(|row| read::<ConnectionRow>(row)?.try_into()).collect()
+    }
+
     async fn put_connection(
         &self,
         connection: Connection,
@@ -76,8 +93,8 @@ impl PostgresStore {
              ON CONFLICT DO NOTHING"
         } else {
             "UPDATE connection c SET
-                 (owner, account, state, version, profile, token, linked) =
-                 (n.owner, n.account, n.state, n.version, n.profile, n.token, n.linked)
+                 (owner, account, client, state, version, profile, token, linked) =
+                 (n.owner, n.account, n.client, n.state, n.version, n.profile, n.token, n.linked)
              FROM json_populate_record(NULL::connection, $1::json) n
              WHERE c.id = n.id AND c.version + 1 = n.version"
         };

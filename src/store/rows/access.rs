@@ -102,6 +102,8 @@ pub(in crate::store) enum TicketKindRow {
     SetupCode,
     Session,
     Consent,
+    Link,
+    Receipt,
 }
 
 impl From<TicketKind> for TicketKindRow {
@@ -110,6 +112,8 @@ impl From<TicketKind> for TicketKindRow {
             TicketKind::SetupCode => Self::SetupCode,
             TicketKind::Session => Self::Session,
             TicketKind::Consent => Self::Consent,
+            TicketKind::Link => Self::Link,
+            TicketKind::Receipt => Self::Receipt,
         }
     }
 }
@@ -120,6 +124,8 @@ impl From<TicketKindRow> for TicketKind {
             TicketKindRow::SetupCode => Self::SetupCode,
             TicketKindRow::Session => Self::Session,
             TicketKindRow::Consent => Self::Consent,
+            TicketKindRow::Link => Self::Link,
+            TicketKindRow::Receipt => Self::Receipt,
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CauseRow, OwnerRow, Row, TimeRow, bytes_of, sealed};
-use crate::model::connection::{AccountTag, Connection, Health};
+use crate::model::connection::{AccountTag, ClientTag, Connection, Health, Means};
 use crate::model::id::ConnectionId;
 use crate::model::sealed::Sealed;
 use crate::store::StoreError;
@@ -13,11 +13,18 @@ pub(in crate::store) struct ConnectionRow {
     id: u128,
     owner: OwnerRow,
     account: AccountTag,
+    means: MeansRow,
     health: HealthRow,
     version: u32,
     profile: Vec<u8>,
     token: Option<Vec<u8>>,
     linked: TimeRow,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum MeansRow {
+    Consent(ClientTag),
+    Delegation,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,6 +44,10 @@ impl From<&Connection> for ConnectionRow {
             id: connection.id.as_u128(),
             owner: (&connection.owner).into(),
             account: connection.account,
+            means: match connection.means {
+                Means::Consent { client } => MeansRow::Consent(client),
+                Means::Delegation => MeansRow::Delegation,
+            },
             health: match &connection.state {
                 Health::Connected => HealthRow::Connected,
                 Health::ReconnectNeeded(cause) => HealthRow::ReconnectNeeded(cause.into()),
@@ -58,6 +69,10 @@ impl TryFrom<ConnectionRow> for Connection {
             id: ConnectionId::from_u128(row.id),
             owner: row.owner.try_into()?,
             account: row.account,
+            means: match row.means {
+                MeansRow::Consent(client) => Means::Consent { client },
+                MeansRow::Delegation => Means::Delegation,
+            },
             state: match row.health {
                 HealthRow::Connected => Health::Connected,
                 HealthRow::ReconnectNeeded(cause) => Health::ReconnectNeeded(cause.into()),

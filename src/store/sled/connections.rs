@@ -1,14 +1,17 @@
 //! Linked accounts on disk.
 
+use std::ops::Bound;
+
 use async_trait::async_trait;
 
+use super::keys::Table;
 use super::ledger::{Ledger, Read, failed};
 use super::{SledStore, claims, keys};
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::ConnectionId;
 use crate::model::job::NewJob;
 use crate::model::owner::Owner;
-use crate::store::rows::ConnectionRow;
+use crate::store::rows::{ConnectionRow, Row};
 use crate::store::{Change, ConnectionStore, StoreError, fits};
 
 #[async_trait]
@@ -25,6 +28,27 @@ impl ConnectionStore for SledStore {
 
     async fn connections_to(&self, account: &AccountTag) -> Result<Vec<Connection>, StoreError> {
         self.indexed(&keys::connections_to(account))
+    }
+
+    async fn all_connections(
+        &self,
+        after: Option<ConnectionId>,
+        most: usize,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let tree = self.read()?;
+        let prefix = Table::Connection.prefix();
+        let from = after.map_or(Bound::Included(prefix.clone()), |after| {
+            Bound::Excluded(keys::connection(after))
+        });
+        let mut connections = Vec::new();
+        for found in tree.range((from, Bound::Unbounded)).take(most) {
+            let (key, row) = found.map_err(failed)?;
+            if !key.starts_with(&prefix) {
+                break;
+            }
+            connections.push(ConnectionRow::decode(&row)?.try_into()?);
+        }
+        Ok(connections)
     }
 
     async fn put_connection(

@@ -238,6 +238,8 @@ fn ticket_kind(kind: TicketKind) -> u8 {
         TicketKind::SetupCode => 0,
         TicketKind::Session => 1,
         TicketKind::Consent => 2,
+        TicketKind::Link => 3,
+        TicketKind::Receipt => 4,
     }
 }
 
@@ -330,6 +332,8 @@ impl<'a> KeyReader<'a> {
             [0] => Ok(TicketKind::SetupCode),
             [1] => Ok(TicketKind::Session),
             [2] => Ok(TicketKind::Consent),
+            [3] => Ok(TicketKind::Link),
+            [4] => Ok(TicketKind::Receipt),
             [_] => Err(unreadable()),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use calbridge::clock::{Clock, ManualClock};
-use calbridge::model::connection::{Connection, Health};
+use calbridge::model::connection::{Connection, Health, Means};
 use calbridge::model::id::{ConnectionId, InstanceId, JobId};
 use calbridge::model::job::{Class, End, JobState, Kind, Lane, Line, NewJob};
 use calbridge::model::owner::Owner;
@@ -91,6 +91,7 @@ async fn give_one_job(store: &MemoryStore) -> JobId {
         id,
         owner: Owner::Application,
         account: [1; 16],
+        means: Means::Consent { client: [1; 16] },
         state: Health::Connected,
         version: 1,
         profile: Sealed::from_bytes(vec![1]),

@@ -191,8 +191,7 @@ impl Pair {
     }
 
     async fn ticket(&mut self, at: &str) {
-        let kinds = [TicketKind::SetupCode, TicketKind::Session, TicketKind::Consent];
-        let kind = kinds[usize::from(self.small(3))];
+        let kind = TicketKind::ALL[usize::from(self.small(5))];
         let ticket = ticket(kind, self.small(6), after(self.now + self.seconds(200)));
         let digest = ticket.digest;
         match self.below(9) {

@@ -68,6 +68,8 @@ pub(in super::super) fn ticket_kind(kind: TicketKind) -> i16 {
         TicketKind::SetupCode => 0,
         TicketKind::Session => 1,
         TicketKind::Consent => 2,
+        TicketKind::Link => 3,
+        TicketKind::Receipt => 4,
     }
 }
 
@@ -87,8 +89,7 @@ impl TryFrom<TicketRow> for Ticket {
     type Error = StoreError;
 
     fn try_from(row: TicketRow) -> Result<Self, StoreError> {
-        let kinds = [TicketKind::SetupCode, TicketKind::Session, TicketKind::Consent];
-        let kind = kinds.into_iter().find(|kind| ticket_kind(*kind) == row.kind);
+        let kind = TicketKind::ALL.into_iter().find(|kind| ticket_kind(*kind) == row.kind);
         Ok(Self {
             kind: kind.ok_or_else(|| damaged("a ticket is of a kind that is none"))?,
             digest: row.digest.exactly()?,

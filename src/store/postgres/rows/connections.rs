@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Hex, count, nanos, owner, owner_text, time};
-use crate::model::connection::{Connection, Health};
+use crate::model::connection::{Connection, Health, Means};
 use crate::store::StoreError;
 use crate::store::rows::CauseRow;
 
@@ -13,6 +13,8 @@ pub(in super::super) struct ConnectionRow {
     id: Hex,
     owner: String,
     account: Hex,
+    /// The OAuth client that the grant counts for; none where a service account acts.
+    client: Option<Hex>,
     state: HealthRow,
     version: i64,
     profile: Hex,
@@ -34,6 +36,10 @@ impl From<&Connection> for ConnectionRow {
             id: connection.id.into(),
             owner: owner_text(&connection.owner),
             account: Hex(connection.account.to_vec()),
+            client: match connection.means {
+                Means::Consent { client } => Some(Hex(client.to_vec())),
+                Means::Delegation => None,
+            },
             state: match &connection.state {
                 Health::Connected => HealthRow::Connected,
                 Health::ReconnectNeeded(cause) => HealthRow::ReconnectNeeded(cause.into()),
@@ -55,6 +61,10 @@ impl TryFrom<ConnectionRow> for Connection {
             id: row.id.id()?,
             owner: owner(row.owner)?,
             account: row.account.exactly()?,
+            means: match row.client {
+                Some(client) => Means::Consent { client: client.exactly()? },
+                None => Means::Delegation,
+            },
             state: match row.state {
                 HealthRow::Connected => Health::Connected,
                 HealthRow::ReconnectNeeded(cause) => Health::ReconnectNeeded(cause.into()),

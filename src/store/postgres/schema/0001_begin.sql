@@ -102,6 +102,8 @@ CREATE TABLE connection (
     id bytea PRIMARY KEY,
     owner text COLLATE "C" NOT NULL,
     account bytea NOT NULL,
+    -- The OAuth client that the grant counts for; NULL where a service account acts.
+    client bytea,
     state jsonb NOT NULL,
     version bigint NOT NULL,
     profile bytea NOT NULL,

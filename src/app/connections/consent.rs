@@ -1,4 +1,4 @@
-//! Linking the server's Google account, and letting go of it.
+//! A consent: to Google with PKCE and a state that works once, and back.
 
 use chrono::TimeDelta;
 use data_encoding::BASE64URL_NOPAD;
@@ -6,11 +6,11 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::{App, Error, Profile, tokens};
+use super::{account_tag, client_tag, of_server};
+use crate::app::{App, Error, Profile, tokens};
 use crate::google::oauth::{Account, Grant, ISSUER};
-use crate::model::connection::{AccountTag, Connection, Health};
-use crate::model::id::{ConnectionId, JobId};
-use crate::model::job::{Cause, Class, Kind, Lane, Line, NewJob};
+use crate::model::connection::{Connection, Health, Means};
+use crate::model::id::ConnectionId;
 use crate::model::key::{Digest, Ticket, TicketKind};
 use crate::model::owner::Owner;
 
@@ -45,21 +45,6 @@ struct Pending {
     verifier: String,
     browser: Digest,
     redirect_uri: String,
-}
-
-/// The server's connection, if there is one that was not taken away.
-pub async fn of_server(app: &App) -> Result<Option<Connection>, Error> {
-    let all = app.store.connections(&Owner::Application).await?;
-    Ok(all.into_iter().find(|connection| connection.state != Health::Disconnected))
-}
-
-/// Where a new event of `owner` goes: the connection and who it is.
-pub(super) async fn place(app: &App) -> Result<(Connection, Profile), Error> {
-    let Some(connection) = of_server(app).await? else {
-        return Err(Error::NotConnected { setup_url: app.settings.setup_url.clone() });
-    };
-    let profile = app.profile(&connection)?;
-    Ok((connection, profile))
 }
 
 /// Whether an account can be connected: the OAuth client is there and knows our redirect URI.
@@ -121,19 +106,20 @@ pub async fn finish(app: &App, answer: Answer, cookie: Option<&str>) -> Result<P
         return Err(explain(&error));
     }
     let Some(code) = answer.code else {
-        return Err(consent(
+        return Err(refused(
             "no_code",
             "Google's answer holds neither a code nor an error. Connect once more.",
         ));
     };
     let client = app.oauth_client()?;
     let (code, verifier) = (SecretString::from(code), SecretString::from(pending.verifier));
+    let means = Means::Consent { client: client_tag(app, &client) };
     let mut grant = app.google.exchange(&client, &pending.redirect_uri, &code, &verifier).await?;
     let refresh_token = check_grant(app, &grant)?;
     let account = app.google.account(&grant.access).await?;
     grant.access.payer = Some(account_tag(app, &account.sub));
     let calendar = app.google.primary(&grant.access).await?;
-    let kept = keep(app, account, calendar, grant.scopes, refresh_token).await?;
+    let kept = keep(app, means, account, calendar, grant.scopes, refresh_token).await?;
     tokens::hold(app, kept.id, kept.version, grant.access).await;
     app.profile(&kept)
 }
@@ -142,7 +128,7 @@ async fn take_pending(app: &App, answer: &Answer, cookie: Option<&str>) -> Resul
     let unknown = || {
         let text = "This consent is not known here: it was used before, is older than ten minutes, or began in \
                     another browser. Open the setup page and connect once more.";
-        consent("state_unknown", text)
+        refused("state_unknown", text)
     };
     let state = answer.state.as_deref().ok_or_else(unknown)?;
     let digest = app.vault.tag("consent-state", &[state.as_bytes()]);
@@ -157,7 +143,7 @@ async fn take_pending(app: &App, answer: &Answer, cookie: Option<&str>) -> Resul
     if let Some(issuer) = &answer.iss
         && issuer != ISSUER
     {
-        return Err(consent(
+        return Err(refused(
             "issuer_unknown",
             "The answer came from another issuer than the one that was asked.",
         ));
@@ -178,7 +164,7 @@ fn check_grant(app: &App, grant: &Grant) -> Result<SecretString, Error> {
     grant.refresh_token.clone().ok_or_else(|| {
         let text = "Google granted access without a refresh token. Remove calbridge at \
                     https://myaccount.google.com/permissions and connect once more.";
-        consent("no_refresh_token", text)
+        refused("no_refresh_token", text)
     })
 }
 
@@ -201,6 +187,7 @@ fn plain_scope(scope: &str) -> &str {
 /// Keeps a grant: in the connection of that account, if there ever was one, else in a new one.
 async fn keep(
     app: &App,
+    means: Means,
     account: Account,
     calendar: String,
     scopes: Vec<String>,
@@ -242,6 +229,7 @@ async fn keep(
     let connection = Connection {
         id,
         account: tag,
+        means,
         state: Health::Connected,
         version,
         profile: app.seal_profile(&owner, id, version, &profile)?,
@@ -256,81 +244,7 @@ async fn keep(
     Ok(connection)
 }
 
-/// Writes down how a connection fares, unless it changed meanwhile.
-pub async fn mark(app: &App, connection: &Connection, state: Health) -> Result<(), Error> {
-    let mut next = resealed(app, connection)?;
-    next.state = state;
-    if app.store.put_connection(next, None).await? {
-        tracing::warn!(connection.id = %connection.id, "the Google account must be connected again");
-    }
-    Ok(())
-}
-
-/// Lets go of the server's account: forgets its token at once, and tells Google as soon as Google
-/// listens. Its events stay where they are, and what waits for it keeps waiting.
-pub async fn disconnect(app: &App) -> Result<Profile, Error> {
-    let Some(connection) = of_server(app).await? else {
-        return Err(Error::NotConnected { setup_url: app.settings.setup_url.clone() });
-    };
-    let profile = app.profile(&connection)?;
-    let mut next = resealed(app, &connection)?;
-    next.state = Health::Disconnected;
-    let now = app.clock.now();
-    let revocation = next.token.take().map(|token| NewJob {
-        id: JobId::at(now, &*app.random),
-        kind: Kind::RevokeGrant { connection: next.id, version: next.version },
-        line: Line { class: Class::Normal, owner: next.owner.clone(), lane: Lane::Grants },
-        created: now,
-        due: now,
-        payload: Some(token),
-    });
-    let id = next.id;
-    if !app.store.put_connection(next, revocation).await? {
-        return Err(Error::Overtaken);
-    }
-    app.tokens.forget(id);
-    tracing::info!(connection.id = %id, "Google account disconnected");
-    Ok(profile)
-}
-
-/// The connection as its next version, sealed anew.
-fn resealed(app: &App, connection: &Connection) -> Result<Connection, Error> {
-    let (owner, id, version) = (&connection.owner, connection.id, connection.version + 1);
-    let token = match &connection.token {
-        Some(sealed) => {
-            let token = app.open_token(owner, id, connection.version, sealed)?;
-            Some(app.seal_token(owner, id, version, &token)?)
-        }
-        None => None,
-    };
-    let profile = app.seal_profile(owner, id, version, &app.profile(connection)?)?;
-    Ok(Connection { version, profile, token, ..connection.clone() })
-}
-
-/// Which Google account, without saying so.
-fn account_tag(app: &App, sub: &str) -> AccountTag {
-    *app.vault.tag("google-account", &[sub.as_bytes()]).first_chunk().expect("a tag has 32 bytes")
-}
-
-/// Which calendar, without saying so.
-pub(super) fn calendar_tag(app: &App, calendar: &str) -> u64 {
-    let tag = app.vault.tag("google-calendar", &[calendar.as_bytes()]);
-    u64::from_be_bytes(*tag.first_chunk().expect("a tag has 32 bytes"))
-}
-
-/// The cause that a connection's state gives for waiting.
-pub fn obstacle(connection: &Connection) -> Option<Cause> {
-    match &connection.state {
-        Health::Connected => None,
-        Health::ReconnectNeeded(cause) => Some(cause.clone()),
-        Health::Disconnected => Some(Cause::new(
-            "disconnected",
-            "the Google account was disconnected; connect it again to go on",
-        )),
-    }
-}
-
-fn consent(code: &'static str, text: &str) -> Error {
+fn refused(code: &'static str, text: &str) -> Error {
     Error::Consent { code, text: text.into() }
 }
 
@@ -373,5 +287,5 @@ fn explain(error: &str) -> Error {
              consent screen in the Google Cloud Console.",
         ),
     };
-    consent(code, text)
+    refused(code, text)
 }

@@ -1,0 +1,34 @@
+//! Letting go of an account.
+
+use super::{of_server, resealed};
+use crate::app::{App, Error, Profile};
+use crate::model::connection::Health;
+use crate::model::id::JobId;
+use crate::model::job::{Class, Kind, Lane, Line, NewJob};
+
+/// Lets go of the server's account: forgets its token at once, and tells Google as soon as Google
+/// listens. Its events stay where they are, and what waits for it keeps waiting.
+pub async fn disconnect(app: &App) -> Result<Profile, Error> {
+    let Some(connection) = of_server(app).await? else {
+        return Err(Error::NotConnected { setup_url: app.settings.setup_url.clone() });
+    };
+    let profile = app.profile(&connection)?;
+    let mut next = resealed(app, &connection)?;
+    next.state = Health::Disconnected;
+    let now = app.clock.now();
+    let revocation = next.token.take().map(|token| NewJob {
+        id: JobId::at(now, &*app.random),
+        kind: Kind::RevokeGrant { connection: next.id, version: next.version },
+        line: Line { class: Class::Normal, owner: next.owner.clone(), lane: Lane::Grants },
+        created: now,
+        due: now,
+        payload: Some(token),
+    });
+    let id = next.id;
+    if !app.store.put_connection(next, revocation).await? {
+        return Err(Error::Overtaken);
+    }
+    app.tokens.forget(id);
+    tracing::info!(connection.id = %id, "Google account disconnected");
+    Ok(profile)
+}

@@ -1,0 +1,87 @@
+//! Linked Google accounts: the server's own, and those of users.
+
+mod consent;
+mod disconnect;
+
+use crate::google::credentials::OauthClient;
+use crate::model::connection::{AccountTag, ClientTag, Connection, Health};
+use crate::model::job::Cause;
+use crate::model::owner::Owner;
+
+use super::{App, Error, Profile};
+
+pub use consent::{Answer, Consent, begin, check_client, finish, missing_scopes};
+pub use disconnect::disconnect;
+
+/// The connection of `owner`, if there is one that was not taken away.
+pub async fn of(app: &App, owner: &Owner) -> Result<Option<Connection>, Error> {
+    let all = app.store.connections(owner).await?;
+    Ok(all.into_iter().find(|connection| connection.state != Health::Disconnected))
+}
+
+/// The server's connection, if there is one that was not taken away.
+pub async fn of_server(app: &App) -> Result<Option<Connection>, Error> {
+    of(app, &Owner::Application).await
+}
+
+/// Where a new event of `owner` goes: the connection and who it is.
+pub(super) async fn place(app: &App) -> Result<(Connection, Profile), Error> {
+    let Some(connection) = of_server(app).await? else {
+        return Err(Error::NotConnected { setup_url: app.settings.setup_url.clone() });
+    };
+    let profile = app.profile(&connection)?;
+    Ok((connection, profile))
+}
+
+/// Writes down how a connection fares, unless it changed meanwhile.
+pub async fn mark(app: &App, connection: &Connection, state: Health) -> Result<(), Error> {
+    let mut next = resealed(app, connection)?;
+    next.state = state;
+    if app.store.put_connection(next, None).await? {
+        tracing::warn!(connection.id = %connection.id, "the Google account must be connected again");
+    }
+    Ok(())
+}
+
+/// The connection as its next version, sealed anew.
+fn resealed(app: &App, connection: &Connection) -> Result<Connection, Error> {
+    let (owner, id, version) = (&connection.owner, connection.id, connection.version + 1);
+    let token = match &connection.token {
+        Some(sealed) => {
+            let token = app.open_token(owner, id, connection.version, sealed)?;
+            Some(app.seal_token(owner, id, version, &token)?)
+        }
+        None => None,
+    };
+    let profile = app.seal_profile(owner, id, version, &app.profile(connection)?)?;
+    Ok(Connection { version, profile, token, ..connection.clone() })
+}
+
+/// Which Google account, without saying so.
+fn account_tag(app: &App, sub: &str) -> AccountTag {
+    *app.vault.tag("google-account", &[sub.as_bytes()]).first_chunk().expect("a tag has 32 bytes")
+}
+
+/// Which OAuth client, without saying so.
+pub fn client_tag(app: &App, client: &OauthClient) -> ClientTag {
+    let tag = app.vault.tag("oauth-client", &[client.id.as_bytes()]);
+    *tag.first_chunk().expect("a tag has 32 bytes")
+}
+
+/// Which calendar, without saying so.
+pub(super) fn calendar_tag(app: &App, calendar: &str) -> u64 {
+    let tag = app.vault.tag("google-calendar", &[calendar.as_bytes()]);
+    u64::from_be_bytes(*tag.first_chunk().expect("a tag has 32 bytes"))
+}
+
+/// The cause that a connection's state gives for waiting.
+pub fn obstacle(connection: &Connection) -> Option<Cause> {
+    match &connection.state {
+        Health::Connected => None,
+        Health::ReconnectNeeded(cause) => Some(cause.clone()),
+        Health::Disconnected => Some(Cause::new(
+            "disconnected",
+            "the Google account was disconnected; connect it again to go on",
+        )),
+    }
+}
