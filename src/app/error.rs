@@ -42,6 +42,11 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The grant was given to another OAuth client than today's.
+    #[error(
+        "the account was connected with another OAuth client than the one calbridge has now; connect it again, or put the old client's file back"
+    )]
+    ClientChanged,
     /// There is no service account to act with.
     #[error("there is no usable service account: {file}: {reason}")]
     NoServiceAccount {

@@ -276,7 +276,8 @@ pub fn read_aim(
         Some("server") => Ok(Some(Whose::Server)),
         Some(_) => Err(Invalid::new("connection", "`own` or `server`")),
     };
-    let rule = "Google's id of a calendar, 1 to 254 characters; leave it out for the connection's default";
+    let rule =
+        "Google's id of a calendar, 1 to 254 characters; leave it out for the connection's default";
     let named = calendar.as_ref().is_none_or(|calendar| {
         (1..=254).contains(&calendar.len()) && !calendar.contains(char::is_control)
     });

@@ -5,6 +5,7 @@ mod batch;
 mod body;
 mod caller;
 mod classic;
+mod delegation;
 mod events;
 mod health;
 mod idempotency;
@@ -77,6 +78,7 @@ pub fn router(app: App, settings: Settings) -> Router {
         .nest("/api", probes())
         .merge(probes())
         .route("/api/v1/events", post(events::create))
+        .route("/api/v1/connections", post(delegation::link))
         .route("/api/v1/oauth-client", get(oauth_client::show).put(oauth_client::replace))
         .route("/api/v1/events/{id}", get(events::show).patch(events::edit).delete(events::cancel))
         .route(

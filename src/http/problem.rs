@@ -130,6 +130,7 @@ impl From<Error> for Problem {
                 (StatusCode::CONFLICT, "not_connected")
             }
             Error::NotConfigured { .. } => (StatusCode::CONFLICT, "not_configured"),
+            Error::ClientChanged => (StatusCode::CONFLICT, "client_changed"),
             Error::NoServiceAccount { .. } => (StatusCode::CONFLICT, "no_service_account"),
             Error::BadCredentials { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_credentials"),
             Error::RedirectUri(_) => (StatusCode::CONFLICT, "redirect_uri"),

@@ -57,6 +57,10 @@ pub fn end_of_own(error: &Error) -> End {
             Obstacle::Google(Until::Backoff),
             Cause::new("not_configured", error.to_string()),
         ),
+        // The file was exchanged while the job ran; or the key's file is not there: both may come back.
+        Error::ClientChanged | Error::NoServiceAccount { .. } => {
+            End::Snooze(Until::Backoff, Cause::new("not_configured", error.to_string()))
+        }
         Error::Store(_) => End::Snooze(Until::Backoff, Cause::new("store", error.to_string())),
         _ => {
             tracing::error!(error = error as &dyn std::error::Error, "a job cannot go on");
