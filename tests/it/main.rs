@@ -1,9 +1,11 @@
 //! Every test of calbridge, in one binary.
 
+mod accounts;
 mod backlog;
 mod bridge;
 mod browser;
 mod classic;
+mod client_rotation;
 mod config;
 mod conformance;
 mod delivery;
@@ -21,6 +23,7 @@ mod metrics;
 mod operations;
 mod packaging;
 mod periodic;
+mod placement;
 mod postgres;
 mod power;
 mod process;
@@ -30,6 +33,7 @@ mod rooms;
 mod rust_client;
 mod secrets;
 mod seed;
+mod service_account;
 mod setup;
 mod shutdown;
 mod simulation;

@@ -27,12 +27,15 @@ pub struct Signed {
     pub session: Session,
     /// The event that it is about, if it is about one.
     pub id: Option<String>,
+    /// The OAuth client's file, if it brings one.
+    pub client: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Sent {
     csrf: String,
     id: Option<String>,
+    client: Option<String>,
 }
 
 /// Sends a page that was opened under another name to the one that cookies and Google know.
@@ -113,6 +116,6 @@ impl FromRequest<Door> for Signed {
         if !session.allows(&door.app, &sent.csrf) {
             return Err(Fault::refused(stale));
         }
-        Ok(Self { session, id: sent.id })
+        Ok(Self { session, id: sent.id, client: sent.client })
     }
 }

@@ -1,6 +1,7 @@
 //! The administrator's pages: connect the Google account, see how it fares, try it, let go of it.
 //! Rendered here, without scripts; every change is a form with a proof of the session it came from.
 
+mod client;
 mod connect;
 mod cookies;
 mod fault;
@@ -32,6 +33,7 @@ pub fn routes(door: &Door) -> Router<Door> {
         .route("/google-calendar-setup/session", post(sign_in::open))
         .route("/google-calendar-setup/logout", post(sign_in::close))
         .route("/google-calendar-setup/connect", post(connect::begin))
+        .route("/google-calendar-setup/oauth-client", post(client::exchange))
         .route("/oauth2callback", get(connect::callback))
         .route("/google-calendar-setup/test-event", get(test_event::show).post(test_event::create))
         .route("/google-calendar-setup/test-event/remove", post(test_event::remove))
