@@ -10,8 +10,10 @@ use std::sync::Mutex;
 
 use tokio::sync::watch;
 
+use super::audit::By;
 use super::{App, Error, connections};
 use crate::google::{OauthClient, ServiceAccount};
+use crate::model::audit::Action;
 use crate::model::connection::{ClientTag, Connection, Health, Means};
 use crate::model::id::digest_of;
 use crate::model::job::Cause;
@@ -67,11 +69,12 @@ impl Credentials {
         self.mended.subscribe()
     }
 
-    /// Keeps what was seen. Returns the client that had been seen before.
-    fn see(&self, now: Seen) -> Option<ClientTag> {
+    /// Keeps what was seen. Returns what had been seen before.
+    fn see(&self, now: Seen) -> Option<Seen> {
         let mut seen = self.seen.lock().expect("no one panics while looking");
-        let before = seen.and_then(|seen| seen.client);
-        *seen = Some(Seen { client: now.client.or(before), ..now });
+        let before = *seen;
+        let client = now.client.or(before.and_then(|before| before.client));
+        *seen = Some(Seen { client, ..now });
         before
     }
 }
@@ -100,15 +103,18 @@ impl App {
     }
 }
 
-/// Reads the files anew, and tries at once whatever waited for them.
-pub async fn reload(app: &App) -> Result<Standing, Error> {
+/// Reads the files anew for `by`, and tries at once whatever waited for them.
+pub async fn reload(app: &App, by: impl Into<By>) -> Result<Standing, Error> {
     let client = app.oauth_client();
     let tag = client.as_ref().ok().map(|client| connections::client_tag(app, client));
     let now = Seen { client: tag, files: digest(app) };
     let before = app.credentials.see(now);
     app.credentials.mended.send_modify(|times| *times += 1);
     let client = client?;
-    let other = before.is_some_and(|before| Some(before) != tag);
+    if before.is_some_and(|before| before.files != now.files) {
+        app.act(by, Action::ClientRotated).with("client_id", &client.id).keep().await?;
+    }
+    let other = before.and_then(|before| before.client).is_some_and(|before| Some(before) != tag);
     let exchange = if other { Exchange::Other } else { Exchange::Same };
     let strangers = strangers(app).await?;
     if strangers > 0 {
@@ -136,14 +142,14 @@ pub async fn look(app: &App) -> Result<(), Error> {
     let files = digest(app);
     let seen = *app.credentials.seen.lock().expect("no one panics while looking");
     if seen.is_none_or(|seen| seen.files != files) && app.oauth_client().is_ok() {
-        reload(app).await?;
+        reload(app, By::Bridge).await?;
     }
     Ok(())
 }
 
 /// Puts another OAuth client, or the same with a new secret, in place of the one in use. `json` is
 /// the file as Google's console hands it out; one that could not be used is not taken.
-pub async fn replace(app: &App, json: &str) -> Result<Standing, Error> {
+pub async fn replace(app: &App, by: impl Into<By>, json: &str) -> Result<Standing, Error> {
     let refused = |reason| Error::BadCredentials { reason };
     let client = OauthClient::read(json).map_err(|error| refused(error.to_string()))?;
     connections::check_redirect(app, &client)?;
@@ -154,7 +160,7 @@ pub async fn replace(app: &App, json: &str) -> Result<Standing, Error> {
         let reason = format!("the file cannot be written: {error}");
         Error::NotConfigured { file: file.display().to_string(), reason }
     })?;
-    reload(app).await
+    reload(app, by).await
 }
 
 /// How many connections were granted to another OAuth client than today's. None where today's cannot

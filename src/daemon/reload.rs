@@ -6,6 +6,7 @@ use std::io;
 use chrono::TimeDelta;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::app::audit::By;
 use crate::app::{App, client};
 
 /// How often the files are looked at by themselves.
@@ -33,7 +34,7 @@ pub async fn heed(app: &App, mut hangups: Signal) {
 
 /// Reads everything anew. What cannot be used is told, and what was in use goes on.
 async fn again(app: &App) {
-    if let Err(error) = client::reload(app).await {
+    if let Err(error) = client::reload(app, By::Bridge).await {
         tracing::error!(error = &error as &dyn std::error::Error, "the OAuth client was not read");
     }
 }

@@ -12,7 +12,6 @@ use super::problem::Problem;
 use crate::app::Error;
 use crate::app::access::Caller;
 use crate::app::connections::delegation;
-use crate::model::key::Scope;
 use crate::model::owner::{Owner, UserId};
 
 /// Whom the service account shall act for.
@@ -42,7 +41,6 @@ pub async fn link(
     caller: Caller,
     body: Body<Wish>,
 ) -> Result<(StatusCode, Json<LinkedBody>), Problem> {
-    caller.must(Scope::ConnectionsAdmin)?;
     let Wish { user, subject } = body.value;
     let owner = match user.map(UserId::try_from).transpose().map_err(Error::from)? {
         Some(user) => Owner::User(user),

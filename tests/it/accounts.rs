@@ -1,7 +1,9 @@
 //! Linked accounts of many users at once, laid into the store as if each had consented: a thousand
 //! consents would be a test of the consent page.
 
+use calbridge::app::audit::By;
 use calbridge::app::connections;
+use calbridge::model::audit::Action;
 use calbridge::model::connection::{Connection, Health};
 use calbridge::model::id::ConnectionId;
 use calbridge::model::owner::{Owner, UserId};
@@ -30,7 +32,7 @@ pub async fn lend(bridge: &Bridge, name: &str) -> ConnectionId {
     let from = connections::of_server(app).await.expect("a store").expect("a connection");
     let id = ConnectionId::random(&*app.random);
     let lent = moved(bridge, &from, id, &user(name), 1);
-    assert!(app.store.put_connection(lent, None).await.expect("a store"));
+    put(bridge, lent).await;
     id
 }
 
@@ -42,7 +44,14 @@ pub async fn relink(bridge: &Bridge, id: ConnectionId, account: &str) {
     let fresh = connections::of_server(app).await.expect("a store").expect("a connection");
     let was = connection(bridge, id).await;
     let next = moved(bridge, &fresh, id, &was.owner, was.version + 1);
-    assert!(app.store.put_connection(next, None).await.expect("a store"));
+    put(bridge, next).await;
+}
+
+async fn put(bridge: &Bridge, connection: Connection) {
+    let app = &bridge.tied.app;
+    let act = app.act(By::Console, Action::ConnectionLinked).connection(&connection);
+    let act = act.seal().expect("it seals");
+    assert!(app.store.put_connection(connection, None, act).await.expect("a store"));
 }
 
 /// The grant of `from` as that of another connection, sealed for it.

@@ -24,6 +24,7 @@ mod operations;
 mod packaging;
 mod periodic;
 mod placement;
+mod policy;
 mod postgres;
 mod power;
 mod process;

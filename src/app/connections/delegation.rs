@@ -7,6 +7,7 @@ use super::account_tag;
 use crate::google::ServiceAccount;
 use crate::google::error::{Failure, Verdict};
 use crate::google::oauth::AccessToken;
+use crate::model::audit::Action;
 use crate::model::connection::{Connection, Health, Means};
 use crate::model::id::{ConnectionId, base32hex};
 use crate::model::invalid::Invalid;
@@ -72,7 +73,13 @@ pub async fn link(
         linked: app.clock.now(),
         owner,
     };
-    if !app.store.put_connection(connection.clone(), None).await? {
+    let action = match before {
+        Some(_) => Action::ConnectionReconnected,
+        None => Action::ConnectionLinked,
+    };
+    let act = app.act(caller, action).connection(&connection);
+    let act = act.with("email", &profile.email).seal()?;
+    if !app.store.put_connection(connection.clone(), None, act).await? {
         return Err(Error::Overtaken);
     }
     tracing::info!(connection.id = %id, again = before.is_some(), "Google account linked by delegation");

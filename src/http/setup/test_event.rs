@@ -41,7 +41,7 @@ struct Page {
 }
 
 /// `POST /google-calendar-setup/test-event`: takes the event in; the page it leads to waits for it.
-pub async fn create(State(door): State<Door>, _form: Signed) -> Result<Redirect, Fault> {
+pub async fn create(State(door): State<Door>) -> Result<Redirect, Fault> {
     let draft = draft(door.app.clock.now())?;
     let wish = Wish { draft, aim: Aim::default(), identity: None };
     let created = events::create(&door.app, &Caller::administrator(), wish).await?;
