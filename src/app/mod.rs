@@ -53,6 +53,8 @@ pub struct App {
     pub tokens: Arc<Tokens>,
     /// What was last seen of the OAuth client and the service account.
     pub credentials: Arc<client::Credentials>,
+    /// What the door keeps in memory.
+    pub gate: Arc<access::Gate>,
     /// Cancelled when the process is about to end: nobody is kept waiting any more.
     pub stopping: CancellationToken,
 }

@@ -1,5 +1,6 @@
 //! Opens everything, ties it together, runs it and stops it: the one room that knows all the others.
 
+mod auth;
 mod door;
 mod import;
 mod keys;
@@ -21,6 +22,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::access::Gate;
 use crate::app::backup::{self, BackupError};
 use crate::app::client::Credentials;
 use crate::app::tokens::Tokens;
@@ -199,6 +201,7 @@ impl Bridge {
             settings: Arc::new(settings),
             tokens: Arc::new(Tokens::default()),
             credentials: Arc::new(Credentials::default()),
+            gate: Arc::new(Gate::new(config.auth.jwt.clone().map(auth::terms))),
             stopping: CancellationToken::new(),
         };
         let limits = queue::Limits {
