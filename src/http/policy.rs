@@ -11,7 +11,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::response::Redirect;
 
-use super::{admin, batch, classic, events, health, jobs, metrics, setup};
+use super::{admin, api_keys, batch, classic, events, health, jobs, metrics, setup};
 use crate::model::key::Scope::{
     Admin, AdminRead, ConnectionsRead, EventsRead, EventsWrite, TasksRead,
 };
@@ -27,7 +27,7 @@ const ANY_KEY: &[Pass] = &[Key(EventsRead), Key(TasksRead), Key(ConnectionsRead)
 
 /// Every route of the public door.
 pub fn public() -> Table {
-    open().and(classic()).and(pages()).and(events_and_jobs()).and(watching())
+    open().and(classic()).and(pages()).and(events_and_jobs()).and(keys()).and(watching())
 }
 
 /// What tells nothing that is anybody's. A Google outage is not ours: no probe fails for it.
@@ -85,6 +85,16 @@ fn events_and_jobs() -> Table {
         .row(post("/api/v1/jobs/{id}/snooze"), &[Key(Admin)], Manage, NoCookie, Nothing, jobs::snooze)
 }
 
+/// API keys.
+#[rustfmt::skip]
+fn keys() -> Table {
+    Table::of(Face::Api)
+        .row(get("/api/v1/api-keys"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, api_keys::list)
+        .row(post("/api/v1/api-keys"), &[Key(Admin)], Manage, NoCookie, As("api_key.created"), api_keys::create)
+        .row(get("/api/v1/api-keys/{id}"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, api_keys::show)
+        .row(delete("/api/v1/api-keys/{id}"), &[Key(Admin)], Manage, NoCookie, As("api_key.revoked"), api_keys::revoke)
+}
+
 /// How the bridge fares.
 #[rustfmt::skip]
 fn watching() -> Table {
@@ -98,8 +108,8 @@ fn watching() -> Table {
 pub fn console() -> Table {
     Table::of(Face::Console)
         .row(post("/setup-code"), &[Console], Free, NoCookie, As("setup_code.made"), admin::setup_code)
-        .row(get("/api-keys"), &[Console], Free, ChangesNothing, Nothing, admin::list_keys)
-        .row(post("/api-keys"), &[Console], Free, NoCookie, As("api_key.created"), admin::create_key)
-        .row(delete("/api-keys/{id}"), &[Console], Free, NoCookie, As("api_key.revoked"), admin::revoke_key)
+        .row(get("/api-keys"), &[Console], Free, ChangesNothing, Nothing, api_keys::list)
+        .row(post("/api-keys"), &[Console], Free, NoCookie, As("api_key.created"), api_keys::create)
+        .row(delete("/api-keys/{id}"), &[Console], Free, NoCookie, As("api_key.revoked"), api_keys::revoke)
         .row(post("/export"), &[Console], Free, NoCookie, As("store.exported"), admin::export)
 }
