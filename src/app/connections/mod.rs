@@ -3,7 +3,9 @@
 mod consent;
 mod disconnect;
 
+use crate::app::audit::By;
 use crate::google::credentials::OauthClient;
+use crate::model::audit::Action;
 use crate::model::connection::{AccountTag, ClientTag, Connection, Health};
 use crate::model::job::Cause;
 use crate::model::owner::Owner;
@@ -37,7 +39,8 @@ pub(super) async fn place(app: &App) -> Result<(Connection, Profile), Error> {
 pub async fn mark(app: &App, connection: &Connection, state: Health) -> Result<(), Error> {
     let mut next = resealed(app, connection)?;
     next.state = state;
-    if app.store.put_connection(next, None).await? {
+    let act = app.act(By::Bridge, Action::ConnectionNeedsReconnect).connection(&next).seal()?;
+    if app.store.put_connection(next, None, act).await? {
         tracing::warn!(connection.id = %connection.id, "the Google account must be connected again");
     }
     Ok(())
