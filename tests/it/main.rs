@@ -1,5 +1,6 @@
 //! Every test of calbridge, in one binary.
 
+mod api_keys;
 mod backlog;
 mod bridge;
 mod browser;
