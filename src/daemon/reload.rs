@@ -34,6 +34,7 @@ pub async fn heed(app: &App, mut hangups: Signal) {
 
 /// Reads everything anew. What cannot be used is told, and what was in use goes on.
 async fn again(app: &App) {
+    app.gate.look_again();
     if let Err(error) = client::reload(app, By::Bridge).await {
         tracing::error!(error = &error as &dyn std::error::Error, "the OAuth client was not read");
     }

@@ -129,7 +129,7 @@ async fn run_to_the_end(bridge: &Bridge) {
     use calbridge::clock::Clock;
     while bridge.tied.app.store.count_jobs().await.expect("a store").live > 0 {
         bridge.work().await;
-        bridge.clock.set(bridge.clock.now() + chrono::TimeDelta::seconds(1));
+        bridge.clock.set(bridge.clock.now() + chrono::TimeDelta::seconds(10));
     }
 }
 

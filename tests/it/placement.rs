@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::accounts::{lend, link};
 use crate::bridge::{ANA, Answer, Bridge, poll_once, tea, with};
+use crate::jwt::application::{Shop, Way};
 
 const BEN: &str = "ben@example.com";
 const EVENTS: &str = "/api/v1/events";
@@ -223,4 +224,89 @@ async fn the_weekly_touch_uses_every_grant() {
         }
     }
     assert_eq!(bridge.google.token_calls("refresh_token"), 46, "the server's and 45 users'");
+}
+
+/// Sends JSON with a user's own token.
+async fn as_user(shop: &Shop, user: &str, method: Method, path: &str, body: &Value) -> Answer {
+    let bearer = format!("Bearer {}", shop.token(user));
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    shop.bridge.send_raw(method, path, &body.to_string(), &headers).await
+}
+
+#[tokio::test]
+async fn a_user_makes_events_for_themselves_alone() {
+    let shop = Shop::signing(Way::EdDsa).await;
+    let bridge = &shop.bridge;
+    link(bridge, "u-ben", BEN).await;
+    bridge.connect(ANA).await.expect("the server's account");
+    let post = async |user: &str, members: Value| {
+        as_user(&shop, user, Method::POST, EVENTS, &wish(&members)).await
+    };
+    for members in [
+        json!({"user": "u-ana"}),
+        json!({"connection": "server"}),
+        json!({"user": "u-ben", "connection": "server"}),
+    ] {
+        let refused = post("u-ben", members.clone()).await;
+        assert_eq!(
+            (refused.status, &refused.json()["code"]),
+            (403, &json!("not_for_users")),
+            "{members}"
+        );
+    }
+    let nobody = post("u-ana", json!({})).await;
+    assert_eq!((nobody.status, &nobody.json()["code"]), (409, &json!("not_connected")));
+    nothing_happened(bridge).await;
+    for members in [json!({}), json!({"user": "u-ben"}), json!({"connection": "own"})] {
+        assert_eq!(post("u-ben", members).await.status, 202);
+    }
+    let classic = as_user(&shop, "u-ben", Method::POST, "/api/create-calendar-event", &tea()).await;
+    assert_eq!(classic.status, 200, "{}", classic.text);
+    let none = as_user(&shop, "u-ana", Method::POST, "/api/create-calendar-event", &tea()).await;
+    assert_eq!(none.status, 409, "{}", none.text);
+    let items = json!({"events": [tea(), with(tea(), &json!({"user": "u-ana"}))]});
+    let batch = as_user(&shop, "u-ben", Method::POST, "/api/v1/events/batch", &items).await.json();
+    assert_eq!(
+        (&batch["results"][0]["status"], &batch["results"][1]["status"]),
+        (&json!(202), &json!(403))
+    );
+    bridge.run_until_idle().await;
+    assert_eq!(bridge.titles(BEN).len(), 5);
+    assert_eq!(bridge.titles(ANA), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_somebody_elses_is_as_if_it_were_not_there() {
+    let shop = Shop::signing(Way::EdDsa).await;
+    let bridge = &shop.bridge;
+    link(bridge, "u-ben", BEN).await;
+    let made = as_user(&shop, "u-ben", Method::POST, EVENTS, &wish(&json!({}))).await.json();
+    let (event, job) =
+        (made["id"].as_str().expect("an id"), made["job_id"].as_str().expect("an id"));
+    let nothing = "00000000000000000000000000";
+    let edit = json!({"summary": "Mine now"});
+    let ways = [
+        (Method::GET, EVENTS, event, &Value::Null),
+        (Method::PATCH, EVENTS, event, &edit),
+        (Method::DELETE, EVENTS, event, &Value::Null),
+        (Method::GET, "/api/v1/jobs", job, &Value::Null),
+    ];
+    for (method, path, id, body) in ways {
+        let told = async |id: &str| {
+            let answer =
+                as_user(&shop, "u-ana", method.clone(), &format!("{path}/{id}"), body).await;
+            let mut told = answer.json();
+            told["request_id"] = Value::Null;
+            (answer.status, told)
+        };
+        let (foreign, missing) = (told(id).await, told(nothing).await);
+        assert_eq!(foreign.0, 404, "{method} {path}");
+        assert_eq!(foreign, missing, "{method} {path}");
+        let own = as_user(&shop, "u-ben", Method::GET, &format!("{path}/{id}"), &Value::Null).await;
+        assert_eq!(own.status, 200, "{}", own.text);
+    }
+    bridge.run_until_idle().await;
+    assert_eq!(bridge.titles(BEN), ["Tea"]);
+    // The application is everybody's.
+    assert_eq!(bridge.event(&made["id"]).await["user"], "u-ben");
 }
