@@ -1,9 +1,12 @@
 //! Every test of calbridge, in one binary.
 
+mod accounts;
+mod api_keys;
 mod backlog;
 mod bridge;
 mod browser;
 mod classic;
+mod client_rotation;
 mod config;
 mod conformance;
 mod delivery;
@@ -22,6 +25,7 @@ mod metrics;
 mod operations;
 mod packaging;
 mod periodic;
+mod placement;
 mod policy;
 mod postgres;
 mod power;
@@ -33,6 +37,7 @@ mod rooms;
 mod rust_client;
 mod secrets;
 mod seed;
+mod service_account;
 mod setup;
 mod shutdown;
 mod simulation;
