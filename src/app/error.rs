@@ -25,11 +25,42 @@ pub enum Error {
         /// Where to connect one.
         setup_url: String,
     },
+    /// A user has connected no Google account, or took it away.
+    #[error(
+        "the user {user} has connected no Google account. POST /api/v1/connections/links with {{\"user\": \"{user}\"}} \
+         makes a link to show them; or send `connection: \"server\"` to use the server's account"
+    )]
+    UserNotConnected {
+        /// Who, in the calling application's own words.
+        user: String,
+    },
     /// There is no OAuth client to connect with.
     #[error("OAuth client not initialized: {file} cannot be used: {reason}")]
     NotConfigured {
         /// The credentials file.
         file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The grant was given to another OAuth client than today's.
+    #[error(
+        "the account was connected with another OAuth client than the one calbridge has now; connect it again, or put the old client's file back"
+    )]
+    ClientChanged,
+    /// There is no service account to act with.
+    #[error("there is no usable service account: {file}: {reason}")]
+    NoServiceAccount {
+        /// Its key file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The service account may not act for the user.
+    #[error("{0}")]
+    Delegation(String),
+    /// What was sent as an OAuth client's file is none that could be used.
+    #[error("the OAuth client was not exchanged: {reason}")]
+    BadCredentials {
         /// What is wrong with it.
         reason: String,
     },
@@ -66,6 +97,24 @@ pub enum Error {
     /// What was shown does not open this door.
     #[error("{0}")]
     Denied(&'static str),
+    /// An API key does not open: it is not known, or was, and which of these is not told.
+    #[error(
+        "this API key does not work: it is not known here, or was revoked, or is past its end; \
+         `calbridge api-keys create` makes another"
+    )]
+    KeyRefused,
+    /// A user's token does not open; what is wrong with it is told to the log alone.
+    #[error(
+        "this token is not taken: it is not the application's, or not for this server, or past its \
+         end; let the application issue a new one (the log of calbridge has the reason)"
+    )]
+    TokenRefused,
+    /// Nobody's token can be checked at present.
+    #[error(
+        "the keys that users' tokens are checked with cannot be read (auth.jwt.jwks_url, \
+         auth.jwt.jwks_file); the log has the reason"
+    )]
+    NoIssuerKeys,
     /// The caller may not do what needs this scope.
     #[error(
         "this needs the scope `{0}`; make an API key that has it: calbridge api-keys create --scope {0}"
@@ -90,6 +139,9 @@ pub enum Error {
     /// The store could not do it.
     #[error("the bridge cannot do this right now; try again in a moment")]
     Store(#[from] StoreError),
+    /// The key ring could not be exchanged.
+    #[error(transparent)]
+    Keys(VaultError),
     /// The export could not be made.
     #[error(transparent)]
     Backup(#[from] BackupError),

@@ -5,15 +5,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
-use super::raw::Raw;
+use super::raw::{Origin, Raw};
 use super::reader::Reader;
 use super::{
-    AllowanceConfig, CALLBACK, ClassicConfig, Config, Faults, ForwardedHeader, GoogleConfig,
-    LimitsConfig, Loaded, LogConfig, LogFormat, Notify, PostgresConfig, ProxiesConfig, QueueConfig,
-    RetentionConfig, StopConfig, StoreConfig, StoreKind, VaultConfig, origin_of,
+    AllowanceConfig, CALLBACK, ClassicConfig, Config, CorsConfig, Faults, ForwardedHeader,
+    GoogleConfig, LimitsConfig, Loaded, LogConfig, LogFormat, Notify, PostgresConfig,
+    ProxiesConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig, StoreKind, VaultConfig,
+    origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
@@ -68,6 +70,7 @@ impl Reader {
             public_url: self.public_url(insecure_http),
             namespace: self.namespace(),
             insecure_http,
+            auth: self.auth(),
             vault: self.vault(&data_dir),
             data_dir,
             queue: self.queue(google.deadline),
@@ -81,6 +84,7 @@ impl Reader {
             google,
             proxies: self.proxies(),
             limits: self.limits(),
+            cors: CorsConfig { origins: self.origins() },
             store: self.store(),
             classic: ClassicConfig {
                 notify: self.choice(
@@ -155,6 +159,7 @@ impl Reader {
         }
         GoogleConfig {
             credentials_file: self.path("google.credentials_file"),
+            service_account_file: self.optional("google.service_account_file").map(PathBuf::from),
             redirect_uri: self.redirect_uri(insecure_http),
             scopes: self
                 .choice("google.scopes", &[("default", DEFAULT_SCOPES), ("full", FULL_SCOPES)])
@@ -239,6 +244,30 @@ impl Reader {
             ("forwarded", ForwardedHeader::Forwarded),
         ];
         ProxiesConfig { trusted, header: self.choice("forwarded_header", &headers) }
+    }
+
+    fn origins(&mut self) -> Vec<String> {
+        const KEY: &str = "cors.origins";
+        let written = self.text(KEY);
+        let mut origins = Vec::new();
+        for one in written.split(',').map(str::trim).filter(|one| !one.is_empty()) {
+            match origin_of(one).filter(|_| !one.contains('*')) {
+                Some(url) => {
+                    if !travels_safely(&url) {
+                        self.raw.notes.push(format!(
+                            "{KEY} names {one}: a page over plain http shows its tokens on the way"
+                        ));
+                    }
+                    origins.push(url.origin().ascii_serialization());
+                }
+                None => self.fault(
+                    KEY,
+                    "must be addresses of sites with commas between them, such as \
+                     `https://app.example.com`; there is no `*`",
+                ),
+            }
+        }
+        origins
     }
 
     fn limits(&mut self) -> LimitsConfig {
@@ -392,7 +421,16 @@ impl Reader {
 
     /// What is allowed, and still worth a word.
     fn advise(&mut self, config: &Config) {
+        let from_environment =
+            matches!(self.raw.values.get("store.postgres_url"), Some((_, Origin::Variable(_))));
         let notes = &mut self.raw.notes;
+        if from_environment && config.store.postgres.url.expose_secret().contains('@') {
+            notes.push(
+                "the database's address stands in the environment, where other programs may see its \
+                 password: put it into a file and name that as store.postgres_url_file"
+                    .to_owned(),
+            );
+        }
         if config.store.kind == StoreKind::Memory {
             notes.push("store.kind is memory: everything is forgotten at exit".to_owned());
         }

@@ -4,6 +4,7 @@
 //! `config/default.toml` has every key and its meaning; a setting is three places: there, a field
 //! here, a line in `check`.
 
+mod auth;
 mod check;
 mod raw;
 mod reader;
@@ -19,6 +20,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
+pub use auth::{AuthConfig, JwtAlgorithm, JwtConfig, JwtKeys};
 pub use raw::Origin;
 use raw::Raw;
 
@@ -75,10 +77,14 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Whether plain http is allowed beyond this machine.
     pub insecure_http: bool,
+    /// Who may call.
+    pub auth: AuthConfig,
     /// The proxies whose forwarded headers are believed.
     pub proxies: ProxiesConfig,
     /// How often callers may knock.
     pub limits: LimitsConfig,
+    /// Pages of other sites.
+    pub cors: CorsConfig,
     /// Google: its addresses, and what is asked of it.
     pub google: GoogleConfig,
     /// The master key.
@@ -119,6 +125,13 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
+/// Pages of other sites.
+#[derive(Clone, Debug)]
+pub struct CorsConfig {
+    /// The sites whose pages may call `/api/`, each a scheme, a host and perhaps a port.
+    pub origins: Vec<String>,
+}
+
 /// How many requests a caller may send in each window.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitsConfig {
@@ -147,6 +160,8 @@ pub struct LimitsConfig {
 pub struct GoogleConfig {
     /// The OAuth client's file, as Google hands it out.
     pub credentials_file: PathBuf,
+    /// The key of a service account, if one acts for users.
+    pub service_account_file: Option<PathBuf>,
     /// What is asked of Google: scopes by its names.
     pub scopes: Vec<String>,
     /// Where people consent.

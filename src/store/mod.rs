@@ -6,6 +6,7 @@
 
 mod changes;
 pub mod contract;
+mod envelope;
 mod event;
 mod job;
 mod leases;
@@ -21,11 +22,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{broadcast, mpsc};
 
 pub use changes::{Change, Changes};
+pub use envelope::{Bound, Envelope, EnvelopeStore, Reseal, Spot};
 pub use event::{Accept, Accepted, Backlog, Changed, Crowd, EventStore, Request};
 pub use job::{Claimed, Counts, Fate, JobStore, Learned, Ran, Settled, Touched, Which};
 pub use period::{PeriodStore, Turn};
 pub use record::Record;
 
+use crate::model::audit::{Act, Entry, Head};
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::{ConnectionId, InstanceId, KeyId};
 use crate::model::job::NewJob;
@@ -72,7 +75,16 @@ pub enum StoreError {
 /// Everything the bridge remembers.
 #[async_trait]
 pub trait Store:
-    EventStore + JobStore + PeriodStore + ConnectionStore + AccessStore + Backup + Send + Sync
+    EventStore
+    + JobStore
+    + PeriodStore
+    + ConnectionStore
+    + AccessStore
+    + EnvelopeStore
+    + AuditStore
+    + Backup
+    + Send
+    + Sync
 {
     /// The store's name, given at its creation.
     fn instance(&self) -> InstanceId;
@@ -164,20 +176,21 @@ pub trait ConnectionStore {
         most: usize,
     ) -> Result<Vec<Connection>, StoreError>;
 
-    /// Keeps the connection, and `job` with it, if its version is one more than the stored one's, or
-    /// 1 where none is stored. Else nothing changes, and the answer is `false`.
+    /// Keeps the connection, and `job` and the entry of `act` with it, if its version is one more than
+    /// the stored one's, or 1 where none is stored. Else nothing changes, and the answer is `false`.
     async fn put_connection(
         &self,
         connection: Connection,
         job: Option<NewJob>,
+        act: Act,
     ) -> Result<bool, StoreError>;
 }
 
 /// Keys and tickets.
 #[async_trait]
 pub trait AccessStore {
-    /// Keeps a key, in place of one with the same id.
-    async fn put_key(&self, key: ApiKey) -> Result<(), StoreError>;
+    /// Keeps a key, in place of one with the same id, and the entry of `act` with it.
+    async fn put_key(&self, key: ApiKey, act: Act) -> Result<(), StoreError>;
 
     /// The key.
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError>;
@@ -201,6 +214,19 @@ pub trait AccessStore {
 
     /// Voids every ticket of a kind. Returns how many there were.
     async fn drop_tickets(&self, kind: TicketKind) -> Result<usize, StoreError>;
+}
+
+/// Who did what: a chain that only grows.
+#[async_trait]
+pub trait AuditStore {
+    /// Writes an act down, as the entry after the last.
+    async fn append(&self, act: Act) -> Result<Entry, StoreError>;
+
+    /// Up to `most` entries whose numbers are greater than `after`, in their order.
+    async fn audit(&self, after: u64, most: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// The end of the chain, as it was written with the last entry.
+    async fn audit_head(&self) -> Result<Head, StoreError>;
 }
 
 /// The whole store, out and in.

@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::{account_tag, client_tag, of_server};
+use crate::app::audit::By;
 use crate::app::{App, Error, Profile, tokens};
+use crate::google::OauthClient;
 use crate::google::oauth::{Account, Grant, ISSUER};
+use crate::model::audit::Action;
 use crate::model::connection::{Connection, Health, Means};
 use crate::model::id::ConnectionId;
 use crate::model::key::{Digest, Ticket, TicketKind};
@@ -49,7 +52,11 @@ struct Pending {
 
 /// Whether an account can be connected: the OAuth client is there and knows our redirect URI.
 pub fn check_client(app: &App) -> Result<(), Error> {
-    let client = app.oauth_client()?;
+    check_redirect(app, &app.oauth_client()?)
+}
+
+/// Whether an OAuth client knows our redirect URI.
+pub fn check_redirect(app: &App, client: &OauthClient) -> Result<(), Error> {
     let ours = &app.settings.redirect_uri;
     if client.redirect_uris.iter().any(|listed| listed == ours) {
         return Ok(());
@@ -237,7 +244,13 @@ async fn keep(
         linked: app.clock.now(),
         owner,
     };
-    if !app.store.put_connection(connection.clone(), None).await? {
+    let action = match before {
+        Some(_) => Action::ConnectionReconnected,
+        None => Action::ConnectionLinked,
+    };
+    let act = app.act(By::Administrator, action).connection(&connection);
+    let act = act.with("email", &profile.email).seal()?;
+    if !app.store.put_connection(connection.clone(), None, act).await? {
         return Err(Error::Overtaken);
     }
     tracing::info!(connection.id = %id, reconnected = before.is_some(), "Google account connected");

@@ -1,7 +1,9 @@
 //! Letting go of an account.
 
 use super::{of_server, resealed};
+use crate::app::audit::By;
 use crate::app::{App, Error, Profile};
+use crate::model::audit::Action;
 use crate::model::connection::Health;
 use crate::model::id::JobId;
 use crate::model::job::{Class, Kind, Lane, Line, NewJob};
@@ -25,7 +27,9 @@ pub async fn disconnect(app: &App) -> Result<Profile, Error> {
         payload: Some(token),
     });
     let id = next.id;
-    if !app.store.put_connection(next, revocation).await? {
+    let act = app.act(By::Administrator, Action::ConnectionDisconnected).connection(&next);
+    let act = act.with("email", &profile.email).seal()?;
+    if !app.store.put_connection(next, revocation, act).await? {
         return Err(Error::Overtaken);
     }
     app.tokens.forget(id);

@@ -2,8 +2,10 @@
 //! stores are judged by.
 
 mod access;
+mod audit;
 mod backup;
 mod connections;
+mod envelopes;
 mod events;
 mod jobs;
 mod periods;
@@ -18,6 +20,7 @@ use tokio::sync::broadcast;
 
 use super::leases::Leases;
 use super::{Beat, Change, Changes, Keystone, Request, Retention, Store, StoreError, fits};
+use crate::model::audit::{Entry, Head};
 use crate::model::connection::Connection;
 use crate::model::event::Event;
 use crate::model::id::{ConnectionId, EventId, InstanceId, JobId, KeyId};
@@ -54,6 +57,8 @@ struct State {
     connections: HashMap<ConnectionId, Connection>,
     keys: HashMap<KeyId, ApiKey>,
     tickets: HashMap<(TicketKind, Digest), Ticket>,
+    audit: BTreeMap<u64, Entry>,
+    audit_head: Option<Head>,
 }
 
 impl MemoryStore {

@@ -5,9 +5,11 @@
 //! anew. No transaction is open while work is done.
 
 mod access;
+mod audit;
 mod backup;
 mod claims;
 mod connections;
+mod envelopes;
 mod error;
 mod events;
 mod jobs;

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::keys::Table;
 use super::ledger::{Ledger, Read, failed};
-use super::{SledStore, claims, keys};
+use super::{SledStore, audit, claims, keys};
+use crate::model::audit::Act;
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::ConnectionId;
 use crate::model::job::NewJob;
@@ -55,10 +56,12 @@ impl ConnectionStore for SledStore {
         &self,
         connection: Connection,
         job: Option<NewJob>,
+        act: Act,
     ) -> Result<bool, StoreError> {
+        fits(&act.detail)?;
         fits([&connection.profile].into_iter().chain(&connection.token))?;
         fits(job.iter().filter_map(|job| job.payload.as_ref()))?;
-        self.committer.commit(move |ledger| put(ledger, &connection, job)).await
+        self.committer.commit(move |ledger| put(ledger, &connection, job, act)).await
     }
 }
 
@@ -81,6 +84,7 @@ fn put(
     ledger: &mut Ledger,
     connection: &Connection,
     job: Option<NewJob>,
+    act: Act,
 ) -> Result<bool, StoreError> {
     ledger.must_have_room()?;
     let id = connection.id;
@@ -98,6 +102,7 @@ fn put(
         let line = claims::enqueue(ledger, job)?;
         ledger.tell(Change::Line(line));
     }
+    audit::chain(ledger, act)?;
     Ok(true)
 }
 
@@ -109,6 +114,6 @@ pub(super) fn write(ledger: &mut Ledger, connection: &Connection) -> Result<(), 
     ledger.put(keys::connection(*id), &ConnectionRow::from(connection))
 }
 
-fn find(rows: &impl Read, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
+pub(super) fn find(rows: &impl Read, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
     rows.row::<ConnectionRow>(&keys::connection(id))?.map(Connection::try_from).transpose()
 }

@@ -4,11 +4,13 @@
 //! `committer`; reads go straight to the tree.
 
 mod access;
+mod audit;
 mod backup;
 mod check;
 mod claims;
 mod committer;
 mod connections;
+mod envelopes;
 mod events;
 mod head;
 mod jobs;

@@ -4,6 +4,7 @@
 //! rows are one argument of one statement, and each table's columns are written down once.
 
 mod access;
+mod audit;
 mod connections;
 mod events;
 mod jobs;
@@ -16,6 +17,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(super) use access::{ApiKeyRow, TicketRow, ticket_kind};
+pub(super) use audit::{AuditRow, HeadRow};
 pub(super) use connections::ConnectionRow;
 pub(super) use events::{EventRow, RequestRow};
 pub(super) use jobs::{JobRow, LineRow, thing_of};
@@ -118,7 +120,7 @@ pub(super) fn owner_text(owner: &Owner) -> String {
     }
 }
 
-fn owner(text: String) -> Result<Owner, StoreError> {
+pub(super) fn owner(text: String) -> Result<Owner, StoreError> {
     if text.is_empty() {
         return Ok(Owner::Application);
     }
@@ -126,6 +128,6 @@ fn owner(text: String) -> Result<Owner, StoreError> {
     Ok(Owner::User(user))
 }
 
-fn count(number: i64) -> Result<u32, StoreError> {
+pub(super) fn count(number: i64) -> Result<u32, StoreError> {
     u32::try_from(number).map_err(|_| damaged("a row has a count that is none"))
 }
