@@ -36,6 +36,7 @@ mod rewrap;
 mod rooms;
 mod rust_client;
 mod secrets;
+mod security;
 mod seed;
 mod service_account;
 mod setup;
