@@ -111,6 +111,7 @@ pub async fn create_all(
     wishes: Vec<Wish>,
     class: Class,
 ) -> Result<Vec<Result<Created, Error>>, Error> {
+    app.must_not_be_frozen()?;
     let (connection, profile) = match connections::place(app).await {
         Err(Error::NotConnected { setup_url }) => {
             return remembered(app, caller, &wishes, &setup_url).await;
@@ -183,6 +184,7 @@ pub async fn get(app: &App, caller: &Caller, id: EventId) -> Result<Event, Error
 
 /// Changes what the caller wants of an event.
 pub async fn edit(app: &App, caller: &Caller, id: EventId, edit: &Edit) -> Result<Event, Error> {
+    app.must_not_be_frozen()?;
     rewrite(app, caller, id, |content, presence| {
         if presence == Presence::Absent {
             return Err(Error::NotFound("event"));
@@ -202,6 +204,7 @@ pub async fn edit(app: &App, caller: &Caller, id: EventId, edit: &Edit) -> Resul
 
 /// Takes the caller's event out of the calendar. Once more changes nothing.
 pub async fn cancel(app: &App, caller: &Caller, id: EventId) -> Result<Event, Error> {
+    app.must_not_be_frozen()?;
     rewrite(app, caller, id, |_, _| Ok(Presence::Absent)).await
 }
 

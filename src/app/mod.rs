@@ -7,6 +7,7 @@ pub mod backup;
 pub mod connections;
 pub mod error;
 pub mod events;
+pub mod incident;
 pub mod jobs;
 mod sealing;
 pub mod tokens;
@@ -28,6 +29,7 @@ use crate::store::{Backlog, Store};
 use crate::vault::Vault;
 
 pub use error::Error;
+use incident::Frozen;
 pub use sealing::{Links, Profile};
 use tokens::Tokens;
 
@@ -50,6 +52,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Access tokens, refreshed once for many.
     pub tokens: Arc<Tokens>,
+    /// Whether writes are refused.
+    pub frozen: Arc<Frozen>,
     /// Cancelled when the process is about to end: nobody is kept waiting any more.
     pub stopping: CancellationToken,
 }
@@ -76,6 +80,9 @@ pub struct Settings {
     pub setup_url: String,
     /// The directory of what is kept.
     pub data_dir: PathBuf,
+    /// Where the end of the audit's chain is kept, outside the store; nowhere for a store that
+    /// forgets.
+    pub audit_head: Option<PathBuf>,
     /// Where the setup code for the first administrator is written.
     pub setup_code_file: PathBuf,
 }

@@ -4,6 +4,7 @@
 mod address;
 pub mod admin;
 mod admission;
+pub mod audit;
 mod batch;
 mod body;
 mod caller;
@@ -12,6 +13,7 @@ mod events;
 mod headers;
 mod health;
 mod idempotency;
+pub mod incident;
 mod jobs;
 mod limit;
 mod metrics;

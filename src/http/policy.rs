@@ -11,7 +11,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::response::Redirect;
 
-use super::{admin, batch, classic, events, health, jobs, metrics, setup};
+use super::{admin, audit, batch, classic, events, health, incident, jobs, metrics, setup};
 use crate::model::key::Scope::{
     Admin, AdminRead, ConnectionsRead, EventsRead, EventsWrite, TasksRead,
 };
@@ -90,6 +90,7 @@ fn events_and_jobs() -> Table {
 fn watching() -> Table {
     Table::of(Face::Api)
         .row(get("/api/v1/status"), ANY_KEY, Read, ChangesNothing, Nothing, health::status)
+        .row(get("/api/v1/audit"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, audit::list)
         .row(get("/metrics"), ANY_KEY, Read, ChangesNothing, Nothing, metrics::show)
 }
 
@@ -97,9 +98,15 @@ fn watching() -> Table {
 #[rustfmt::skip]
 pub fn console() -> Table {
     Table::of(Face::Console)
-        .row(post("/setup-code"), &[Console], Free, NoCookie, As("setup_code.made"), admin::setup_code)
+        .row(post("/setup-code"), &[Console], Free, NoCookie, As("setup_code.created"), admin::setup_code)
         .row(get("/api-keys"), &[Console], Free, ChangesNothing, Nothing, admin::list_keys)
         .row(post("/api-keys"), &[Console], Free, NoCookie, As("api_key.created"), admin::create_key)
         .row(delete("/api-keys/{id}"), &[Console], Free, NoCookie, As("api_key.revoked"), admin::revoke_key)
-        .row(post("/export"), &[Console], Free, NoCookie, As("store.exported"), admin::export)
+        .row(post("/export"), &[Console], Free, NoCookie, As("export.made"), admin::export)
+        .row(get("/audit"), &[Console], Free, ChangesNothing, Nothing, audit::list)
+        .row(post("/audit/verify"), &[Console], Free, NoCookie, Nothing, audit::verify)
+        .row(post("/audit/accept"), &[Console], Free, NoCookie, As("audit.accepted"), audit::accept)
+        .row(post("/audit/export"), &[Console], Free, NoCookie, As("audit.exported"), audit::export)
+        .row(post("/incident/freeze"), &[Console], Free, NoCookie, As("writes.frozen"), incident::freeze)
+        .row(post("/incident/thaw"), &[Console], Free, NoCookie, As("writes.thawed"), incident::thaw)
 }

@@ -167,6 +167,8 @@ impl From<Error> for Problem {
             Error::Denied(_) => (StatusCode::FORBIDDEN, "denied"),
             Error::Scope(_) => (StatusCode::FORBIDDEN, "scope_missing"),
             Error::NotForUsers => (StatusCode::FORBIDDEN, "not_for_users"),
+            Error::Frozen { .. } => (StatusCode::SERVICE_UNAVAILABLE, "frozen"),
+            Error::AuditHead { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "audit_head"),
             Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Error::Google(_) => (StatusCode::BAD_GATEWAY, "google"),
             Error::Store(StoreError::TooLarge { .. }) => {
