@@ -54,6 +54,8 @@ pub struct App {
     pub tokens: Arc<Tokens>,
     /// Whether writes are refused.
     pub frozen: Arc<Frozen>,
+    /// What the door keeps in memory.
+    pub gate: Arc<access::Gate>,
     /// Cancelled when the process is about to end: nobody is kept waiting any more.
     pub stopping: CancellationToken,
 }

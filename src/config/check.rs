@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
-use super::raw::Raw;
+use super::raw::{Origin, Raw};
 use super::reader::Reader;
 use super::{
     AllowanceConfig, AuditConfig, CALLBACK, ClassicConfig, Config, Faults, ForwardedHeader,
@@ -72,6 +73,7 @@ impl Reader {
             insecure_http,
             audit: self.audit(&data_dir, &vault.key_file),
             vault,
+            auth: self.auth(),
             data_dir,
             queue: self.queue(google.deadline),
             // A request is known for three days, and must not outlive its event.
@@ -419,7 +421,16 @@ impl Reader {
 
     /// What is allowed, and still worth a word.
     fn advise(&mut self, config: &Config) {
+        let from_environment =
+            matches!(self.raw.values.get("store.postgres_url"), Some((_, Origin::Variable(_))));
         let notes = &mut self.raw.notes;
+        if from_environment && config.store.postgres.url.expose_secret().contains('@') {
+            notes.push(
+                "the database's address stands in the environment, where other programs may see its \
+                 password: put it into a file and name that as store.postgres_url_file"
+                    .to_owned(),
+            );
+        }
         if config.store.kind == StoreKind::Memory {
             notes.push("store.kind is memory: everything is forgotten at exit".to_owned());
         }
