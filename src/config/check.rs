@@ -365,7 +365,10 @@ impl Reader {
             },
             PathBuf::from,
         );
-        if self.lies_inside(data_dir, &head_file) && !allowed {
+        // Of a key file inside it is told already, and its own head file lies beside it.
+        let inside =
+            self.lies_inside(data_dir, &head_file) && !self.lies_inside(data_dir, key_file);
+        if inside && !allowed {
             self.fault(
                 "audit.head_file",
                 "lies inside data_dir, so whoever puts an old copy of that directory back puts it back too: put it \

@@ -1,5 +1,6 @@
 //! Every test of calbridge, in one binary.
 
+mod audit;
 mod backlog;
 mod bridge;
 mod browser;
@@ -13,6 +14,7 @@ mod effect;
 mod export;
 mod fairness;
 mod google;
+mod incident;
 mod jobs;
 mod jwt;
 mod kill;
