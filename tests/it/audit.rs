@@ -7,7 +7,6 @@ use std::sync::Arc;
 use calbridge::app::App;
 use calbridge::app::access::{self, Caller, KeyWish};
 use calbridge::app::audit::{self, By};
-use calbridge::http::policy;
 use calbridge::model::audit::{Action, Entry, Head};
 use calbridge::model::id::InstanceId;
 use calbridge::model::key::Scope;
@@ -394,20 +393,6 @@ async fn a_store_of_before_the_audit_is_taken_in_as_it_is() {
 
 fn head_file(place: &Path) -> PathBuf {
     place.join("data.key.audit-head")
-}
-
-#[tokio::test]
-async fn every_action_named_in_the_policy_table_is_one() {
-    for table in [policy::public(), policy::console()] {
-        for row in table.rows() {
-            if let policy::row::Audit::As(name) = row.audit {
-                assert!(name.parse::<Action>().is_ok(), "{name} at {}", row.path);
-            }
-        }
-    }
-    for action in Action::ALL {
-        assert_eq!(action.as_str().parse::<Action>().unwrap(), action);
-    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Every test of calbridge, in one binary.
 
 mod audit;
+mod api_keys;
 mod backlog;
 mod bridge;
 mod browser;
