@@ -5,7 +5,7 @@ use hyper::Method;
 
 use super::{Failed, client};
 use crate::config::Loaded;
-use crate::http::incident::{FreezeBody, FreezeWish};
+use crate::http::incident::{FreezeBody, FreezeWish, RenewedBody, RevokedBody};
 
 #[derive(Subcommand)]
 pub enum IncidentVerb {
@@ -17,6 +17,10 @@ pub enum IncidentVerb {
     },
     /// Take writes again, and go on with what waits
     Thaw,
+    /// Take back every API key, session, code and link, and disconnect every account
+    RevokeAll,
+    /// Exchange what opens doors: a new key in place of each that works, no session, a fresh setup code
+    RotateAll,
 }
 
 pub async fn run(loaded: Loaded, verb: IncidentVerb) -> Result<(), Failed> {
@@ -35,6 +39,32 @@ pub async fn run(loaded: Loaded, verb: IncidentVerb) -> Result<(), Failed> {
                 client::ask(loaded, Method::POST, "/incident/thaw", None::<&()>).await?;
             println!("Writes are taken again.");
         }
+        IncidentVerb::RevokeAll => {
+            let done: RevokedBody =
+                client::ask(loaded, Method::POST, "/incident/revoke-all", None::<&()>).await?;
+            println!(
+                "Taken back: {} API keys, {} sessions, codes and links, {} linked accounts. The grants are given back \
+                 to Google by the daemon, as soon as Google listens.",
+                done.keys, done.tickets, done.connections
+            );
+        }
+        IncidentVerb::RotateAll => rotate_all(loaded).await?,
     }
+    Ok(())
+}
+
+/// Shows each new key this once.
+async fn rotate_all(loaded: Loaded) -> Result<(), Failed> {
+    let done: RenewedBody =
+        client::ask(loaded, Method::POST, "/incident/renew-all", None::<&()>).await?;
+    for key in &done.keys {
+        println!("{}  {}  in place of {}", key.key, key.name, key.old);
+    }
+    println!("{}  a fresh setup code", done.setup_code);
+    eprintln!(
+        "The old keys no longer work, and {} sessions, codes and links are void. Hand the new keys out; they are \
+         shown this once.",
+        done.tickets
+    );
     Ok(())
 }

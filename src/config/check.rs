@@ -13,10 +13,9 @@ use super::raw::{Origin, Raw};
 use super::reader::Reader;
 use super::{
     AllowanceConfig, AuditConfig, CALLBACK, ClassicConfig, Config, CorsConfig, Faults,
-    ForwardedHeader,
-    GoogleConfig, LimitsConfig, Loaded, LogConfig, LogFormat, Notify, PostgresConfig,
-    ProxiesConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig, StoreKind, VaultConfig,
-    origin_of,
+    ForwardedHeader, GoogleConfig, LimitsConfig, Loaded, LogConfig, LogFormat, Notify,
+    PostgresConfig, ProxiesConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig,
+    StoreKind, VaultConfig, origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
@@ -162,6 +161,7 @@ impl Reader {
         }
         GoogleConfig {
             credentials_file: self.path("google.credentials_file"),
+            service_account_file: self.optional("google.service_account_file").map(PathBuf::from),
             redirect_uri: self.redirect_uri(insecure_http),
             scopes: self
                 .choice("google.scopes", &[("default", DEFAULT_SCOPES), ("full", FULL_SCOPES)])

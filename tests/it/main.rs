@@ -1,11 +1,13 @@
 //! Every test of calbridge, in one binary.
 
-mod audit;
+mod accounts;
 mod api_keys;
+mod audit;
 mod backlog;
 mod bridge;
 mod browser;
 mod classic;
+mod client_rotation;
 mod config;
 mod conformance;
 mod delivery;
@@ -25,6 +27,7 @@ mod metrics;
 mod operations;
 mod packaging;
 mod periodic;
+mod placement;
 mod policy;
 mod postgres;
 mod power;
@@ -35,6 +38,7 @@ mod rooms;
 mod rust_client;
 mod secrets;
 mod seed;
+mod service_account;
 mod setup;
 mod shutdown;
 mod simulation;
