@@ -10,7 +10,9 @@ pub mod error;
 pub mod events;
 pub mod incident;
 pub mod jobs;
+pub mod keyring;
 pub mod placement;
+pub mod rewrap;
 mod sealing;
 pub mod tokens;
 

@@ -11,6 +11,7 @@ mod incident;
 mod serve;
 mod setup_code;
 mod simulator;
+mod vault;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -80,6 +81,13 @@ enum Verb {
         #[command(subcommand)]
         verb: incident::IncidentVerb,
     },
+    /// Look after the master keys: which key sealed how much, a new one, everything under it
+    Vault {
+        #[command(flatten)]
+        settings: SettingsArguments,
+        #[command(subcommand)]
+        verb: vault::VaultVerb,
+    },
     /// Write the whole store to a file: a backup, and the way to another kind of store
     Export(export::ExportArguments),
     /// Read an export into a store that was never used
@@ -132,6 +140,7 @@ async fn obey(arguments: Arguments) -> Result<(), Failed> {
         Verb::ApiKeys { settings, verb } => api_keys::run(load(&settings)?, verb).await,
         Verb::Audit { settings, verb } => audit::run(load(&settings)?, verb).await,
         Verb::Incident { settings, verb } => incident::run(load(&settings)?, verb).await,
+        Verb::Vault { settings, verb } => vault::run(load(&settings)?, verb).await,
         Verb::Export(arguments) => export::run(load(&arguments.settings)?, &arguments).await,
         Verb::Import(arguments) => import::run(load(&arguments.settings)?, &arguments).await,
         Verb::Healthcheck(settings) => healthcheck::run(&load(&settings)?).await,

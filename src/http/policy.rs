@@ -13,12 +13,13 @@ use axum::response::Redirect;
 
 use super::{
     admin, api_keys, audit, batch, classic, delegation, events, health, incident, jobs, metrics,
-    oauth_client, setup,
+    oauth_client, setup, vault,
 };
 use crate::model::audit::Action::{
     ApiKeyCreated, ApiKeyRevoked, AuditAccepted, AuditExported, ClientRotated,
     ConnectionDisconnected, ConnectionLinked, EverythingRevoked, EverythingRotated, ExportMade,
-    SessionClosed, SessionOpened, SetupCodeCreated, WritesFrozen, WritesThawed,
+    SessionClosed, SessionOpened, SetupCodeCreated, VaultRetired, VaultRewrapped, VaultRotated,
+    WritesFrozen, WritesThawed,
 };
 use crate::model::key::Scope::{
     Admin, AdminRead, ConnectionsAdmin, ConnectionsRead, EventsRead, EventsWrite, TasksRead,
@@ -134,4 +135,8 @@ pub fn console() -> Table {
         .row(post("/incident/thaw"), &[Console], Free, NoCookie, As(WritesThawed), incident::thaw)
         .row(post("/incident/revoke-all"), &[Console], Free, NoCookie, As(EverythingRevoked), incident::revoke_all)
         .row(post("/incident/renew-all"), &[Console], Free, NoCookie, As(EverythingRotated), incident::renew_all)
+        .row(get("/vault"), &[Console], Free, ChangesNothing, Nothing, vault::census)
+        .row(post("/vault/rotate"), &[Console], Free, NoCookie, As(VaultRotated), vault::rotate)
+        .row(post("/vault/rewrap"), &[Console], Free, NoCookie, As(VaultRewrapped), vault::rewrap)
+        .row(post("/vault/retire"), &[Console], Free, NoCookie, As(VaultRetired), vault::retire)
 }
