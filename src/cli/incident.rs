@@ -3,7 +3,8 @@
 use clap::Subcommand;
 use hyper::Method;
 
-use super::{Failed, client};
+use super::client::Desk;
+use super::{Failed, client, vault};
 use crate::config::Loaded;
 use crate::http::incident::{FreezeBody, FreezeWish, RenewedBody, RevokedBody};
 
@@ -19,7 +20,8 @@ pub enum IncidentVerb {
     Thaw,
     /// Take back every API key, session, code and link, and disconnect every account
     RevokeAll,
-    /// Exchange what opens doors: a new key in place of each that works, no session, a fresh setup code
+    /// Exchange every secret: a new API key for each that works, no session, a fresh setup code, a new
+    /// master key with everything sealed under it
     RotateAll,
 }
 
@@ -53,10 +55,17 @@ pub async fn run(loaded: Loaded, verb: IncidentVerb) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Shows each new key this once.
+/// What opens doors first, since the vault may take its time.
 async fn rotate_all(loaded: Loaded) -> Result<(), Failed> {
-    let done: RenewedBody =
-        client::ask(loaded, Method::POST, "/incident/renew-all", None::<&()>).await?;
+    let desk = client::reach(&loaded).await?;
+    let done = exchange(&desk).await;
+    desk.leave().await?;
+    done
+}
+
+/// Shows each new key this once.
+async fn exchange(desk: &Desk) -> Result<(), Failed> {
+    let done: RenewedBody = desk.ask(Method::POST, "/incident/renew-all", None::<&()>).await?;
     for key in &done.keys {
         println!("{}  {}  in place of {}", key.key, key.name, key.old);
     }
@@ -65,6 +74,11 @@ async fn rotate_all(loaded: Loaded) -> Result<(), Failed> {
         "The old keys no longer work, and {} sessions, codes and links are void. Hand the new keys out; they are \
          shown this once.",
         done.tickets
+    );
+    let resealed = vault::rotate_and_rewrap(desk).await?;
+    eprintln!(
+        "The vault has a new master key, and {resealed} records were sealed anew with it. Keep a copy of the key \
+         file, apart from the data. A linked account's own grant is changed by connecting it again."
     );
     Ok(())
 }
