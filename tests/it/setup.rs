@@ -11,10 +11,11 @@ use hyper::{Method, Request, header};
 use crate::bridge::{ANA, Answer, Bridge, Choices, tea};
 use browser::{ALLOW, Browser, HOME, ORIGIN, form, proof, set_cookies};
 
-mod browser;
+pub mod browser;
 
 /// Every form that changes something for an administrator.
-const FORMS: [&str; 6] = [
+const FORMS: [&str; 7] = [
+    "/google-calendar-setup/oauth-client",
     "/google-calendar-setup/logout",
     "/google-calendar-setup/connect",
     "/google-calendar-setup/test-event",
