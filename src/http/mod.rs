@@ -76,7 +76,7 @@ pub struct Settings {
     /// How often callers may knock.
     pub rates: Rates,
     /// The proxies that are believed.
-    pub proxies: Proxies,
+    pub proxies: Arc<Proxies>,
     /// The sites whose pages may call `/api/`, as origins.
     pub origins: Vec<HeaderValue>,
 }
@@ -97,7 +97,7 @@ fn hang(app: App, settings: &Settings, table: Table) -> Router {
         limits: Arc::new(Limits::new(&settings.rates, &app)),
         app,
         public_url: Arc::new(settings.public_url.clone()),
-        proxies: Arc::new(settings.proxies.clone()),
+        proxies: Arc::clone(&settings.proxies),
     };
     let secure = middleware::map_response_with_state(door.clone(), headers::secure);
     let know = middleware::from_fn_with_state(door.clone(), address::know);
