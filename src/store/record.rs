@@ -79,8 +79,8 @@ impl From<&Record> for RecordRow {
     fn from(record: &Record) -> Self {
         match record {
             Record::Event(event) => {
-                // How many live jobs it has is counted when they are restored.
-                let row = EventRow::new(event, 0);
+                // Its live jobs are named when they are restored.
+                let row = EventRow::new(event);
                 Self::Event(event.id.as_u128(), row, (&event.wanted).into())
             }
             Record::Request(request, event) => {

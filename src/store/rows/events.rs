@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{CauseRow, OwnerRow, Row, TimeRow, bytes, bytes_of, sealed, time};
 use crate::model::event::{Copied, Event, Fingerprint, Known, Meet, Placement, Presence, Wanted};
 use crate::model::id::{ConnectionId, EventId, GoogleId, JobId};
+use crate::model::job::Kind;
 use crate::model::key::Digest;
 use crate::model::sealed::Sealed;
 use crate::store::{Request, StoreError};
@@ -18,8 +19,8 @@ pub(in crate::store) struct EventRow {
     calendar: u64,
     created: TimeRow,
     job: u128,
-    /// How many live jobs are about it.
-    pub live: u32,
+    /// The live jobs about it.
+    pub live: LiveRow,
     /// The wanted revision, which its content must have too.
     pub revision: u32,
     present: bool,
@@ -33,6 +34,40 @@ pub(in crate::store) struct EventRow {
     meet: MeetRow,
     version: u32,
     pub links: Option<Vec<u8>>,
+}
+
+/// The live jobs about an event, of each kind one at most.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(in crate::store) struct LiveRow {
+    push: Option<u128>,
+    follow: Option<u128>,
+}
+
+impl LiveRow {
+    /// The live job of this kind.
+    pub(in crate::store) fn get(&self, kind: &Kind) -> Option<JobId> {
+        let job = match kind {
+            Kind::PushEvent { .. } => self.push,
+            Kind::FollowMeet { .. } => self.follow,
+            Kind::RevokeGrant { .. } => None,
+        };
+        job.map(JobId::from_u128)
+    }
+
+    /// Makes `job` the live one of its kind; none to have none. What is about no event changes nothing.
+    pub(in crate::store) fn set(&mut self, kind: &Kind, job: Option<JobId>) {
+        let job = job.map(|job| job.as_u128());
+        match kind {
+            Kind::PushEvent { .. } => self.push = job,
+            Kind::FollowMeet { .. } => self.follow = job,
+            Kind::RevokeGrant { .. } => {}
+        }
+    }
+
+    /// Whether there is none.
+    pub(in crate::store) fn is_empty(&self) -> bool {
+        self.push.is_none() && self.follow.is_none()
+    }
 }
 
 /// Where Google's copy stands; in a form that people read, in words of `snake_case`.
@@ -77,8 +112,8 @@ impl From<&Wanted> for ContentRow {
 }
 
 impl EventRow {
-    /// The row of an event that so many live jobs are about.
-    pub(in crate::store) fn new(event: &Event, live: u32) -> Self {
+    /// The row of an event that no live job is about yet.
+    pub(in crate::store) fn new(event: &Event) -> Self {
         let Event { id: _, owner, placement, created, job, wanted, known } = event;
         Self {
             owner: owner.into(),
@@ -86,7 +121,7 @@ impl EventRow {
             calendar: placement.calendar,
             created: (*created).into(),
             job: job.as_u128(),
-            live,
+            live: LiveRow::default(),
             revision: wanted.revision,
             present: wanted.presence == Presence::Present,
             fingerprint: wanted.fingerprint,

@@ -131,11 +131,14 @@ fn keep(ledger: &mut Ledger, record: &Record) -> Result<(), StoreError> {
 
 /// Keeps an event, whose live jobs may be there already.
 fn write_event(ledger: &mut Ledger, event: &Event) -> Result<(), StoreError> {
-    let mut live = 0;
+    let mut row = EventRow::new(event);
     for kind in Kind::about(event.id) {
-        live += u32::from(lines::live(ledger, &kind)?.is_some());
+        // A job that was restored before its event waits for it in a row of its own.
+        if let Some(id) = lines::live(ledger, &kind, None)? {
+            ledger.remove(keys::live(&kind));
+            row.live.set(&kind, Some(id));
+        }
     }
-    let row = EventRow::new(event, live);
     if let Some(list) = events::listing(event.id, &row)? {
         ledger.insert_bytes(list, Vec::new())?;
     }
@@ -151,12 +154,8 @@ fn write_job(ledger: &mut Ledger, job: &Job, payload: Option<&Sealed>) -> Result
     if let Some(finished) = keys::finished(job) {
         return ledger.insert_bytes(finished, Vec::new());
     }
-    lines::start(ledger, job)?;
-    if let Some(event) = job.kind.event()
-        && let Some(mut event) = Open::find(ledger, event)?
-    {
-        event.row.live += 1;
-        event.keep(ledger)?;
-    }
-    Ok(())
+    let event = job.kind.event().map(|event| Open::find(ledger, event));
+    let mut event = event.transpose()?.flatten();
+    lines::start(ledger, job, event.as_mut())?;
+    event.map_or(Ok(()), |event| event.keep(ledger))
 }

@@ -18,7 +18,7 @@ use super::keys::{self, KeyReader, Table};
 use super::ledger::{Read, failed};
 use super::meta::MetaRow;
 use crate::model::connection::Connection;
-use crate::model::job::Job;
+use crate::model::job::{Job, Kind};
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 use crate::store::rows::{
@@ -119,7 +119,11 @@ impl Books {
                 if let Some(listed) = listing(id, &event)? {
                     self.expect(&listed, &[]);
                 }
-                self.find_many(key, event.live.into());
+                for kind in Kind::about(id) {
+                    if let Some(job) = event.live.get(&kind) {
+                        self.find(&keys::live(&kind), &job.as_u128().to_be_bytes());
+                    }
+                }
                 event.under(id, ContentRow { revision, content: Vec::new() })?;
             }
             Table::Content => self.find(key, &ContentRow::decode(row)?.revision.to_be_bytes()),
@@ -174,9 +178,6 @@ impl Books {
         self.expect(&keys::live(&job.kind), &job.id.as_u128().to_be_bytes());
         self.expect(&keys::ready(&job.line, job.due, job.id), &[]);
         self.expect(&keys::owner_jobs(&job.line.owner), &[]);
-        if let Some(event) = job.kind.event() {
-            self.expect(&keys::event(event), &[]);
-        }
     }
 
     fn expect(&mut self, key: &[u8], row: &[u8]) {

@@ -104,12 +104,11 @@ pub(super) fn settle(
         ledger.replace(keys::job(id), &JobRow::from(&job))?;
         ledger.tell(Change::Line(job.line.clone()));
     } else {
-        lines::stop(ledger, &job, due)?;
+        lines::stop(ledger, &job, due, event.as_mut())?;
         finish(ledger, &job)?;
     }
-    if let Some(mut event) = event {
-        event.row.live = event.row.live.saturating_sub(u32::from(!lives));
-        tell_hidden(ledger, &job, event.row.live - u32::from(lives))?;
+    if let Some(event) = event {
+        tell_hidden(ledger, &job, &event)?;
         if learned.is_some() || !lives {
             event.keep(ledger)?;
         }
@@ -136,23 +135,19 @@ pub(super) fn finish(ledger: &mut Ledger, job: &Job) -> Result<(), StoreError> {
 
 /// Enqueues a job, of whatever kind, and notes it at its event. Returns its line.
 pub(super) fn enqueue(ledger: &mut Ledger, wanted: NewJob) -> Result<Line, StoreError> {
-    let event = wanted.kind.event();
-    let enqueued = lines::enqueue(ledger, wanted)?;
-    if let Some(event) = event
-        && enqueued.is_new
-    {
-        let mut event = Open::take(ledger, event)?;
-        event.row.live += 1;
+    let event = wanted.kind.event().map(|event| Open::take(ledger, event));
+    let mut event = event.transpose()?;
+    let enqueued = lines::enqueue(ledger, wanted, event.as_mut())?;
+    if let Some(event) = event.filter(|_| enqueued.is_new) {
         event.keep(ledger)?;
     }
     Ok(enqueued.line)
 }
 
-/// Tells the lines of the `others` live jobs that were hidden while this one of their event ran.
-fn tell_hidden(ledger: &mut Ledger, job: &Job, others: u32) -> Result<(), StoreError> {
-    let Some(event) = job.kind.event().filter(|_| others > 0) else { return Ok(()) };
-    for kind in Kind::about(event).into_iter().filter(|kind| *kind != job.kind) {
-        if let Some(id) = lines::live(ledger, &kind)? {
+/// Tells the lines of the other live jobs of the event, which were hidden while this one ran.
+fn tell_hidden(ledger: &mut Ledger, job: &Job, event: &Open) -> Result<(), StoreError> {
+    for kind in Kind::about(event.id).into_iter().filter(|kind| *kind != job.kind) {
+        if let Some(id) = event.row.live.get(&kind) {
             let line = must_find(ledger, id)?.line;
             ledger.tell(Change::Line(line));
         }

@@ -75,25 +75,24 @@ impl EnvelopeStore for SledStore {
     }
 }
 
-/// The table whose rows hold a shelf's envelopes.
+/// The table whose rows hold a shelf's envelopes, or name them.
 fn table(shelf: Shelf) -> Table {
     match shelf {
         Shelf::Profiles | Shelf::Tokens => Table::Connection,
         Shelf::Tickets => Table::Ticket,
-        Shelf::Contents => Table::Content,
-        Shelf::Links => Table::Event,
+        // Contents lie in the order of time, and are told in that of their events.
+        Shelf::Contents | Shelf::Links => Table::Event,
         Shelf::Payloads => Table::Payload,
         Shelf::Details => Table::Audit,
     }
 }
 
-/// The row in which an envelope lies.
+/// The row in which an envelope lies, or which names it.
 fn key(spot: Spot) -> Vec<u8> {
     match spot {
         Spot::Profile(id) | Spot::Token(id) => keys::connection(id),
         Spot::Ticket(kind, digest) => keys::ticket(kind, &digest),
-        Spot::Content(id) => keys::content(id),
-        Spot::Links(id) => keys::event(id),
+        Spot::Content(id) | Spot::Links(id) => keys::event(id),
         Spot::Payload(id) => keys::payload(id),
         Spot::Detail(seq) => keys::audit(seq),
     }
@@ -124,11 +123,12 @@ fn envelope(
             payload.map(|payload| envelope(Spot::Ticket(kind, digest), Bound::Spot, payload))
         }
         Shelf::Contents => {
-            let (id, row) = (read.id()?, ContentRow::decode(&row)?);
-            let (version, content) = (row.revision, Sealed::from_bytes(row.content));
-            // None if the event was forgotten since its content was read.
-            event(tree, id)?.map(|event| {
-                envelope(Spot::Content(id), Bound::Record(event.owner, version), content)
+            let event = bare(read.id()?, EventRow::decode(&row)?)?;
+            // None if the event was forgotten since its row was read.
+            let content: Option<ContentRow> = tree.row(&keys::content(event.created, event.id))?;
+            content.map(|ContentRow { revision, content }| {
+                let bound = Bound::Record(event.owner, revision);
+                envelope(Spot::Content(event.id), bound, Sealed::from_bytes(content))
             })
         }
         Shelf::Links => {
@@ -152,10 +152,6 @@ fn envelope(
 }
 
 /// An event without its content.
-fn event(rows: &impl Read, id: EventId) -> Result<Option<Event>, StoreError> {
-    rows.row::<EventRow>(&keys::event(id))?.map(|row| bare(id, row)).transpose()
-}
-
 fn bare(id: EventId, row: EventRow) -> Result<Event, StoreError> {
     let content = ContentRow { revision: row.revision, content: Vec::new() };
     row.under(id, content)
@@ -183,7 +179,9 @@ fn reseal(ledger: &mut Ledger, Reseal { spot, was, now }: &Reseal) -> Result<boo
             ticket.payload = Some(now.clone());
             ledger.replace(key, &TicketRow::from(&ticket))?;
         }
-        Spot::Content(_) => {
+        Spot::Content(id) => {
+            let Some(event) = ledger.row::<EventRow>(&key)? else { return Ok(false) };
+            let key = keys::content(event.created()?, id);
             let Some(row) = ledger.row::<ContentRow>(&key)? else { return Ok(false) };
             if row.content != was.as_bytes() {
                 return Ok(false);

@@ -77,7 +77,7 @@ fn take_in(
     let known = event(ledger, new.id)?;
     if known.is_none() {
         let owned = ledger.number(&keys::owner_jobs(&job.line.owner))?;
-        if let Some(crowd) = backlog.refuses(ledger.rows(Table::Live), owned) {
+        if let Some(crowd) = backlog.refuses(ledger.rows(Table::Ready), owned) {
             return Ok(Accepted::NoRoom(crowd));
         }
     }
@@ -92,8 +92,9 @@ fn take_in(
         return Ok(Accepted::Known(known));
     }
     let line = job.line.clone();
-    lines::enqueue(ledger, job)?;
-    ledger.insert(keys::event(new.id), &EventRow::new(&new, 1))?;
+    let mut open = Open { id: new.id, row: EventRow::new(&new), listed: None };
+    lines::enqueue(ledger, job, Some(&mut open))?;
+    ledger.insert(keys::event(new.id), &open.row)?;
     ledger.insert(keys::content(new.created, new.id), &ContentRow::from(&new.wanted))?;
     ledger.tell(Change::Line(line));
     ledger.tell(Change::Event(new.id));
@@ -121,10 +122,12 @@ fn change(
         return Ok(Changed::Overtaken);
     }
     let mut open = Open::take(ledger, id)?;
-    let enqueued = lines::enqueue(ledger, job)?;
+    let enqueued = lines::enqueue(ledger, job, Some(&mut open))?;
     event.wanted = wanted;
     event.job = enqueued.id;
-    open.row = EventRow::new(&event, open.row.live + u32::from(enqueued.is_new));
+    let live = open.row.live;
+    open.row = EventRow::new(&event);
+    open.row.live = live;
     open.keep(ledger)?;
     ledger.replace(keys::content(event.created, id), &ContentRow::from(&event.wanted))?;
     ledger.tell(Change::Line(enqueued.line));
@@ -179,7 +182,7 @@ impl Open {
 
 /// Where an event is listed that has no live job.
 pub(super) fn listing(id: EventId, row: &EventRow) -> Result<Option<Vec<u8>>, StoreError> {
-    if row.live > 0 {
+    if !row.live.is_empty() {
         return Ok(None);
     }
     let (cancelled, since) = row.idle_since()?;

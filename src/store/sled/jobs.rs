@@ -104,7 +104,7 @@ impl JobStore for SledStore {
     async fn count_jobs(&self) -> Result<Counts, StoreError> {
         let count = |ledger: &mut Ledger| {
             Ok(Counts {
-                live: ledger.rows(Table::Live),
+                live: ledger.rows(Table::Ready),
                 done: ledger.rows(Table::Done),
                 dead: ledger.rows(Table::Dead),
                 cancelled: ledger.rows(Table::Cancelled),
@@ -163,12 +163,11 @@ fn cancel(ledger: &mut Ledger, id: JobId, now: DateTime<Utc>) -> Result<Touched,
     if let Some(answer) = Touched::unless_waiting(&job, runs) {
         return Ok(answer);
     }
-    lines::stop(ledger, &job, job.due)?;
+    let mut event = job.kind.event().map(|event| Open::take(ledger, event)).transpose()?;
+    lines::stop(ledger, &job, job.due, event.as_mut())?;
     job.state = JobState::Cancelled { at: now };
     claims::finish(ledger, &job)?;
-    if let Some(event) = job.kind.event() {
-        let mut event = Open::take(ledger, event)?;
-        event.row.live = event.row.live.saturating_sub(1);
+    if let Some(event) = event {
         ledger.tell(Change::Event(event.id));
         event.keep(ledger)?;
     }
@@ -189,7 +188,7 @@ fn replay(ledger: &mut Ledger, id: JobId, now: DateTime<Utc>) -> Result<Touched,
         }
     }
     ledger.must_have_room()?;
-    let live = lines::live(ledger, &job.kind)?;
+    let live = lines::live(ledger, &job.kind, event.as_ref())?;
     if let Some(live) = live {
         job = lines::make_due(ledger, live, now)?;
     } else {
@@ -197,14 +196,13 @@ fn replay(ledger: &mut Ledger, id: JobId, now: DateTime<Utc>) -> Result<Touched,
             ledger.remove(finished);
         }
         job.begin_again(now);
-        lines::start(ledger, &job)?;
+        lines::start(ledger, &job, event.as_mut())?;
         ledger.replace(keys::job(id), &JobRow::from(&job))?;
     }
     ledger.tell(Change::Line(job.line.clone()));
     if let Some(mut event) = event {
         ledger.tell(Change::Event(event.id));
         if live.is_none() {
-            event.row.live += 1;
             if matches!(job.kind, Kind::PushEvent { .. }) {
                 event.row.write_with(id);
             }

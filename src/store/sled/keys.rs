@@ -31,7 +31,7 @@ pub(super) enum Table {
     Job = b'J' as isize,
     /// Job → what it carries.
     Payload = b'P' as isize,
-    /// Kind and thing → its live job.
+    /// Kind and thing → its live job, of those whose event does not name it.
     Live = b'K' as isize,
     /// Line, due, live job.
     Ready = b'Q' as isize,

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::events::Open;
 use super::keys;
 use super::ledger::{Ledger, Read};
 use crate::model::id::JobId;
@@ -18,10 +19,14 @@ pub(super) struct Enqueued {
     pub is_new: bool,
 }
 
-/// Sees to it that a job of this kind lives and is due no later than asked. Its event is told by the
-/// caller: see `events::Open`.
-pub(super) fn enqueue(ledger: &mut Ledger, wanted: NewJob) -> Result<Enqueued, StoreError> {
-    if let Some(id) = live(ledger, &wanted.kind)? {
+/// Sees to it that a job of this kind lives and is due no later than asked. `event` is what it is about,
+/// if it is about one, and is kept by the caller.
+pub(super) fn enqueue(
+    ledger: &mut Ledger,
+    wanted: NewJob,
+    event: Option<&mut Open>,
+) -> Result<Enqueued, StoreError> {
+    if let Some(id) = live(ledger, &wanted.kind, event.as_deref())? {
         let job = make_due(ledger, id, wanted.due)?;
         return Ok(Enqueued { id, line: job.line, is_new: false });
     }
@@ -29,13 +34,20 @@ pub(super) fn enqueue(ledger: &mut Ledger, wanted: NewJob) -> Result<Enqueued, S
     if let Some(payload) = payload {
         ledger.insert(keys::payload(job.id), &PayloadRow::from(&payload))?;
     }
-    start(ledger, &job)?;
+    start(ledger, &job, event)?;
     ledger.insert(keys::job(job.id), &JobRow::from(&job))?;
     Ok(Enqueued { id: job.id, line: job.line, is_new: true })
 }
 
-/// The live job of a kind and thing.
-pub(super) fn live(ledger: &Ledger, kind: &Kind) -> Result<Option<JobId>, StoreError> {
+/// The live job of a kind and thing: its event names it, or a row of its own if there is no event.
+pub(super) fn live(
+    ledger: &Ledger,
+    kind: &Kind,
+    event: Option<&Open>,
+) -> Result<Option<JobId>, StoreError> {
+    if let Some(event) = event {
+        return Ok(event.row.live.get(kind));
+    }
     let Some(id) = ledger.get(&keys::live(kind))? else { return Ok(None) };
     let id = id.as_ref().try_into().map(u128::from_be_bytes);
     let id = id.map_err(|_| StoreError::Damaged("a live job".to_owned()))?;
@@ -67,18 +79,37 @@ pub(super) fn shift(
     ledger.replace(keys::job(job.id), &JobRow::from(&*job))
 }
 
-/// Gives a job that begins to live its place; its own row is the caller's.
-pub(super) fn start(ledger: &mut Ledger, job: &Job) -> Result<(), StoreError> {
+/// Gives a job that begins to live its place; its own row is the caller's, and so is its event's.
+pub(super) fn start(
+    ledger: &mut Ledger,
+    job: &Job,
+    event: Option<&mut Open>,
+) -> Result<(), StoreError> {
     ledger.insert_bytes(keys::ready(&job.line, job.due, job.id), Vec::new())?;
-    ledger.insert_bytes(keys::live(&job.kind), job.id.as_u128().to_be_bytes().to_vec())?;
+    match event {
+        Some(event) => event.row.live.set(&job.kind, Some(job.id)),
+        None => {
+            let id = job.id.as_u128().to_be_bytes();
+            ledger.insert_bytes(keys::live(&job.kind), id.to_vec())?;
+        }
+    }
     ledger.add(keys::owner_jobs(&job.line.owner), 1)?;
     Ok(())
 }
 
-/// Takes a live job from where it stands; `due` is when it was due there.
-pub(super) fn stop(ledger: &mut Ledger, job: &Job, due: DateTime<Utc>) -> Result<(), StoreError> {
+/// Takes a live job from where it stands; `due` is when it was due there. Its event is kept by the
+/// caller.
+pub(super) fn stop(
+    ledger: &mut Ledger,
+    job: &Job,
+    due: DateTime<Utc>,
+    event: Option<&mut Open>,
+) -> Result<(), StoreError> {
     ledger.remove(keys::ready(&job.line, due, job.id));
-    ledger.remove(keys::live(&job.kind));
+    match event {
+        Some(event) => event.row.live.set(&job.kind, None),
+        None => ledger.remove(keys::live(&job.kind)),
+    }
     ledger.add(keys::owner_jobs(&job.line.owner), -1)?;
     Ok(())
 }
