@@ -2,6 +2,7 @@
 //! stores are judged by.
 
 mod access;
+mod administrator;
 mod audit;
 mod backup;
 mod connections;
@@ -19,6 +20,7 @@ use tokio::sync::broadcast;
 
 use super::leases::Leases;
 use super::{Beat, Change, Changes, Keystone, Request, Retention, Store, StoreError, fits};
+use crate::model::administrator::Administrator;
 use crate::model::audit::{Entry, Head};
 use crate::model::connection::Connection;
 use crate::model::event::Event;
@@ -56,6 +58,9 @@ struct State {
     connections: HashMap<ConnectionId, Connection>,
     keys: HashMap<KeyId, ApiKey>,
     tickets: HashMap<(TicketKind, Digest), Ticket>,
+    administrator: Option<Administrator>,
+    /// When each key was used last.
+    key_uses: BTreeMap<KeyId, DateTime<Utc>>,
     audit: BTreeMap<u64, Entry>,
     audit_head: Option<Head>,
 }
