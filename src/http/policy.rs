@@ -59,6 +59,7 @@ fn pages() -> Table {
         .row(get("/google-calendar-setup"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::home::show)
         .row(post("/google-calendar-setup/session"), &[Anybody], SignIn, Origin, As("session.opened"), setup::sign_in::open)
         .row(post("/google-calendar-setup/logout"), &[Administrator], Page, Form, As("session.closed"), setup::sign_in::close)
+        .row(post("/google-calendar-setup/logout-everywhere"), &[Administrator], Page, Form, As("session.closed"), setup::sign_in::close_all)
         .row(post("/google-calendar-setup/connect"), &[Administrator], Page, Form, Nothing, setup::connect::begin)
         .row(get("/oauth2callback"), &[Anybody], Page, State, As("connection.linked"), setup::connect::callback)
         .row(get("/google-calendar-setup/test-event"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::test_event::show)

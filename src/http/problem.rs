@@ -168,6 +168,7 @@ impl From<Error> for Problem {
             Error::KeyRefused => (StatusCode::UNAUTHORIZED, "unknown_api_key"),
             Error::TokenRefused => (StatusCode::UNAUTHORIZED, "token_refused"),
             Error::NoIssuerKeys => (StatusCode::SERVICE_UNAVAILABLE, "issuer_keys_unavailable"),
+            Error::TooManyTries { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
             Error::Scope(_) => (StatusCode::FORBIDDEN, "scope_missing"),
             Error::NotForUsers => (StatusCode::FORBIDDEN, "not_for_users"),
             Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
@@ -189,6 +190,7 @@ impl From<Error> for Problem {
         match &error {
             // Seconds after which the job has ended, most likely.
             Error::JobRunning => problem.retry_after(5),
+            Error::TooManyTries { secs } => problem.retry_after(*secs),
             _ if matches!(status.as_u16(), 429 | 503) => problem.retry_after(30),
             _ => problem,
         }
