@@ -83,6 +83,8 @@ pub struct Config {
     pub proxies: ProxiesConfig,
     /// How often callers may knock.
     pub limits: LimitsConfig,
+    /// Pages of other sites.
+    pub cors: CorsConfig,
     /// Google: its addresses, and what is asked of it.
     pub google: GoogleConfig,
     /// The master key.
@@ -121,6 +123,13 @@ pub enum ForwardedHeader {
     XForwarded,
     /// `Forwarded` of RFC 7239.
     Forwarded,
+}
+
+/// Pages of other sites.
+#[derive(Clone, Debug)]
+pub struct CorsConfig {
+    /// The sites whose pages may call `/api/`, each a scheme, a host and perhaps a port.
+    pub origins: Vec<String>,
 }
 
 /// How many requests a caller may send in each window.

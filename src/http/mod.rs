@@ -4,10 +4,12 @@
 mod address;
 pub mod admin;
 mod admission;
+pub mod api_keys;
 mod batch;
 mod body;
 mod caller;
 mod classic;
+mod cross_origin;
 mod events;
 mod headers;
 mod health;
@@ -46,6 +48,8 @@ pub use limit::{Rate, Rates};
 use policy::table::Table;
 use problem::Problem;
 
+/// What the log and the caller know a request by.
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A body that does not arrive within this time is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -68,6 +72,8 @@ pub struct Settings {
     pub rates: Rates,
     /// The proxies that are believed.
     pub proxies: Proxies,
+    /// The sites whose pages may call `/api/`, as origins.
+    pub origins: Vec<HeaderValue>,
 }
 
 /// Every route of the public door.
@@ -81,7 +87,6 @@ pub fn console(app: App, settings: &Settings) -> Router {
 }
 
 fn hang(app: App, settings: &Settings, table: Table) -> Router {
-    let request_id = HeaderName::from_static("x-request-id");
     let ids = RandomIds(app.clone());
     let door = Door {
         limits: Arc::new(Limits::new(&settings.rates, &app)),
@@ -92,7 +97,7 @@ fn hang(app: App, settings: &Settings, table: Table) -> Router {
     let secure = middleware::map_response_with_state(door.clone(), headers::secure);
     let know = middleware::from_fn_with_state(door.clone(), address::know);
     table
-        .router(&door)
+        .router(&door, &settings.origins)
         .fallback(|| async {
             Problem::new(StatusCode::NOT_FOUND, "no_such_route", "there is nothing at this address")
         })
@@ -123,8 +128,8 @@ fn hang(app: App, settings: &Settings, table: Table) -> Router {
             header::COOKIE,
             HeaderName::from_static("x-api-key"),
         ]))
-        .layer(PropagateRequestIdLayer::new(request_id.clone()))
-        .layer(SetRequestIdLayer::new(request_id, ids))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID.clone()))
+        .layer(SetRequestIdLayer::new(REQUEST_ID.clone(), ids))
 }
 
 /// What the log says of a request: its path, never its query, which may hold a code.

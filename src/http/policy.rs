@@ -11,7 +11,11 @@ use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::response::Redirect;
 
-use super::{admin, batch, classic, events, health, jobs, metrics, setup};
+use super::{admin, api_keys, batch, classic, events, health, jobs, metrics, setup};
+use crate::model::audit::Action::{
+    ApiKeyCreated, ApiKeyRevoked, ConnectionDisconnected, ConnectionLinked, ExportMade,
+    SessionClosed, SessionOpened, SetupCodeCreated,
+};
 use crate::model::key::Scope::{
     Admin, AdminRead, ConnectionsRead, EventsRead, EventsWrite, TasksRead,
 };
@@ -27,7 +31,7 @@ const ANY_KEY: &[Pass] = &[Key(EventsRead), Key(TasksRead), Key(ConnectionsRead)
 
 /// Every route of the public door.
 pub fn public() -> Table {
-    open().and(classic()).and(pages()).and(events_and_jobs()).and(watching())
+    open().and(classic()).and(pages()).and(events_and_jobs()).and(keys()).and(watching())
 }
 
 /// What tells nothing that is anybody's. A Google outage is not ours: no probe fails for it.
@@ -57,18 +61,18 @@ fn classic() -> Table {
 fn pages() -> Table {
     Table::of(Face::Page)
         .row(get("/google-calendar-setup"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::home::show)
-        .row(post("/google-calendar-setup/session"), &[Anybody], SignIn, Origin, As("session.opened"), setup::sign_in::open)
-        .row(post("/google-calendar-setup/logout"), &[Administrator], Page, Form, As("session.closed"), setup::sign_in::close)
-        .row(post("/google-calendar-setup/logout-everywhere"), &[Administrator], Page, Form, As("session.closed"), setup::sign_in::close_all)
+        .row(post("/google-calendar-setup/session"), &[Anybody], SignIn, Origin, As(SessionOpened), setup::sign_in::open)
+        .row(post("/google-calendar-setup/logout"), &[Administrator], Page, Form, As(SessionClosed), setup::sign_in::close)
+        .row(post("/google-calendar-setup/logout-everywhere"), &[Administrator], Page, Form, As(SessionClosed), setup::sign_in::close_all)
         .row(post("/google-calendar-setup/connect"), &[Administrator], Page, Form, Nothing, setup::connect::begin)
-        .row(get("/oauth2callback"), &[Anybody], Page, State, As("connection.linked"), setup::connect::callback)
+        .row(get("/oauth2callback"), &[Anybody], Page, State, As(ConnectionLinked), setup::connect::callback)
         .row(get("/google-calendar-setup/test-event"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::test_event::show)
         .row(post("/google-calendar-setup/test-event"), &[Administrator], Page, Form, Nothing, setup::test_event::create)
         .row(post("/google-calendar-setup/test-event/remove"), &[Administrator], Page, Form, Nothing, setup::test_event::remove)
-        .row(get("/google-calendar-revoke"), &[Anybody, Administrator, Key(Admin)], Page, NoCookie, As("connection.disconnected"), setup::revoke::ask)
-        .row(post("/google-calendar-revoke"), &[Administrator, Key(Admin)], Page, Form, As("connection.disconnected"), setup::revoke::submit)
-        .row(get("/google-calendar-setup/revoke"), &[Anybody, Administrator, Key(Admin)], Page, NoCookie, As("connection.disconnected"), setup::revoke::ask)
-        .row(post("/google-calendar-setup/revoke"), &[Administrator, Key(Admin)], Page, Form, As("connection.disconnected"), setup::revoke::submit)
+        .row(get("/google-calendar-revoke"), &[Anybody, Administrator, Key(Admin)], Page, NoCookie, As(ConnectionDisconnected), setup::revoke::ask)
+        .row(post("/google-calendar-revoke"), &[Administrator, Key(Admin)], Page, Form, As(ConnectionDisconnected), setup::revoke::submit)
+        .row(get("/google-calendar-setup/revoke"), &[Anybody, Administrator, Key(Admin)], Page, NoCookie, As(ConnectionDisconnected), setup::revoke::ask)
+        .row(post("/google-calendar-setup/revoke"), &[Administrator, Key(Admin)], Page, Form, As(ConnectionDisconnected), setup::revoke::submit)
 }
 
 /// Events, and the jobs that bring them to Google.
@@ -86,6 +90,16 @@ fn events_and_jobs() -> Table {
         .row(post("/api/v1/jobs/{id}/snooze"), &[Key(Admin)], Manage, NoCookie, Nothing, jobs::snooze)
 }
 
+/// API keys.
+#[rustfmt::skip]
+fn keys() -> Table {
+    Table::of(Face::Api)
+        .row(get("/api/v1/api-keys"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, api_keys::list)
+        .row(post("/api/v1/api-keys"), &[Key(Admin)], Manage, NoCookie, As(ApiKeyCreated), api_keys::create)
+        .row(get("/api/v1/api-keys/{id}"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, api_keys::show)
+        .row(delete("/api/v1/api-keys/{id}"), &[Key(Admin)], Manage, NoCookie, As(ApiKeyRevoked), api_keys::revoke)
+}
+
 /// How the bridge fares.
 #[rustfmt::skip]
 fn watching() -> Table {
@@ -98,9 +112,9 @@ fn watching() -> Table {
 #[rustfmt::skip]
 pub fn console() -> Table {
     Table::of(Face::Console)
-        .row(post("/setup-code"), &[Console], Free, NoCookie, As("setup_code.made"), admin::setup_code)
-        .row(get("/api-keys"), &[Console], Free, ChangesNothing, Nothing, admin::list_keys)
-        .row(post("/api-keys"), &[Console], Free, NoCookie, As("api_key.created"), admin::create_key)
-        .row(delete("/api-keys/{id}"), &[Console], Free, NoCookie, As("api_key.revoked"), admin::revoke_key)
-        .row(post("/export"), &[Console], Free, NoCookie, As("store.exported"), admin::export)
+        .row(post("/setup-code"), &[Console], Free, NoCookie, As(SetupCodeCreated), admin::setup_code)
+        .row(get("/api-keys"), &[Console], Free, ChangesNothing, Nothing, api_keys::list)
+        .row(post("/api-keys"), &[Console], Free, NoCookie, As(ApiKeyCreated), api_keys::create)
+        .row(delete("/api-keys/{id}"), &[Console], Free, NoCookie, As(ApiKeyRevoked), api_keys::revoke)
+        .row(post("/export"), &[Console], Free, NoCookie, As(ExportMade), admin::export)
 }

@@ -1,5 +1,6 @@
 //! Every test of calbridge, in one binary.
 
+mod api_keys;
 mod backlog;
 mod bridge;
 mod browser;
@@ -15,6 +16,7 @@ mod fairness;
 mod google;
 mod jobs;
 mod jwt;
+mod key_life;
 mod kill;
 mod limits;
 mod load;
@@ -32,6 +34,7 @@ mod rooms;
 mod rust_client;
 mod secrets;
 mod seed;
+mod sessions;
 mod setup;
 mod shutdown;
 mod simulation;
