@@ -21,6 +21,11 @@ impl Uses {
         *last = now.max(*last);
     }
 
+    fn seen(&self) -> Vec<(KeyId, DateTime<Utc>)> {
+        let uses = self.0.lock().expect("nobody panics while noting");
+        uses.iter().map(|(id, at)| (*id, *at)).collect()
+    }
+
     fn take(&self) -> Vec<(KeyId, DateTime<Utc>)> {
         self.0.lock().expect("nobody panics while noting").drain().collect()
     }
@@ -44,6 +49,10 @@ pub async fn write_uses(app: &App) -> Result<(), Error> {
 
 /// When each key was used last, of those that ever were.
 pub async fn last_uses(app: &App) -> Result<HashMap<KeyId, DateTime<Utc>>, Error> {
-    write_uses(app).await?;
-    Ok(app.store.last_uses().await?.into_iter().collect())
+    let mut uses: HashMap<_, _> = app.store.last_uses().await?.into_iter().collect();
+    for (id, at) in app.gate.uses.seen() {
+        let last = uses.entry(id).or_insert(at);
+        *last = at.max(*last);
+    }
+    Ok(uses)
 }
