@@ -159,6 +159,7 @@ impl Reader {
         }
         GoogleConfig {
             credentials_file: self.path("google.credentials_file"),
+            service_account_file: self.optional("google.service_account_file").map(PathBuf::from),
             redirect_uri: self.redirect_uri(insecure_http),
             scopes: self
                 .choice("google.scopes", &[("default", DEFAULT_SCOPES), ("full", FULL_SCOPES)])

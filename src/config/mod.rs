@@ -160,6 +160,8 @@ pub struct LimitsConfig {
 pub struct GoogleConfig {
     /// The OAuth client's file, as Google hands it out.
     pub credentials_file: PathBuf,
+    /// The key of a service account, if one acts for users.
+    pub service_account_file: Option<PathBuf>,
     /// What is asked of Google: scopes by its names.
     pub scopes: Vec<String>,
     /// Where people consent.

@@ -1,7 +1,7 @@
 //! The calendars an account sees.
 
 use super::Google;
-use super::charge::CALL;
+use super::charge::{CALL, QUOTA_USER};
 use super::client::Witness;
 use super::error::Failure;
 use super::oauth::AccessToken;
@@ -13,8 +13,12 @@ impl Google {
         let asked = Box::pin(async {
             let hub = self.hub(access);
             let mut witness = Witness::of("calendarList.get");
-            let call = hub.calendar_list().get("primary").delegate(&mut witness).doit();
-            let outcome = self.within(call).await;
+            let call = hub.calendar_list().get("primary").delegate(&mut witness);
+            let call = match &access.quota_user {
+                Some(name) => call.param(QUOTA_USER, name),
+                None => call,
+            };
+            let outcome = self.within(call.doit()).await;
             witness.settle(outcome)
         });
         let (response, entry) = self.charged(access, CALL, asked).await?;

@@ -11,20 +11,22 @@ use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::response::Redirect;
 
-use super::{admin, api_keys, batch, classic, events, health, jobs, metrics, setup};
+use super::{
+    admin, api_keys, batch, classic, delegation, events, health, jobs, metrics, oauth_client, setup,
+};
 use crate::model::audit::Action::{
-    ApiKeyCreated, ApiKeyRevoked, ConnectionDisconnected, ConnectionLinked, ExportMade,
-    SessionClosed, SessionOpened, SetupCodeCreated,
+    ApiKeyCreated, ApiKeyRevoked, ClientRotated, ConnectionDisconnected, ConnectionLinked,
+    ExportMade, SessionClosed, SessionOpened, SetupCodeCreated,
 };
 use crate::model::key::Scope::{
-    Admin, AdminRead, ConnectionsRead, EventsRead, EventsWrite, TasksRead,
+    Admin, AdminRead, ConnectionsAdmin, ConnectionsRead, EventsRead, EventsWrite, TasksRead,
 };
 use row::Audit::{As, Nothing};
 use row::Class::{Bulk, Free, Manage, Open, Page, Read, SignIn, Write};
 use row::Forgery::{ChangesNothing, Form, NoCookie, Origin, State};
 use row::Pass::{Administrator, Anybody, Console, Key, User};
 use row::{Class, Face, Pass};
-use table::{Table, delete, get, patch, post};
+use table::{Table, delete, get, patch, post, put};
 
 /// Whatever a key may read.
 const ANY_KEY: &[Pass] = &[Key(EventsRead), Key(TasksRead), Key(ConnectionsRead), Key(AdminRead)];
@@ -66,6 +68,7 @@ fn pages() -> Table {
         .row(post("/google-calendar-setup/logout-everywhere"), &[Administrator], Page, Form, As(SessionClosed), setup::sign_in::close_all)
         .row(post("/google-calendar-setup/connect"), &[Administrator], Page, Form, Nothing, setup::connect::begin)
         .row(get("/oauth2callback"), &[Anybody], Page, State, As(ConnectionLinked), setup::connect::callback)
+        .row(post("/google-calendar-setup/oauth-client"), &[Administrator], Page, Form, As(ClientRotated), setup::client::exchange)
         .row(get("/google-calendar-setup/test-event"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::test_event::show)
         .row(post("/google-calendar-setup/test-event"), &[Administrator], Page, Form, Nothing, setup::test_event::create)
         .row(post("/google-calendar-setup/test-event/remove"), &[Administrator], Page, Form, Nothing, setup::test_event::remove)
@@ -79,6 +82,7 @@ fn pages() -> Table {
 #[rustfmt::skip]
 fn events_and_jobs() -> Table {
     Table::of(Face::Api)
+        .row(post("/api/v1/events"), &[Key(EventsWrite), User], Write, NoCookie, Nothing, events::create)
         .row(get("/api/v1/events/{id}"), &[Key(EventsRead), User], Read, ChangesNothing, Nothing, events::show)
         .row(patch("/api/v1/events/{id}"), &[Key(EventsWrite), User], Write, NoCookie, Nothing, events::edit)
         .row(delete("/api/v1/events/{id}"), &[Key(EventsWrite), User], Write, NoCookie, Nothing, events::cancel)
@@ -100,10 +104,13 @@ fn keys() -> Table {
         .row(delete("/api/v1/api-keys/{id}"), &[Key(Admin)], Manage, NoCookie, As(ApiKeyRevoked), api_keys::revoke)
 }
 
-/// How the bridge fares.
+/// How the bridge fares, and what it speaks to Google with.
 #[rustfmt::skip]
 fn watching() -> Table {
     Table::of(Face::Api)
+        .row(get("/api/v1/oauth-client"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, oauth_client::show)
+        .row(put("/api/v1/oauth-client"), &[Key(Admin)], Manage, NoCookie, As(ClientRotated), oauth_client::replace)
+        .row(post("/api/v1/connections"), &[Key(ConnectionsAdmin)], Manage, NoCookie, As(ConnectionLinked), delegation::link)
         .row(get("/api/v1/status"), ANY_KEY, Read, ChangesNothing, Nothing, health::status)
         .row(get("/metrics"), ANY_KEY, Read, ChangesNothing, Nothing, metrics::show)
 }

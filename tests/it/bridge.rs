@@ -79,6 +79,8 @@ pub struct Choices {
     pub place: Option<Arc<TempDir>>,
     /// More settings, as TOML.
     pub settings: String,
+    /// More settings of the section `google`.
+    pub google_settings: String,
     /// What chance follows from.
     pub seed: u64,
     /// Whether Google is reached by pipes in memory, not by sockets.
@@ -92,6 +94,7 @@ impl Default for Choices {
             google: None,
             place: None,
             settings: String::new(),
+            google_settings: String::new(),
             seed: 1,
             in_memory: false,
         }
@@ -180,9 +183,10 @@ impl Bridge {
         let text = format!(
             "data_dir = \"{place}/data\"\n{settings}\n[google]\ncredentials_file = \"{place}/google-credentials.json\"\n\
              consent_url = \"{base}/o/oauth2/v2/auth\"\ntoken_url = \"{base}/token\"\nrevoke_url = \"{base}/revoke\"\n\
-             userinfo_url = \"{base}/v1/userinfo\"\napi_url = \"{base}/\"\n",
+             userinfo_url = \"{base}/v1/userinfo\"\napi_url = \"{base}/\"\n{more}\n",
             place = place.path().display(),
             settings = choices.settings,
+            more = choices.google_settings,
         );
         let config = Config::from_toml(&text).expect("valid settings").config;
         let random: Arc<dyn Random> = Arc::new(CountingRandom::new(choices.seed));
@@ -501,7 +505,8 @@ async fn key_for(app: &App, scopes: &[Scope]) -> String {
     made.secret.expose_secret().to_owned()
 }
 
-async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+/// Looks once whether `future` is done.
+pub async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 

@@ -1,10 +1,12 @@
 //! Every test of calbridge, in one binary.
 
+mod accounts;
 mod api_keys;
 mod backlog;
 mod bridge;
 mod browser;
 mod classic;
+mod client_rotation;
 mod config;
 mod conformance;
 mod delivery;
@@ -24,6 +26,7 @@ mod metrics;
 mod operations;
 mod packaging;
 mod periodic;
+mod placement;
 mod policy;
 mod postgres;
 mod power;
@@ -35,6 +38,7 @@ mod rust_client;
 mod secrets;
 mod seed;
 mod sessions;
+mod service_account;
 mod setup;
 mod shutdown;
 mod simulation;

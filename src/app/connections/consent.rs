@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq;
 use super::{account_tag, client_tag, of_server};
 use crate::app::audit::By;
 use crate::app::{App, Error, Profile, tokens};
+use crate::google::OauthClient;
 use crate::google::oauth::{Account, Grant, ISSUER};
 use crate::model::audit::Action;
 use crate::model::connection::{Connection, Health, Means};
@@ -51,7 +52,11 @@ struct Pending {
 
 /// Whether an account can be connected: the OAuth client is there and knows our redirect URI.
 pub fn check_client(app: &App) -> Result<(), Error> {
-    let client = app.oauth_client()?;
+    check_redirect(app, &app.oauth_client()?)
+}
+
+/// Whether an OAuth client knows our redirect URI.
+pub fn check_redirect(app: &App, client: &OauthClient) -> Result<(), Error> {
     let ours = &app.settings.redirect_uri;
     if client.redirect_uris.iter().any(|listed| listed == ours) {
         return Ok(());

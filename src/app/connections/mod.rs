@@ -1,6 +1,7 @@
 //! Linked Google accounts: the server's own, and those of users.
 
 mod consent;
+pub mod delegation;
 mod disconnect;
 
 use crate::app::audit::By;
@@ -10,9 +11,9 @@ use crate::model::connection::{AccountTag, ClientTag, Connection, Health};
 use crate::model::job::Cause;
 use crate::model::owner::Owner;
 
-use super::{App, Error, Profile};
+use super::{App, Error, client};
 
-pub use consent::{Answer, Consent, begin, check_client, finish, missing_scopes};
+pub use consent::{Answer, Consent, begin, check_client, check_redirect, finish, missing_scopes};
 pub use disconnect::disconnect;
 
 /// The connection of `owner`, if there is one that was not taken away.
@@ -24,15 +25,6 @@ pub async fn of(app: &App, owner: &Owner) -> Result<Option<Connection>, Error> {
 /// The server's connection, if there is one that was not taken away.
 pub async fn of_server(app: &App) -> Result<Option<Connection>, Error> {
     of(app, &Owner::Application).await
-}
-
-/// Where a new event of `owner` goes: the connection and who it is.
-pub(super) async fn place(app: &App) -> Result<(Connection, Profile), Error> {
-    let Some(connection) = of_server(app).await? else {
-        return Err(Error::NotConnected { setup_url: app.settings.setup_url.clone() });
-    };
-    let profile = app.profile(&connection)?;
-    Ok((connection, profile))
 }
 
 /// Writes down how a connection fares, unless it changed meanwhile.
@@ -77,10 +69,11 @@ pub(super) fn calendar_tag(app: &App, calendar: &str) -> u64 {
     u64::from_be_bytes(*tag.first_chunk().expect("a tag has 32 bytes"))
 }
 
-/// The cause that a connection's state gives for waiting.
-pub fn obstacle(connection: &Connection) -> Option<Cause> {
+/// Why what is meant for a connection waits: its own state, or that it was granted to another OAuth
+/// client than today's.
+pub fn obstacle(app: &App, connection: &Connection) -> Option<Cause> {
     match &connection.state {
-        Health::Connected => None,
+        Health::Connected => client::obstacle(app, connection),
         Health::ReconnectNeeded(cause) => Some(cause.clone()),
         Health::Disconnected => Some(Cause::new(
             "disconnected",

@@ -33,6 +33,11 @@ pub fn post(path: &'static str) -> Address {
     Address { method: Method::POST, path }
 }
 
+/// `PUT` to this path.
+pub fn put(path: &'static str) -> Address {
+    Address { method: Method::PUT, path }
+}
+
 /// `PATCH` of this path.
 pub fn patch(path: &'static str) -> Address {
     Address { method: Method::PATCH, path }

@@ -26,6 +26,8 @@ pub struct Signed {
     pub session: Session,
     /// The event that it is about, if it is about one.
     pub id: Option<String>,
+    /// The OAuth client's file, if it brings one.
+    pub client: Option<String>,
 }
 
 /// What each of our forms has.
@@ -35,6 +37,8 @@ pub struct Sent {
     pub csrf: String,
     /// The event that it is about, if it is about one.
     pub id: Option<String>,
+    /// The OAuth client's file, if it brings one.
+    pub client: Option<String>,
 }
 
 /// Sends whoever opened a page under another name to the one that cookies and Google know.
@@ -107,6 +111,6 @@ impl FromRequest<Door> for Signed {
         let session = request.extensions().get().copied().ok_or_else(refused)?;
         let sent = Form::<Sent>::from_request(request, door).await;
         let Form(sent) = sent.map_err(|_| refused())?;
-        Ok(Self { session, id: sent.id })
+        Ok(Self { session, id: sent.id, client: sent.client })
     }
 }

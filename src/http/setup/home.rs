@@ -6,11 +6,12 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 
 use super::super::Door;
+use super::super::oauth_client::consequence;
 use super::fault::Fault;
 use super::guard::Visitor;
 use super::{page, sign_in};
 use crate::app::access::Session;
-use crate::app::{Error, connections};
+use crate::app::{Error, client, connections};
 use crate::model::connection::Health;
 
 /// Something that was just done.
@@ -22,13 +23,15 @@ pub enum Notice {
     Disconnected,
     /// There was nothing to disconnect.
     NotConnected,
+    /// The OAuth client was exchanged.
+    Exchanged,
     /// The session was ended.
     SignedOut,
 }
 
 impl Notice {
-    const ALL: [Self; 4] =
-        [Self::Connected, Self::Disconnected, Self::NotConnected, Self::SignedOut];
+    const ALL: [Self; 5] =
+        [Self::Connected, Self::Disconnected, Self::NotConnected, Self::Exchanged, Self::SignedOut];
 
     /// The notice's name in the page's address.
     pub fn as_str(self) -> &'static str {
@@ -36,6 +39,7 @@ impl Notice {
             Self::Connected => "connected",
             Self::Disconnected => "disconnected",
             Self::NotConnected => "not-connected",
+            Self::Exchanged => "exchanged",
             Self::SignedOut => "signed-out",
         }
     }
@@ -46,6 +50,7 @@ impl Notice {
             Self::Connected => "Google sent you back: the account is connected.",
             Self::Disconnected => "The account is disconnected; Google is told to end the access.",
             Self::NotConnected => "There was no connection to end.",
+            Self::Exchanged => "The OAuth client was put in place.",
             Self::SignedOut => "You are logged out.",
         }
     }
@@ -64,6 +69,10 @@ struct Home {
     stand: Stand,
     /// Why nobody can connect an account now, or connect it again.
     problem: Option<String>,
+    /// The OAuth client in use, if there is a usable one.
+    client_id: Option<String>,
+    /// What its exchange means for those who connected an account.
+    changed: Option<String>,
     credentials_file: String,
     redirect_uri: String,
     scopes: Vec<String>,
@@ -130,11 +139,15 @@ async fn home(door: &Door, session: &Session, notice: Option<Notice>) -> Result<
         }
     };
     let jobs = app.store.count_jobs().await?;
+    let standing = client::standing(app).await.ok();
+    let changed = standing.as_ref().filter(|standing| standing.strangers > 0).map(consequence);
     Ok(Home {
         csrf: session.csrf(app),
         notice,
         stand,
         problem,
+        client_id: standing.map(|standing| standing.id),
+        changed,
         credentials_file: app.settings.credentials_file.display().to_string(),
         redirect_uri: app.settings.redirect_uri.clone(),
         scopes: app.settings.scopes.clone(),
