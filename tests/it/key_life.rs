@@ -4,6 +4,7 @@ use calbridge::app::access::{self, Caller, KeyWish};
 use calbridge::clock::Clock;
 use calbridge::model::key::Scope;
 use chrono::TimeDelta;
+use hyper::Method;
 use secrecy::ExposeSecret;
 
 use crate::bridge::{Answer, Bridge};
@@ -114,6 +115,12 @@ async fn the_last_use_is_kept_apart_from_the_key_and_written_when_asked() {
     show(&bridge, &wrong).await;
     assert_eq!(access::last_uses(app).await.expect("a store"), known, "a wrong half is no use");
 
-    assert_eq!(app.store.keys().await.expect("a store"), [key], "the key's row is untouched");
+    assert_eq!(app.store.keys().await.expect("a store"), [key.clone()], "its row is untouched");
     assert_eq!(app.store.audit(0, 1000).await.expect("a store"), entries);
+
+    let shown = bridge.key_for(&[Scope::AdminRead]).await;
+    let bearer = format!("Bearer {shown}");
+    let path = format!("/api/v1/api-keys/{}", key.id);
+    let answer = bridge.send_raw(Method::GET, &path, "", &[("authorization", &bearer)]).await;
+    assert_eq!(answer.json()["last_used"], "2026-11-02T08:01:30Z", "{}", answer.text);
 }
