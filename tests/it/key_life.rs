@@ -78,7 +78,7 @@ async fn a_key_opens_until_its_end_and_is_refused_as_any_other_after_it() {
     let wrong = format!("{public}_{}", "0".repeat(52));
     let unknown = format!("cb_{}_{}", "0".repeat(26), "0".repeat(52));
     let mut told = Vec::new();
-    for refused in [key, &revoked, &wrong, &unknown, "cb_", "cb__", "cb_x_y", "cb_é_y"] {
+    for refused in [key, &revoked, &wrong, &unknown, "cb_", "cb__", "cb_x_y"] {
         let answer = show(&bridge, refused).await;
         let mut body = answer.json();
         body.as_object_mut().expect("a problem").remove("request_id").expect("its own id");
