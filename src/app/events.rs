@@ -5,7 +5,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::access::Caller;
 use super::placement::{Aim, Place, Places};
-use super::sealing::{Links, Profile, fingerprint};
+use super::sealing::{Links, Profile};
 use super::{App, Error, connections};
 use crate::model::connection::Health;
 use crate::model::event::{
@@ -114,6 +114,7 @@ pub async fn create_all(
     wishes: Vec<Wish>,
     class: Class,
 ) -> Result<Vec<Result<Created, Error>>, Error> {
+    app.must_not_be_frozen()?;
     let now = app.clock.now();
     let mut places = Places::new(app, caller);
     let mut answers = Vec::new();
@@ -179,6 +180,7 @@ pub async fn get(app: &App, caller: &Caller, id: EventId) -> Result<Event, Error
 
 /// Changes what the caller wants of an event.
 pub async fn edit(app: &App, caller: &Caller, id: EventId, edit: &Edit) -> Result<Event, Error> {
+    app.must_not_be_frozen()?;
     rewrite(app, caller, id, |content, presence| {
         if presence == Presence::Absent {
             return Err(Error::NotFound("event"));
@@ -198,6 +200,7 @@ pub async fn edit(app: &App, caller: &Caller, id: EventId, edit: &Edit) -> Resul
 
 /// Takes the caller's event out of the calendar. Once more changes nothing.
 pub async fn cancel(app: &App, caller: &Caller, id: EventId) -> Result<Event, Error> {
+    app.must_not_be_frozen()?;
     rewrite(app, caller, id, |_, _| Ok(Presence::Absent)).await
 }
 
@@ -317,7 +320,7 @@ fn request(
     ];
     Request {
         key: app.vault.tag("request", &parts),
-        body: identity.body,
+        body: app.vault.tag("request-body", &[&identity.body]),
         expires: now + REQUEST_LIFE,
     }
 }
@@ -337,7 +340,7 @@ fn begin(app: &App, id: EventId, draft: Draft, place: Place) -> Result<Event, Er
     let wanted = Wanted {
         revision: 1,
         presence: Presence::Present,
-        fingerprint: fingerprint(&content),
+        fingerprint: app.fingerprint(&content),
         content: app.seal_content(&owner, id, 1, &content)?,
         since: now,
         over: over(&content, now),
@@ -386,7 +389,9 @@ async fn rewrite(
         let event = get(app, caller, id).await?;
         let mut content = app.content(&event)?;
         let presence = change(&mut content, event.wanted.presence)?;
-        if presence == event.wanted.presence && fingerprint(&content) == event.wanted.fingerprint {
+        if presence == event.wanted.presence
+            && app.fingerprint(&content) == event.wanted.fingerprint
+        {
             return Ok(event);
         }
         let now = app.clock.now();
@@ -394,7 +399,7 @@ async fn rewrite(
         let wanted = Wanted {
             revision,
             presence,
-            fingerprint: fingerprint(&content),
+            fingerprint: app.fingerprint(&content),
             content: app.seal_content(&event.owner, id, revision, &content)?,
             since: now,
             over: over(&content, now),

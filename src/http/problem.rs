@@ -176,6 +176,8 @@ impl From<Error> for Problem {
             Error::TooManyTries { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
             Error::Scope(_) => (StatusCode::FORBIDDEN, "scope_missing"),
             Error::NotForUsers => (StatusCode::FORBIDDEN, "not_for_users"),
+            Error::Frozen { .. } => (StatusCode::SERVICE_UNAVAILABLE, "frozen"),
+            Error::AuditHead { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "audit_head"),
             Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Error::Delegation(_) => (StatusCode::UNPROCESSABLE_ENTITY, "delegation"),
             Error::Google(_) => (StatusCode::BAD_GATEWAY, "google"),
@@ -187,6 +189,7 @@ impl From<Error> for Problem {
                 StoreError::Failed(_) | StoreError::Damaged(_) | StoreError::Unavailable(_),
             ) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
             Error::Backup(_) => (StatusCode::INTERNAL_SERVER_ERROR, "export_failed"),
+            Error::Keys(_) => (StatusCode::CONFLICT, "key_file"),
             Error::Vault(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         if status.is_server_error() {

@@ -123,7 +123,7 @@ async fn by_code(
 
 async fn refuse(app: &App, what: &'static str, from: IpAddr) -> Result<(), Error> {
     tracing::warn!(shown = what, "an administrator's session was refused");
-    let refused = app.act(By::Bridge, Action::SessionRefused);
+    let refused = app.act(By::Administrator, Action::SessionRefused);
     refused.with("by", what).with("address", from.to_string()).keep().await?;
     Ok(())
 }
@@ -152,8 +152,9 @@ pub async fn session(app: &App, shown: &str) -> Result<Option<Session>, Error> {
 
 /// Ends a session.
 pub async fn close_session(app: &App, session: &Session) -> Result<(), Error> {
-    app.store.take_ticket(TicketKind::Session, &session.digest).await?;
-    app.act(By::Administrator, Action::SessionClosed).keep().await?;
+    if app.store.take_ticket(TicketKind::Session, &session.digest).await?.is_some() {
+        app.act(By::Administrator, Action::SessionClosed).keep().await?;
+    }
     Ok(())
 }
 

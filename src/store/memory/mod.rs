@@ -6,6 +6,7 @@ mod administrator;
 mod audit;
 mod backup;
 mod connections;
+mod envelopes;
 mod events;
 mod jobs;
 mod periods;
