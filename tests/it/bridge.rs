@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use calbridge::app::App;
 use calbridge::app::access::{self, Caller, KeyWish};
-use calbridge::app::connections::{self, Answer as Redirect};
+use calbridge::app::connections::{self, Answer as Redirect, Purpose};
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::config::Config;
 use calbridge::daemon::{Bridge as Tied, Parts};
@@ -218,10 +218,10 @@ impl Bridge {
     /// Connects the server's account through the real endpoints.
     pub async fn connect(&self, account: &str) -> Result<(), calbridge::app::Error> {
         let app = &self.tied.app;
-        let consent = connections::begin(app).await?;
+        let consent = connections::begin(app, Purpose::server()).await?;
         let redirect =
             self.consent(&consent.url, &[("decision", "allow"), ("user", account)]).await;
-        connections::finish(app, redirect, Some(&consent.cookie)).await.map(drop)
+        connections::finish(app, redirect, Some(&consent.cookie)).await.outcome.map(drop)
     }
 
     /// What Google's redirect brings back when its consent page is answered so.

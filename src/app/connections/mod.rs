@@ -1,17 +1,27 @@
 //! Linked Google accounts: the server's own, and those of users.
 
+mod answer;
 mod consent;
 mod disconnect;
+mod grants;
+mod links;
+mod purpose;
 
 use crate::google::credentials::OauthClient;
 use crate::model::connection::{AccountTag, ClientTag, Connection, Health};
+use crate::model::id::ConnectionId;
 use crate::model::job::Cause;
 use crate::model::owner::Owner;
 
+use super::access::Caller;
 use super::{App, Error, Profile};
 
-pub use consent::{Answer, Consent, begin, check_client, finish, missing_scopes};
+pub use answer::Answer;
+pub use consent::{Consent, Finished, Linked, begin, check_client, finish};
 pub use disconnect::disconnect;
+pub use grants::missing_scopes;
+pub use links::{Link, LinkWish, Receipt, follow, invite, invite_again, look, redeem, way_back};
+pub use purpose::Purpose;
 
 /// The connection of `owner`, if there is one that was not taken away.
 pub async fn of(app: &App, owner: &Owner) -> Result<Option<Connection>, Error> {
@@ -22,6 +32,14 @@ pub async fn of(app: &App, owner: &Owner) -> Result<Option<Connection>, Error> {
 /// The server's connection, if there is one that was not taken away.
 pub async fn of_server(app: &App) -> Result<Option<Connection>, Error> {
     of(app, &Owner::Application).await
+}
+
+/// The connection, if the caller may see it. Another's is as good as none.
+pub async fn seen(app: &App, caller: &Caller, id: ConnectionId) -> Result<Connection, Error> {
+    let connection = app.store.connection(id).await?;
+    connection
+        .filter(|connection| caller.sees(&connection.owner))
+        .ok_or(Error::NotFound("connection"))
 }
 
 /// Where a new event of `owner` goes: the connection and who it is.

@@ -79,6 +79,20 @@ pub fn check_origin(door: &Door, headers: &HeaderMap) -> Result<(), Fault> {
     ))
 }
 
+/// Lets no form through but one of our own page, by the browser's own word: where nothing in the form
+/// is secret from whoever may have sent it, silence is not enough.
+pub fn check_same_origin(door: &Door, headers: &HeaderMap) -> Result<(), Fault> {
+    let silent = text(headers, &header::ORIGIN).is_none_or(|origin| origin == "null")
+        && text(headers, &SEC_FETCH_SITE) != Some("same-origin");
+    if silent {
+        return Err(Fault::refused(
+            "Your browser does not say that this form came from our own page, so nothing was changed. Open the \
+             link in another browser, or allow this one to send the origin of forms.",
+        ));
+    }
+    check_origin(door, headers)
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }

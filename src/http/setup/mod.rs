@@ -6,6 +6,7 @@ mod cookies;
 mod fault;
 mod guard;
 mod home;
+mod link;
 mod revoke;
 mod sign_in;
 mod test_event;
@@ -32,6 +33,7 @@ pub fn routes(door: &Door) -> Router<Door> {
         .route("/google-calendar-setup/session", post(sign_in::open))
         .route("/google-calendar-setup/logout", post(sign_in::close))
         .route("/google-calendar-setup/connect", post(connect::begin))
+        .route(link::PATH, get(link::ask).post(link::follow))
         .route("/oauth2callback", get(connect::callback))
         .route("/google-calendar-setup/test-event", get(test_event::show).post(test_event::create))
         .route("/google-calendar-setup/test-event/remove", post(test_event::remove))
