@@ -13,10 +13,12 @@ use crate::google::error::{Failure, Verdict};
 use crate::google::oauth::AccessToken;
 use crate::model::connection::{Connection, Health};
 use crate::model::id::ConnectionId;
-use crate::model::job::Cause;
 
 /// A token is replaced this long before it runs out.
 const EARLY: TimeDelta = TimeDelta::minutes(5);
+
+/// So many connections are looked at at once.
+const PAGE: usize = 100;
 
 /// The access tokens of all connections, in memory alone.
 #[derive(Default)]
@@ -118,16 +120,37 @@ pub async fn reject(app: &App, connection: &Connection, refused: &AccessToken) {
     }
 }
 
-/// Refreshes the server's grant, whether or not anybody needs a token: Google forgets a grant that
+/// Refreshes every grant, whether or not anybody needs a token: Google forgets a grant that
 /// was not used for six months (Using OAuth 2.0 to Access Google APIs, "Refresh token expiration").
 pub async fn touch(app: &App) -> Result<(), Error> {
-    let connection = connections::of_server(app).await?;
-    if let Some(connection) = connection.filter(|connection| connection.state == Health::Connected)
-    {
-        app.tokens.forget(connection.id);
-        access(app, &connection).await?;
+    let mut after = None;
+    loop {
+        let page = app.store.all_connections(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.id);
+        let live = page.iter().filter(|connection| connection.state == Health::Connected);
+        for connection in live {
+            app.tokens.forget(connection.id);
+            if let Err(error) = access(app, connection).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    connection.id = %connection.id,
+                    "a grant could not be refreshed"
+                );
+            }
+        }
     }
-    Ok(())
+}
+
+/// Writes down that Google honours a grant. A token is good whether or not that is written.
+pub(super) async fn note(app: &App, id: ConnectionId) {
+    if let Err(error) = app.store.note_refresh(id, app.clock.now()).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            connection.id = %id,
+            "a refresh could not be written down"
+        );
+    }
 }
 
 async fn refresh(app: &App, connection: &Connection) -> Result<AccessToken, Error> {
@@ -137,12 +160,13 @@ async fn refresh(app: &App, connection: &Connection) -> Result<AccessToken, Erro
     match app.google.refresh(&client, &token).await {
         Ok((access, _)) => {
             tracing::debug!(connection.id = %connection.id, "access token refreshed");
+            note(app, connection.id).await;
             Ok(AccessToken { payer: Some(connection.account), ..access })
         }
         Err(failure) => {
             tracing::warn!(connection.id = %connection.id, reason = failure.reason.as_deref(), "refresh failed: {}", failure.text);
             if failure.verdict == Verdict::GrantDead {
-                let cause = Cause::new("grant_dead", failure.text.clone());
+                let cause = connections::death(app, connection, &failure).await?;
                 connections::mark(app, connection, Health::ReconnectNeeded(cause)).await?;
             }
             Err(failure.into())

@@ -5,6 +5,7 @@ mod batch;
 mod body;
 mod caller;
 mod classic;
+mod connections;
 mod events;
 mod health;
 mod idempotency;
@@ -80,6 +81,16 @@ pub fn router(app: App, settings: Settings) -> Router {
             "/api/v1/events/batch",
             post(batch::create).layer(DefaultBodyLimit::max(batch::MOST_BYTES)),
         )
+        .route("/api/v1/connections", get(connections::list))
+        .route("/api/v1/connections/links", post(connections::links::create))
+        .route("/api/v1/connections/codes", post(connections::links::redeem))
+        .route(
+            "/api/v1/connections/{id}",
+            get(connections::show).patch(connections::edit).delete(connections::delete),
+        )
+        .route("/api/v1/connections/{id}/calendars", get(connections::calendars))
+        .route("/api/v1/connections/{id}/disconnect", post(connections::disconnect))
+        .route("/api/v1/connections/{id}/reconnect", post(connections::links::reconnect))
         .route("/api/v1/jobs", get(jobs::list))
         .route("/api/v1/jobs/{id}", get(jobs::show))
         .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))

@@ -147,6 +147,7 @@ async fn link(app: &App, answer: Answer, pending: &Pending) -> Result<Linked, Er
     let given = Given::read(app, means, grant).await?;
     let access = given.access.clone();
     let (connection, profile) = grants::keep(app, &pending.purpose, given).await?;
+    tokens::note(app, connection.id).await;
     tokens::hold(app, connection.id, connection.version, access).await;
     Ok(Linked { connection, profile })
 }

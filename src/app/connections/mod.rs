@@ -1,9 +1,11 @@
 //! Linked Google accounts: the server's own, and those of users.
 
 mod answer;
+mod calendars;
 mod consent;
 mod disconnect;
 mod grants;
+mod health;
 mod links;
 mod purpose;
 
@@ -13,13 +15,16 @@ use crate::model::id::ConnectionId;
 use crate::model::job::Cause;
 use crate::model::owner::Owner;
 
-use super::access::Caller;
+use super::access::{Caller, Who};
 use super::{App, Error, Profile};
 
 pub use answer::Answer;
+pub use calendars::{calendars, choose};
 pub use consent::{Consent, Finished, Linked, begin, check_client, finish};
-pub use disconnect::disconnect;
+pub use disconnect::{Waiting, disconnect};
 pub use grants::missing_scopes;
+pub(super) use health::death;
+pub use health::{Risk, View, view};
 pub use links::{Link, LinkWish, Receipt, follow, invite, invite_again, look, redeem, way_back};
 pub use purpose::Purpose;
 
@@ -53,7 +58,7 @@ pub(super) async fn place(app: &App) -> Result<(Connection, Profile), Error> {
 
 /// Writes down how a connection fares, unless it changed meanwhile.
 pub async fn mark(app: &App, connection: &Connection, state: Health) -> Result<(), Error> {
-    let mut next = resealed(app, connection)?;
+    let mut next = resealed(app, connection, &app.profile(connection)?)?;
     next.state = state;
     if app.store.put_connection(next, None).await? {
         tracing::warn!(connection.id = %connection.id, "the Google account must be connected again");
@@ -61,8 +66,40 @@ pub async fn mark(app: &App, connection: &Connection, state: Health) -> Result<(
     Ok(())
 }
 
+/// Up to `most` connections that the caller may see, of one owner if one is named, those after
+/// `after`; and after which to go on.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    owner: Option<&Owner>,
+    after: Option<ConnectionId>,
+    most: usize,
+) -> Result<(Vec<Connection>, Option<ConnectionId>), Error> {
+    let of_one = match (&caller.who, owner) {
+        (_, Some(owner)) => {
+            caller.may_act_for(owner)?;
+            Some(owner)
+        }
+        (Who::User(_), None) => Some(&caller.owner),
+        (_, None) => None,
+    };
+    let mut found = match of_one {
+        Some(owner) => {
+            let mut all = app.store.connections(owner).await?;
+            all.sort_by_key(|connection| connection.id);
+            all.retain(|connection| after.is_none_or(|after| connection.id > after));
+            all
+        }
+        None => app.store.all_connections(after, most.saturating_add(1)).await?,
+    };
+    let more = found.len() > most;
+    found.truncate(most);
+    let next = found.last().map(|last| last.id).filter(|_| more);
+    Ok((found, next))
+}
+
 /// The connection as its next version, sealed anew.
-fn resealed(app: &App, connection: &Connection) -> Result<Connection, Error> {
+fn resealed(app: &App, connection: &Connection, profile: &Profile) -> Result<Connection, Error> {
     let (owner, id, version) = (&connection.owner, connection.id, connection.version + 1);
     let token = match &connection.token {
         Some(sealed) => {
@@ -71,7 +108,7 @@ fn resealed(app: &App, connection: &Connection) -> Result<Connection, Error> {
         }
         None => None,
     };
-    let profile = app.seal_profile(owner, id, version, &app.profile(connection)?)?;
+    let profile = app.seal_profile(owner, id, version, profile)?;
     Ok(Connection { version, profile, token, ..connection.clone() })
 }
 

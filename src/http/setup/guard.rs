@@ -27,12 +27,15 @@ pub struct Signed {
     pub session: Session,
     /// The event that it is about, if it is about one.
     pub id: Option<String>,
+    /// What was chosen, if something was to be chosen.
+    pub choice: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Sent {
     csrf: String,
     id: Option<String>,
+    choice: Option<String>,
 }
 
 /// Sends a page that was opened under another name to the one that cookies and Google know.
@@ -127,6 +130,6 @@ impl FromRequest<Door> for Signed {
         if !session.allows(&door.app, &sent.csrf) {
             return Err(Fault::refused(stale));
         }
-        Ok(Self { session, id: sent.id })
+        Ok(Self { session, id: sent.id, choice: sent.choice })
     }
 }

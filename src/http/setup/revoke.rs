@@ -15,8 +15,9 @@ use super::fault::Fault;
 use super::guard::{Signed, Visitor};
 use super::home::Notice;
 use super::{back, page, sign_in};
+use crate::app::Error;
 use crate::app::access::Caller;
-use crate::app::{Error, connections};
+use crate::app::connections::{self, Waiting};
 use crate::model::key::Scope;
 
 /// The address that the proxies of the seeds forward.
@@ -46,7 +47,7 @@ async fn disconnect(door: &Door, request: Request) -> Result<Json<Value>, Proble
     let (mut parts, _) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, door).await?;
     caller.must(Scope::Admin)?;
-    connections::disconnect(&door.app).await?;
+    disconnect_server(door, &caller, Waiting::Kept).await?;
     Ok(Json(json!({
         "success": true,
         "message": "Google Calendar disconnected; Google is told to end the access",
@@ -68,10 +69,23 @@ pub async fn ask(State(door): State<Door>, Visitor(session): Visitor) -> Result<
     Ok(page(&Confirm { csrf: session.csrf(app), email, waiting }))
 }
 
+async fn disconnect_server(door: &Door, caller: &Caller, waiting: Waiting) -> Result<(), Error> {
+    let app = &door.app;
+    let Some(connection) = connections::of_server(app).await? else {
+        return Err(Error::NotConnected { setup_url: app.settings.setup_url.clone() });
+    };
+    connections::disconnect(app, caller, connection.id, waiting).await?;
+    Ok(())
+}
+
 /// `POST`: it is meant.
-pub async fn submit(State(door): State<Door>, _form: Signed) -> Result<Redirect, Fault> {
-    match connections::disconnect(&door.app).await {
-        Ok(_) => Ok(back(Notice::Disconnected)),
+pub async fn submit(State(door): State<Door>, form: Signed) -> Result<Redirect, Fault> {
+    let waiting = match form.choice.as_deref() {
+        Some("cancel") => Waiting::Cancelled,
+        _ => Waiting::Kept,
+    };
+    match disconnect_server(&door, &Caller::administrator(), waiting).await {
+        Ok(()) => Ok(back(Notice::Disconnected)),
         Err(Error::NotConnected { .. }) => Ok(back(Notice::NotConnected)),
         Err(other) => Err(other.into()),
     }

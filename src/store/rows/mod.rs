@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub(super) use access::{ApiKeyRow, KeystoneRow, TicketKindRow, TicketRow};
-pub(super) use connections::ConnectionRow;
+pub(super) use connections::{ConnectionRow, RefreshRow};
 pub(super) use events::{ContentRow, CopyRow, EventRow, RequestRow};
 pub(super) use jobs::{JobRow, PayloadRow};
 

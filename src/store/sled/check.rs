@@ -18,12 +18,13 @@ use super::keys::{self, KeyReader, Table};
 use super::ledger::{Read, failed};
 use super::meta::MetaRow;
 use crate::model::connection::Connection;
+use crate::model::id::noun;
 use crate::model::job::Job;
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 use crate::store::rows::{
     ApiKeyRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow, PeriodRow,
-    RequestRow, Row, TicketRow,
+    RefreshRow, RequestRow, Row, TicketRow,
 };
 
 /// There are few large tables to share among threads.
@@ -144,6 +145,9 @@ impl Books {
                 self.expect(&keys::ticket_over(ticket.expires, kind, &digest), &[]);
             }
             Table::Key => drop(ApiKey::try_from(ApiKeyRow::decode(row)?)?),
+            Table::Refresh => {
+                drop((read.id::<noun::Connection>()?, RefreshRow::decode(row)?.at()?))
+            }
             Table::Keystone => drop(KeystoneRow::decode(row)?),
             Table::OwnerJobs => self.find_many(key, number(row)?),
             Table::Period => drop(PeriodRow::decode(row)?.next()?),
