@@ -1,18 +1,19 @@
 //! Settings as written → settings that hold, or every fault at once.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
 use super::raw::Raw;
 use super::reader::Reader;
 use super::{
-    AllowanceConfig, CALLBACK, ClassicConfig, Config, Faults, GoogleConfig, Loaded, LogConfig,
-    LogFormat, Notify, PostgresConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig,
-    StoreKind, VaultConfig, origin_of,
+    AllowanceConfig, CALLBACK, ClassicConfig, Config, Faults, ForwardedHeader, GoogleConfig,
+    LimitsConfig, Loaded, LogConfig, LogFormat, Notify, PostgresConfig, ProxiesConfig, QueueConfig,
+    RetentionConfig, StopConfig, StoreConfig, StoreKind, VaultConfig, origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
@@ -78,6 +79,8 @@ impl Reader {
                 tombstones: self.days("retention.tombstones_days", 4..=36_500),
             },
             google,
+            proxies: self.proxies(),
+            limits: self.limits(),
             store: self.store(),
             return_to: self.return_to(insecure_http),
             classic: ClassicConfig {
@@ -217,6 +220,43 @@ impl Reader {
             self.raw.notes.push(format!("{key} is not Google's: {host}"));
         }
         url
+    }
+
+    fn proxies(&mut self) -> ProxiesConfig {
+        const KEY: &str = "trusted_proxies";
+        let written = self.text(KEY);
+        let mut trusted = Vec::new();
+        for one in written.split(',').map(str::trim).filter(|one| !one.is_empty()) {
+            match one.parse().or_else(|_| one.parse().map(|address: IpAddr| IpNet::from(address))) {
+                Ok(network) => trusted.push(network),
+                Err(_) => self.fault(
+                    KEY,
+                    "must be addresses or networks with commas between them, such as \
+                     `127.0.0.1, 10.0.0.0/8`",
+                ),
+            }
+        }
+        let headers = [
+            ("x-forwarded-for", ForwardedHeader::XForwarded),
+            ("forwarded", ForwardedHeader::Forwarded),
+        ];
+        ProxiesConfig { trusted, header: self.choice("forwarded_header", &headers) }
+    }
+
+    fn limits(&mut self) -> LimitsConfig {
+        let window = self.seconds("limits.window_secs", 1..=86_400);
+        let mut requests = |key| self.count(key, 1_000_000);
+        LimitsConfig {
+            window,
+            open: requests("limits.open"),
+            pages: requests("limits.pages"),
+            sign_in: requests("limits.sign_in"),
+            reads: requests("limits.reads"),
+            writes: requests("limits.writes"),
+            batches: requests("limits.batches"),
+            manage: requests("limits.manage"),
+            refusals: requests("limits.refusals"),
+        }
     }
 
     fn listen(&mut self) -> SocketAddr {

@@ -15,6 +15,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
@@ -74,6 +75,10 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Whether plain http is allowed beyond this machine.
     pub insecure_http: bool,
+    /// The proxies whose forwarded headers are believed.
+    pub proxies: ProxiesConfig,
+    /// How often callers may knock.
+    pub limits: LimitsConfig,
     /// Google: its addresses, and what is asked of it.
     pub google: GoogleConfig,
     /// The master key.
@@ -96,6 +101,47 @@ pub struct Config {
     public_url: Option<Url>,
     /// What `namespace()` starts from.
     namespace: Option<String>,
+}
+
+/// The proxies whose forwarded headers are believed.
+#[derive(Clone, Debug)]
+pub struct ProxiesConfig {
+    /// Their networks.
+    pub trusted: Vec<IpNet>,
+    /// What they write.
+    pub header: ForwardedHeader,
+}
+
+/// What a proxy writes of its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For` and `X-Forwarded-Host`.
+    XForwarded,
+    /// `Forwarded` of RFC 7239.
+    Forwarded,
+}
+
+/// How many requests a caller may send in each window.
+#[derive(Clone, Copy, Debug)]
+pub struct LimitsConfig {
+    /// The window.
+    pub window: Duration,
+    /// Of what anybody may call.
+    pub open: NonZeroU32,
+    /// Of pages.
+    pub pages: NonZeroU32,
+    /// Attempts to sign in.
+    pub sign_in: NonZeroU32,
+    /// Reads.
+    pub reads: NonZeroU32,
+    /// Writes.
+    pub writes: NonZeroU32,
+    /// Batches.
+    pub batches: NonZeroU32,
+    /// What only administrators do.
+    pub manage: NonZeroU32,
+    /// Requests that show nothing that works.
+    pub refusals: NonZeroU32,
 }
 
 /// Google: its addresses, and what is asked of it.

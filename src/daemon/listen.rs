@@ -4,6 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -13,6 +15,9 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::http::Peer;
 
 /// Whoever has not sent its headers by then is cut off.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
@@ -26,17 +31,17 @@ pub trait Listener: Send {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next connection that may come in.
-    fn next(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// The next connection that may come in, and the address at its other end if it has one.
+    fn next(&mut self) -> impl Future<Output = io::Result<(Self::Stream, Option<Peer>)>> + Send;
 }
 
 impl Listener for TcpListener {
     type Stream = tokio::net::TcpStream;
 
-    async fn next(&mut self) -> io::Result<Self::Stream> {
-        let (stream, _) = self.accept().await?;
+    async fn next(&mut self) -> io::Result<(Self::Stream, Option<Peer>)> {
+        let (stream, from) = self.accept().await?;
         stream.set_nodelay(true)?;
-        Ok(stream)
+        Ok((stream, Some(Peer(from.ip()))))
     }
 }
 
@@ -47,12 +52,12 @@ pub struct OwnUserOnly(pub UnixListener);
 impl Listener for OwnUserOnly {
     type Stream = tokio::net::UnixStream;
 
-    async fn next(&mut self) -> io::Result<Self::Stream> {
+    async fn next(&mut self) -> io::Result<(Self::Stream, Option<Peer>)> {
         loop {
             let (stream, _) = self.0.accept().await?;
             let peer = stream.peer_cred()?.uid();
             if peer == 0 || peer == rustix::process::geteuid().as_raw() {
-                return Ok(stream);
+                return Ok((stream, None));
             }
             tracing::warn!(peer, "another user knocked at the administrator's socket");
         }
@@ -67,7 +72,6 @@ pub async fn serve(mut listener: impl Listener, router: Router, stop: Cancellati
     let graceful = GracefulShutdown::new();
     let connections = TaskTracker::new();
     let seats = std::sync::Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let service = TowerToHyperService::new(router);
     loop {
         let next = async {
             let seat = std::sync::Arc::clone(&seats)
@@ -78,8 +82,15 @@ pub async fn serve(mut listener: impl Listener, router: Router, stop: Cancellati
         };
         let Some((seat, next)) = stop.run_until_cancelled(next).await else { break };
         match next {
-            Ok(stream) => {
-                let connection = server.serve_connection(TokioIo::new(stream), service.clone());
+            Ok((stream, peer)) => {
+                let service = router.clone().map_request(move |mut request: Request<Incoming>| {
+                    if let Some(peer) = peer {
+                        request.extensions_mut().insert(peer);
+                    }
+                    request
+                });
+                let service = TowerToHyperService::new(service);
+                let connection = server.serve_connection(TokioIo::new(stream), service);
                 let connection = graceful.watch(connection.into_owned());
                 connections.spawn(async move {
                     if let Err(error) = connection.await {

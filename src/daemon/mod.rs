@@ -1,5 +1,6 @@
 //! Opens everything, ties it together, runs it and stops it: the one room that knows all the others.
 
+mod door;
 mod import;
 mod keys;
 mod listen;
@@ -211,22 +212,18 @@ impl Bridge {
         })
         .await?;
         let periodic = recurring::periodic(&app, retention(&config.retention));
-        let door = http::Settings {
-            public_url,
-            requests: config.classic.requests,
-            window: config.classic.window,
-        };
+        let door = door::settings(config, public_url);
         Ok(Self { app, worker, periodic, door, drain: limits.drain })
     }
 
     /// Every route.
     pub fn router(&self) -> Router {
-        http::router(self.app.clone(), self.door.clone())
+        http::router(self.app.clone(), &self.door)
     }
 
     /// The administrator's routes.
     pub fn admin_router(&self) -> Router {
-        http::admin::router(self.app.clone())
+        http::console(self.app.clone(), &self.door)
     }
 }
 

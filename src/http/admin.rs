@@ -3,18 +3,17 @@
 use std::path::PathBuf;
 
 use axum::Json;
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
+use super::Door;
 use super::events::utc;
 use super::problem::Problem;
+use crate::app::Error;
 use crate::app::access::{self, Caller, KeyWish};
 use crate::app::backup;
-use crate::app::{App, Error};
 use crate::model::id::KeyId;
 use crate::model::key::{ApiKey, Scope};
 
@@ -67,33 +66,28 @@ pub struct ExportBody {
     pub records: u64,
 }
 
-/// Everything the command line asks of a running daemon.
-pub fn router(app: App) -> Router {
-    Router::new()
-        .route("/setup-code", post(setup_code))
-        .route("/api-keys", get(list_keys).post(create_key))
-        .route("/api-keys/{id}", axum::routing::delete(revoke_key))
-        .route("/export", post(export))
-        .with_state(app)
+/// `POST /setup-code`: a fresh one; earlier ones are void.
+pub async fn setup_code(State(door): State<Door>) -> Result<Json<SetupCode>, Problem> {
+    let code = access::new_setup_code(&door.app).await?;
+    Ok(Json(SetupCode { code, url: door.app.settings.setup_url.clone() }))
 }
 
-async fn setup_code(State(app): State<App>) -> Result<Json<SetupCode>, Problem> {
-    let code = access::new_setup_code(&app).await?;
-    Ok(Json(SetupCode { code, url: app.settings.setup_url.clone() }))
-}
-
-async fn export(State(app): State<App>) -> Result<Json<ExportBody>, Problem> {
-    let (file, records) = backup::to_file(&app).await?;
+/// `POST /export`: writes the whole store to a file.
+pub async fn export(State(door): State<Door>) -> Result<Json<ExportBody>, Problem> {
+    let (file, records) = backup::to_file(&door.app).await?;
     Ok(Json(ExportBody { file, records }))
 }
 
-async fn list_keys(State(app): State<App>) -> Result<Json<Vec<KeyBody>>, Problem> {
-    let keys = app.store.keys().await.map_err(Error::from)?;
+/// `GET /api-keys`.
+pub async fn list_keys(State(door): State<Door>) -> Result<Json<Vec<KeyBody>>, Problem> {
+    let keys = door.app.store.keys().await.map_err(Error::from)?;
     Ok(Json(keys.iter().map(KeyBody::from).collect()))
 }
 
-async fn create_key(
-    State(app): State<App>,
+/// `POST /api-keys`.
+pub async fn create_key(
+    State(door): State<Door>,
+    caller: Caller,
     Json(body): Json<NewKeyBody>,
 ) -> Result<(StatusCode, Json<KeyBody>), Problem> {
     let scopes: Result<Vec<Scope>, _> = body.scopes.iter().map(|scope| scope.parse()).collect();
@@ -103,18 +97,20 @@ async fn create_key(
         source: body.source,
         expires: None,
     };
-    let made = access::create_key(&app, &Caller::console(), wish).await?;
+    let made = access::create_key(&door.app, &caller, wish).await?;
     let shown =
         KeyBody { key: Some(made.secret.expose_secret().to_owned()), ..KeyBody::from(&made.key) };
     Ok((StatusCode::CREATED, Json(shown)))
 }
 
-async fn revoke_key(
-    State(app): State<App>,
+/// `DELETE /api-keys/{id}`.
+pub async fn revoke_key(
+    State(door): State<Door>,
+    caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<KeyBody>, Problem> {
     let id: KeyId = id.parse().map_err(|_| Error::NotFound("API key"))?;
-    Ok(Json(KeyBody::from(&access::revoke_key(&app, &Caller::console(), id).await?)))
+    Ok(Json(KeyBody::from(&access::revoke_key(&door.app, &caller, id).await?)))
 }
 
 impl From<&ApiKey> for KeyBody {

@@ -1,4 +1,4 @@
-//! Who calls: an API key in `Authorization: Bearer …` or `X-API-Key`.
+//! Who got through: what `admission` found out, for handlers to take.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -6,28 +6,21 @@ use axum::http::{HeaderMap, StatusCode, header};
 
 use super::Door;
 use super::problem::Problem;
-use crate::app::access::{self, Caller};
+use crate::app::access::Caller;
 
 impl FromRequestParts<Door> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Problem> {
-        let Some(shown) = shown_key(&parts.headers) else {
-            let detail = "send an API key as `Authorization: Bearer cb_…` or `X-API-Key: cb_…`; \
-                          `calbridge api-keys create` makes one";
-            return Err(Problem::new(StatusCode::UNAUTHORIZED, "no_api_key", detail));
-        };
-        access::caller(&door.app, shown).await.map_err(|error| match error {
-            crate::app::Error::Denied(text) => {
-                Problem::new(StatusCode::UNAUTHORIZED, "unknown_api_key", text)
-            }
-            other => other.into(),
+    async fn from_request_parts(parts: &mut Parts, _: &Door) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(|| {
+            let detail = "this address asks for a caller, and lets in whoever shows nothing";
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
         })
     }
 }
 
-/// The API key that a request shows.
-pub fn shown_key(headers: &HeaderMap) -> Option<&str> {
+/// The API key or token that a request shows, in `Authorization: Bearer …` or `X-API-Key`.
+pub fn shown(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(
         |value| {
             let (scheme, key) = value.split_once(' ')?;

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::Door;
 use super::problem::Problem;
-use crate::app::access::Caller;
 use crate::app::{App, Used, connections};
 use crate::model::connection::Health;
 use crate::model::id::ConnectionId;
@@ -41,7 +40,7 @@ pub async fn ready(State(door): State<Door>, RawQuery(query): RawQuery) -> Respo
 }
 
 /// `GET /api/v1/status`: the connection and the queue at a glance.
-pub async fn status(State(door): State<Door>, _caller: Caller) -> Result<Json<Value>, Problem> {
+pub async fn status(State(door): State<Door>) -> Result<Json<Value>, Problem> {
     let app = &door.app;
     let connection = connections::of_server(app).await?;
     let client = connections::check_client(app);

@@ -19,7 +19,6 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::Door;
 use super::problem::Problem;
-use crate::app::access::Caller;
 use crate::app::{Error, Report};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -33,7 +32,7 @@ struct Readings {
 }
 
 /// `GET /metrics`.
-pub async fn show(State(door): State<Door>, _caller: Caller) -> Result<impl IntoResponse, Problem> {
+pub async fn show(State(door): State<Door>) -> Result<impl IntoResponse, Problem> {
     let app = &door.app;
     let jobs = app.store.count_jobs().await.map_err(Error::from)?;
     let readings = Readings {

@@ -4,12 +4,13 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tower_http::request_id::RequestId;
 
+use super::limit::Left;
 use crate::app::error::{Crowd, Error, StoreError};
 use crate::model::invalid::Invalid;
 
@@ -37,6 +38,9 @@ struct Details {
     /// Seconds until another try makes sense.
     #[serde(skip)]
     retry_after: Option<u64>,
+    /// What is left of an allowance that was asked too much of.
+    #[serde(skip)]
+    left: Option<Left>,
 }
 
 /// What the fifth seed's clients look at.
@@ -68,6 +72,7 @@ impl Problem {
             request_id: None,
             classic: None,
             retry_after: None,
+            left: None,
         }))
     }
 
@@ -86,6 +91,30 @@ impl Problem {
     pub fn retry_after(mut self, secs: u64) -> Self {
         self.0.retry_after = Some(secs);
         self
+    }
+
+    /// The same, since this allowance was asked too much of.
+    pub fn left(mut self, left: Left) -> Self {
+        self.0.left = Some(left);
+        self
+    }
+
+    /// Tells in an answer's headers when another try makes sense, and how to be let in.
+    pub fn tell(&self, headers: &mut HeaderMap) {
+        if let Some(secs) = self.0.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+        if let Some(left) = &self.0.left {
+            left.tell(headers);
+        }
+        // In the words of RFC 6750: who shows nothing is told of no error.
+        let challenge = match (self.0.status, self.0.code) {
+            (401, "no_api_key") => "Bearer realm=\"calbridge\"",
+            (401, _) => "Bearer realm=\"calbridge\", error=\"invalid_token\"",
+            (403, "scope_missing") => "Bearer realm=\"calbridge\", error=\"insufficient_scope\"",
+            _ => return,
+        };
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
 
     /// The answer's status.
@@ -170,15 +199,7 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(&self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some(secs) = self.0.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
-        }
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer realm=\"calbridge\""),
-            );
-        }
+        self.tell(headers);
         // What knows more of the request adds to it.
         response.extensions_mut().insert(self);
         response

@@ -21,6 +21,7 @@ mod metrics;
 mod operations;
 mod packaging;
 mod periodic;
+mod policy;
 mod postgres;
 mod power;
 mod process;

@@ -383,7 +383,7 @@ async fn revoking_needs_an_administrators_key_or_a_confirmation() {
                 program(&bridge, method.clone(), path, &[("authorization", &events)]).await;
             assert_eq!(refused.status, 403, "{}", refused.text);
             assert_eq!(refused.json()["success"], false);
-            assert_eq!(refused.json()["code"], "denied");
+            assert_eq!(refused.json()["code"], "scope_missing");
             let unknown = program(&bridge, method, path, &[("x-api-key", "cb_0_0")]).await;
             assert_eq!((unknown.status, &unknown.json()["success"]), (401, &false.into()));
         }

@@ -5,11 +5,12 @@ use super::{obstacle, resealed, seen};
 use crate::app::access::Caller;
 use crate::app::{App, Error, tokens};
 use crate::google::calendars::Calendar;
-use crate::google::error::{Failure, Verdict};
+use crate::google::error::Verdict;
 use crate::google::oauth::AccessToken;
 use crate::model::connection::Connection;
 use crate::model::id::ConnectionId;
 use crate::model::invalid::Invalid;
+use crate::model::job::Cause;
 
 /// Every calendar in the account's list at Google, as it is now.
 pub async fn calendars(
@@ -18,7 +19,14 @@ pub async fn calendars(
     id: ConnectionId,
 ) -> Result<Vec<Calendar>, Error> {
     let connection = seen(app, caller, id).await?;
-    ask(app, &connection, async |token| app.google.calendars(token).await).await
+    let token = token(app, &connection).await?;
+    match app.google.calendars(&token).await {
+        Err(failure) if failure.verdict == Verdict::TokenRejected => {
+            let token = another(app, &connection, &token).await?;
+            Ok(app.google.calendars(&token).await?)
+        }
+        answer => Ok(answer?),
+    }
 }
 
 /// Makes `calendar` the one that new events go to. Those that were accepted stay where they are.
@@ -29,8 +37,15 @@ pub async fn choose(
     calendar: &str,
 ) -> Result<Connection, Error> {
     let connection = seen(app, caller, id).await?;
-    let found = ask(app, &connection, async |token| app.google.writable(token, calendar).await);
-    let Some(found) = found.await? else {
+    let token = token(app, &connection).await?;
+    let found = match app.google.writable(&token, calendar).await {
+        Err(failure) if failure.verdict == Verdict::TokenRejected => {
+            let token = another(app, &connection, &token).await?;
+            app.google.writable(&token, calendar).await
+        }
+        answer => answer,
+    };
+    let Some(found) = found? else {
         let rule = "the id of a calendar in the account's list that it may write to";
         return Err(Invalid::new("default_calendar", rule).into());
     };
@@ -47,32 +62,26 @@ pub async fn choose(
     Ok(next)
 }
 
-/// Asks Google with the connection's token, and with a fresh one if Google does not take the first.
-async fn ask<T>(
-    app: &App,
-    connection: &Connection,
-    asked: impl AsyncFn(&AccessToken) -> Result<T, Failure>,
-) -> Result<T, Error> {
+/// A token for a connection that can be used.
+async fn token(app: &App, connection: &Connection) -> Result<AccessToken, Error> {
     if let Some(cause) = obstacle(connection) {
         return Err(Error::Blocked(cause));
     }
-    let token = tokens::access(app, connection).await.map_err(blocked)?;
-    match asked(&token).await {
-        Err(failure) if failure.verdict == Verdict::TokenRejected => {
-            tokens::reject(app, connection, &token).await;
-            let token = tokens::access(app, connection).await.map_err(blocked)?;
-            Ok(asked(&token).await?)
+    match tokens::access(app, connection).await {
+        // A dead grant is no fault of the line to Google.
+        Err(Error::Google(failure)) if failure.verdict == Verdict::GrantDead => {
+            Err(Error::Blocked(Cause::new("grant_dead", failure.text)))
         }
-        other => Ok(other?),
+        answer => answer,
     }
 }
 
-/// A dead grant is no fault of the line to Google.
-fn blocked(error: Error) -> Error {
-    match error {
-        Error::Google(failure) if failure.verdict == Verdict::GrantDead => {
-            Error::Blocked(crate::model::job::Cause::new("grant_dead", failure.text))
-        }
-        other => other,
-    }
+/// Another, where Google did not take the first.
+async fn another(
+    app: &App,
+    connection: &Connection,
+    refused: &AccessToken,
+) -> Result<AccessToken, Error> {
+    tokens::reject(app, connection, refused).await;
+    token(app, connection).await
 }

@@ -1,6 +1,6 @@
 //! Letting go of an account.
 
-use super::{resealed, seen};
+use super::{of_server, resealed, seen};
 use crate::app::access::Caller;
 use crate::app::{App, Error};
 use crate::model::connection::{Connection, Health};
@@ -39,6 +39,18 @@ pub async fn disconnect(
         Waiting::Cancelled => cancel_all(app, &connection).await?,
     };
     Ok((connection, cancelled))
+}
+
+/// The same for the server's account.
+pub async fn disconnect_server(
+    app: &App,
+    caller: &Caller,
+    waiting: Waiting,
+) -> Result<(Connection, u64), Error> {
+    let Some(connection) = of_server(app).await? else {
+        return Err(Error::NotConnected { setup_url: app.settings.setup_url.clone() });
+    };
+    disconnect(app, caller, connection.id, waiting).await
 }
 
 async fn let_go(app: &App, connection: &Connection) -> Result<Connection, Error> {

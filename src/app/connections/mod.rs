@@ -21,7 +21,7 @@ use super::{App, Error, Profile};
 pub use answer::Answer;
 pub use calendars::{calendars, choose};
 pub use consent::{Consent, Finished, Linked, begin, check_client, finish};
-pub use disconnect::{Waiting, disconnect};
+pub use disconnect::{Waiting, disconnect, disconnect_server};
 pub use grants::missing_scopes;
 pub(super) use health::death;
 pub use health::{Risk, View, view};

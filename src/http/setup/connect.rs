@@ -9,17 +9,12 @@ use super::super::Door;
 use super::back;
 use super::cookies::{self, Use};
 use super::fault::Fault;
-use super::guard::Signed;
 use super::home::Notice;
 use super::link;
 use crate::app::connections::{self, Answer, Finished, Purpose};
 
 /// `POST /google-calendar-setup/connect`: sends the browser to Google's consent page.
-pub async fn begin(
-    State(door): State<Door>,
-    jar: CookieJar,
-    _form: Signed,
-) -> Result<Response, Fault> {
+pub async fn begin(State(door): State<Door>, jar: CookieJar) -> Result<Response, Fault> {
     let consent = connections::begin(&door.app, Purpose::server()).await?;
     let jar = cookies::set(&door, jar, Use::Consent, &consent.cookie);
     Ok((jar, Redirect::to(&consent.url)).into_response())

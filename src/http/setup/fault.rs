@@ -31,6 +31,11 @@ impl Fault {
         }
     }
 
+    /// The answer's status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The same, under another title.
     pub fn titled(self, title: &'static str) -> Self {
         Self { title, ..self }
@@ -40,7 +45,12 @@ impl Fault {
 /// The status is that of the one table, `Problem`'s.
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
-        let problem = Problem::from(error);
+        Self::from(&Problem::from(error))
+    }
+}
+
+impl From<&Problem> for Fault {
+    fn from(problem: &Problem) -> Self {
         Self {
             status: problem.status(),
             title: "This did not work",

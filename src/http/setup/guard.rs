@@ -1,11 +1,10 @@
-//! Who may do what on the pages: the right host, the right origin, an open session, and in each form
-//! the proof that it came from that session's own page.
+//! What `admission` asks of those who come to the pages: the right host, the right origin, an open
+//! session, and in each form the proof that it came from that session's own page.
 
 use axum::Form;
-use axum::extract::{FromRequest, FromRequestParts, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use serde::Deserialize;
@@ -21,7 +20,7 @@ static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Whoever opens a page: an administrator if there is a session.
 pub struct Visitor(pub Option<Session>);
 
-/// A form that an administrator sent from our own page.
+/// A form that an administrator sent from our own page, which `admission` has looked at.
 pub struct Signed {
     /// The administrator's session.
     pub session: Session,
@@ -31,34 +30,37 @@ pub struct Signed {
     pub choice: Option<String>,
 }
 
+/// What each of our forms has.
 #[derive(Deserialize)]
-struct Sent {
-    csrf: String,
-    id: Option<String>,
-    choice: Option<String>,
+pub struct Sent {
+    /// What only the session's own page knows.
+    pub csrf: String,
+    /// The event that it is about, if it is about one.
+    pub id: Option<String>,
+    /// What was chosen, if something was to be chosen.
+    pub choice: Option<String>,
 }
 
-/// Sends a page that was opened under another name to the one that cookies and Google know.
-pub async fn known_host(State(door): State<Door>, request: Request, next: Next) -> Response {
-    if is_our_host(&door.public_url, request.headers()) {
-        return next.run(request).await;
+/// Sends whoever opened a page under another name to the one that cookies and Google know.
+pub fn other_host(door: &Door, asked: &str, request: &Request) -> Option<Response> {
+    if is_our_host(&door.public_url, asked) {
+        return None;
     }
     let origin = door.public_url.origin().ascii_serialization();
     if !request.method().is_safe() {
         let text = format!("This server is known as {origin}; open the setup page there.");
-        return Fault::refused(&text).into_response();
+        return Some(Fault::refused(&text).into_response());
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    Redirect::temporary(&format!("{origin}{path}")).into_response()
+    Some(Redirect::temporary(&format!("{origin}{path}")).into_response())
 }
 
 /// The public host, with its port or without any: a proxy may pass on the name alone, as nginx does
 /// with `$host`.
-fn is_our_host(public: &Url, headers: &HeaderMap) -> bool {
-    let shown = text(headers, &header::HOST).unwrap_or_default().to_ascii_lowercase();
+fn is_our_host(public: &Url, asked: &str) -> bool {
     let Some(name) = public.host_str() else { return false };
-    shown == name
-        || public.port_or_known_default().is_some_and(|port| shown == format!("{name}:{port}"))
+    asked == name
+        || public.port_or_known_default().is_some_and(|port| asked == format!("{name}:{port}"))
 }
 
 /// Lets no form through that another site's page sent.
@@ -100,7 +102,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 
-async fn session(door: &Door, headers: &HeaderMap) -> Result<Option<Session>, Fault> {
+/// The session that a browser shows, if it is open.
+pub async fn session(door: &Door, headers: &HeaderMap) -> Result<Option<Session>, Fault> {
     let jar = CookieJar::from_headers(headers);
     let Some(shown) = cookies::read(door, &jar, Use::Session) else { return Ok(None) };
     Ok(access::session(&door.app, &shown).await?)
@@ -109,8 +112,8 @@ async fn session(door: &Door, headers: &HeaderMap) -> Result<Option<Session>, Fa
 impl FromRequestParts<Door> for Visitor {
     type Rejection = Fault;
 
-    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Fault> {
-        session(door, &parts.headers).await.map(Self)
+    async fn from_request_parts(parts: &mut Parts, _: &Door) -> Result<Self, Fault> {
+        Ok(Self(parts.extensions.get().copied()))
     }
 }
 
@@ -118,18 +121,10 @@ impl FromRequest<Door> for Signed {
     type Rejection = Fault;
 
     async fn from_request(request: Request, door: &Door) -> Result<Self, Fault> {
-        check_origin(door, request.headers())?;
-        let Some(session) = session(door, request.headers()).await? else {
-            return Err(Fault::refused(
-                "Your session is over. Open the setup page and sign in once more.",
-            ));
-        };
-        let stale = "This form is out of date. Open the setup page and try once more.";
+        let refused = || Fault::refused("This needs an administrator's form.");
+        let session = request.extensions().get().copied().ok_or_else(refused)?;
         let sent = Form::<Sent>::from_request(request, door).await;
-        let Form(sent) = sent.map_err(|_| Fault::refused(stale))?;
-        if !session.allows(&door.app, &sent.csrf) {
-            return Err(Fault::refused(stale));
-        }
+        let Form(sent) = sent.map_err(|_| refused())?;
         Ok(Self { session, id: sent.id, choice: sent.choice })
     }
 }

@@ -65,7 +65,8 @@ pub async fn ask(
 ) -> Response {
     let Ok(Query(Shown { link })) = shown else { return unreadable() };
     match connections::look(&door.app, &link).await {
-        Ok(purpose) => quiet(page(&Ask { link, purpose, rights: rights(&door) })),
+        // Its own form shows the browser's origin, which `no-referrer` would hide.
+        Ok(purpose) => page(&Ask { link, purpose, rights: rights(&door) }),
         Err(error) => failed(error, "This link does not work", None, None),
     }
 }

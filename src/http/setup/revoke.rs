@@ -3,14 +3,13 @@
 
 use askama::Template;
 use axum::Json;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{Extension, FromRequest, Request, State};
 use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::super::problem::{self, Problem};
-use super::super::{Door, caller};
+use super::super::Door;
+use super::super::problem::Problem;
 use super::fault::Fault;
 use super::guard::{Signed, Visitor};
 use super::home::Notice;
@@ -18,10 +17,6 @@ use super::{back, page, sign_in};
 use crate::app::Error;
 use crate::app::access::Caller;
 use crate::app::connections::{self, Waiting};
-use crate::model::key::Scope;
-
-/// The address that the proxies of the seeds forward.
-pub const PATH: &str = "/google-calendar-setup/revoke";
 
 #[derive(Template)]
 #[template(path = "revoke.html")]
@@ -31,31 +26,17 @@ struct Confirm {
     waiting: u64,
 }
 
-/// Whoever shows an API key is answered here, in JSON, and sees no page.
-pub async fn by_key(State(door): State<Door>, request: Request, next: Next) -> Response {
-    let acts = matches!(*request.method(), Method::GET | Method::POST);
-    if !acts || caller::shown_key(request.headers()).is_none() {
-        return next.run(request).await;
+/// `GET`: lets go for an administrator's key; asks a person whether it is meant, and changes nothing.
+pub async fn ask(
+    State(door): State<Door>,
+    method: Method,
+    caller: Option<Extension<Caller>>,
+    Visitor(session): Visitor,
+) -> Result<Response, Fault> {
+    // `HEAD` asks only what would be told.
+    if method == Method::GET && is_program(caller.as_ref()) {
+        return Ok(by_key(&door).await.into_response());
     }
-    match disconnect(&door, request).await {
-        Ok(done) => done.into_response(),
-        Err(problem) => problem::in_classic_words(problem.into_response()).await,
-    }
-}
-
-async fn disconnect(door: &Door, request: Request) -> Result<Json<Value>, Problem> {
-    let (mut parts, _) = request.into_parts();
-    let caller = Caller::from_request_parts(&mut parts, door).await?;
-    caller.must(Scope::Admin)?;
-    disconnect_server(door, &caller, Waiting::Kept).await?;
-    Ok(Json(json!({
-        "success": true,
-        "message": "Google Calendar disconnected; Google is told to end the access",
-    })))
-}
-
-/// `GET`: asks whether it is meant, and changes nothing.
-pub async fn ask(State(door): State<Door>, Visitor(session): Visitor) -> Result<Response, Fault> {
     let Some(session) = session else {
         let form = sign_in::form(&door, None, None).await?;
         return Ok((StatusCode::FORBIDDEN, form).into_response());
@@ -69,24 +50,36 @@ pub async fn ask(State(door): State<Door>, Visitor(session): Visitor) -> Result<
     Ok(page(&Confirm { csrf: session.csrf(app), email, waiting }))
 }
 
-async fn disconnect_server(door: &Door, caller: &Caller, waiting: Waiting) -> Result<(), Error> {
-    let app = &door.app;
-    let Some(connection) = connections::of_server(app).await? else {
-        return Err(Error::NotConnected { setup_url: app.settings.setup_url.clone() });
-    };
-    connections::disconnect(app, caller, connection.id, waiting).await?;
-    Ok(())
-}
-
-/// `POST`: it is meant.
-pub async fn submit(State(door): State<Door>, form: Signed) -> Result<Redirect, Fault> {
+/// `POST`: lets go, for an administrator's key or for a person who means it.
+pub async fn submit(
+    State(door): State<Door>,
+    caller: Option<Extension<Caller>>,
+    request: Request,
+) -> Result<Response, Fault> {
+    if is_program(caller.as_ref()) {
+        return Ok(by_key(&door).await.into_response());
+    }
+    let form = Signed::from_request(request, &door).await?;
     let waiting = match form.choice.as_deref() {
         Some("cancel") => Waiting::Cancelled,
         _ => Waiting::Kept,
     };
-    match disconnect_server(&door, &Caller::administrator(), waiting).await {
-        Ok(()) => Ok(back(Notice::Disconnected)),
-        Err(Error::NotConnected { .. }) => Ok(back(Notice::NotConnected)),
+    match connections::disconnect_server(&door.app, &Caller::administrator(), waiting).await {
+        Ok(_) => Ok(back(Notice::Disconnected).into_response()),
+        Err(Error::NotConnected { .. }) => Ok(back(Notice::NotConnected).into_response()),
         Err(other) => Err(other.into()),
     }
+}
+
+fn is_program(caller: Option<&Extension<Caller>>) -> bool {
+    caller.is_some_and(|Extension(caller)| caller.key().is_some())
+}
+
+async fn by_key(door: &Door) -> Result<Json<Value>, Problem> {
+    let administrator = Caller::administrator();
+    connections::disconnect_server(&door.app, &administrator, Waiting::Kept).await?;
+    Ok(Json(json!({
+        "success": true,
+        "message": "Google Calendar disconnected; Google is told to end the access",
+    })))
 }

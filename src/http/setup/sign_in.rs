@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use secrecy::ExposeSecret;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::super::Door;
 use super::cookies::{self, Use};
 use super::fault::Fault;
-use super::guard::{Signed, check_origin};
+use super::guard::Signed;
 use super::home::Notice;
 use super::{HOME, back, page};
 use crate::app::{Error, access, connections};
@@ -57,11 +57,9 @@ pub async fn form(
 /// `POST /google-calendar-setup/session`: opens a session for the setup code.
 pub async fn open(
     State(door): State<Door>,
-    headers: HeaderMap,
     jar: CookieJar,
     sent: Result<Form<Code>, FormRejection>,
 ) -> Result<Response, Fault> {
-    check_origin(&door, &headers)?;
     let Form(Code { code }) =
         sent.map_err(|_| Fault::unreadable("Type the setup code into the form."))?;
     match access::open_session(&door.app, &code).await {

@@ -40,7 +40,7 @@ struct Page {
 }
 
 /// `POST /google-calendar-setup/test-event`: takes the event in; the page it leads to waits for it.
-pub async fn create(State(door): State<Door>, _form: Signed) -> Result<Redirect, Fault> {
+pub async fn create(State(door): State<Door>) -> Result<Redirect, Fault> {
     let draft = draft(door.app.clock.now())?;
     let created =
         events::create(&door.app, &Caller::administrator(), Wish { draft, identity: None }).await?;

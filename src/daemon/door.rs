@@ -1,0 +1,32 @@
+//! How the door is hung, from the settings.
+
+use url::Url;
+
+use crate::config::{Config, ForwardedHeader};
+use crate::http::{Header, Proxies, Rate, Rates, Settings};
+
+/// What the settings say of the door that people reach at `public_url`.
+pub fn settings(config: &Config, public_url: Url) -> Settings {
+    let header = match config.proxies.header {
+        ForwardedHeader::XForwarded => Header::XForwarded,
+        ForwardedHeader::Forwarded => Header::Forwarded,
+    };
+    let proxies = Proxies { trusted: config.proxies.trusted.clone(), header };
+    Settings { public_url, rates: rates(config), proxies }
+}
+
+fn rates(config: &Config) -> Rates {
+    let limits = &config.limits;
+    let rate = |requests| Rate { requests, window: limits.window };
+    Rates {
+        open: rate(limits.open),
+        pages: rate(limits.pages),
+        sign_in: rate(limits.sign_in),
+        classic: Rate { requests: config.classic.requests, window: config.classic.window },
+        reads: rate(limits.reads),
+        writes: rate(limits.writes),
+        batches: rate(limits.batches),
+        manage: rate(limits.manage),
+        refusals: rate(limits.refusals),
+    }
+}

@@ -1,0 +1,122 @@
+//! The policy table: every route there is, who may call it, how often, what keeps other sites out,
+//! and what is audited. What stands here is what is enforced, by `admission`; a handler sees only
+//! who got through.
+//!
+//! A new route is a row here. `tests/it/policy.rs` walks the table.
+
+pub mod row;
+pub mod table;
+
+use axum::extract::DefaultBodyLimit;
+use axum::handler::Handler;
+use axum::response::Redirect;
+
+use super::{admin, batch, classic, connections, events, health, jobs, metrics, setup};
+use crate::model::key::Scope::{
+    Admin, AdminRead, ConnectionsAdmin, ConnectionsRead, EventsRead, EventsWrite, TasksRead,
+};
+use row::Audit::{As, Nothing};
+use row::Class::{Bulk, Free, Manage, Open, Page, Read, SignIn, Write};
+use row::Forgery::{ChangesNothing, Form, NoCookie, Origin, State};
+use row::Pass::{Administrator, Anybody, Console, Key, User};
+use row::{Class, Face, Pass};
+use table::{Table, delete, get, patch, post};
+
+/// Whatever a key may read.
+const ANY_KEY: &[Pass] = &[Key(EventsRead), Key(TasksRead), Key(ConnectionsRead), Key(AdminRead)];
+
+/// Every route of the public door.
+pub fn public() -> Table {
+    open().and(classic()).and(pages()).and(accounts()).and(events_and_jobs()).and(watching())
+}
+
+/// What tells nothing that is anybody's. A Google outage is not ours: no probe fails for it.
+#[rustfmt::skip]
+fn open() -> Table {
+    Table::of(Face::Api)
+        .row(get("/"), &[Anybody], Open, ChangesNothing, Nothing, || async { Redirect::to(setup::HOME) })
+        .row(get("/livez"), &[Anybody], Free, ChangesNothing, Nothing, health::live)
+        .row(get("/readyz"), &[Anybody], Free, ChangesNothing, Nothing, health::ready)
+        .row(get("/health"), &[Anybody], Free, ChangesNothing, Nothing, health::healthy)
+        .row(get("/api/livez"), &[Anybody], Free, ChangesNothing, Nothing, health::live)
+        .row(get("/api/readyz"), &[Anybody], Free, ChangesNothing, Nothing, health::ready)
+        .row(get("/api/health"), &[Anybody], Free, ChangesNothing, Nothing, health::healthy)
+        .row(get("/google-calendar-setup/style.css"), &[Anybody], Free, ChangesNothing, Nothing, setup::style)
+}
+
+/// The routes of the fifth seed: shapes frozen, additions allowed.
+#[rustfmt::skip]
+fn classic() -> Table {
+    Table::of(Face::Classic)
+        .row(get("/api/calendar-status"), &[Anybody], Open, ChangesNothing, Nothing, classic::status)
+        .row(post("/api/create-calendar-event"), &[Key(EventsWrite), User], Class::Classic, NoCookie, Nothing, classic::create)
+}
+
+/// The administrator's pages, and where Google sends people back to.
+#[rustfmt::skip]
+fn pages() -> Table {
+    Table::of(Face::Page)
+        .row(get("/google-calendar-setup"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::home::show)
+        .row(post("/google-calendar-setup/session"), &[Anybody], SignIn, Origin, As("session.opened"), setup::sign_in::open)
+        .row(post("/google-calendar-setup/logout"), &[Administrator], Page, Form, As("session.closed"), setup::sign_in::close)
+        .row(post("/google-calendar-setup/connect"), &[Administrator], Page, Form, Nothing, setup::connect::begin)
+        .row(get(setup::link::PATH), &[Anybody], Page, ChangesNothing, Nothing, setup::link::ask)
+        .row(post(setup::link::PATH), &[Anybody], Page, Origin, As("connection.link_used"), setup::link::follow)
+        .row(get("/oauth2callback"), &[Anybody], Page, State, As("connection.linked"), setup::connect::callback)
+        .row(get("/google-calendar-setup/test-event"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::test_event::show)
+        .row(post("/google-calendar-setup/test-event"), &[Administrator], Page, Form, Nothing, setup::test_event::create)
+        .row(post("/google-calendar-setup/test-event/remove"), &[Administrator], Page, Form, Nothing, setup::test_event::remove)
+        .row(get("/google-calendar-revoke"), &[Anybody, Administrator, Key(Admin)], Page, NoCookie, As("connection.disconnected"), setup::revoke::ask)
+        .row(post("/google-calendar-revoke"), &[Administrator, Key(Admin)], Page, Form, As("connection.disconnected"), setup::revoke::submit)
+        .row(get("/google-calendar-setup/revoke"), &[Anybody, Administrator, Key(Admin)], Page, NoCookie, As("connection.disconnected"), setup::revoke::ask)
+        .row(post("/google-calendar-setup/revoke"), &[Administrator, Key(Admin)], Page, Form, As("connection.disconnected"), setup::revoke::submit)
+}
+
+/// Linked accounts, and the links by which users connect theirs.
+#[rustfmt::skip]
+fn accounts() -> Table {
+    Table::of(Face::Api)
+        .row(get("/api/v1/connections"), &[Key(ConnectionsRead), User], Read, ChangesNothing, Nothing, connections::list)
+        .row(post("/api/v1/connections/links"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.link_made"), connections::links::create)
+        .row(post("/api/v1/connections/codes"), &[Key(ConnectionsAdmin), User], Write, NoCookie, Nothing, connections::links::redeem)
+        .row(get("/api/v1/connections/{id}"), &[Key(ConnectionsRead), User], Read, ChangesNothing, Nothing, connections::show)
+        .row(patch("/api/v1/connections/{id}"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.calendar_chosen"), connections::edit)
+        .row(delete("/api/v1/connections/{id}"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.disconnected"), connections::delete)
+        .row(get("/api/v1/connections/{id}/calendars"), &[Key(ConnectionsRead), User], Read, ChangesNothing, Nothing, connections::calendars)
+        .row(post("/api/v1/connections/{id}/disconnect"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.disconnected"), connections::disconnect)
+        .row(post("/api/v1/connections/{id}/reconnect"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.link_made"), connections::links::reconnect)
+}
+
+/// Events, and the jobs that bring them to Google.
+#[rustfmt::skip]
+fn events_and_jobs() -> Table {
+    Table::of(Face::Api)
+        .row(get("/api/v1/events/{id}"), &[Key(EventsRead), User], Read, ChangesNothing, Nothing, events::show)
+        .row(patch("/api/v1/events/{id}"), &[Key(EventsWrite), User], Write, NoCookie, Nothing, events::edit)
+        .row(delete("/api/v1/events/{id}"), &[Key(EventsWrite), User], Write, NoCookie, Nothing, events::cancel)
+        .row(post("/api/v1/events/batch"), &[Key(EventsWrite), User], Bulk, NoCookie, Nothing, batch::create.layer(DefaultBodyLimit::max(batch::MOST_BYTES)))
+        .row(get("/api/v1/jobs"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, jobs::list)
+        .row(get("/api/v1/jobs/{id}"), &[Key(EventsRead), User], Read, ChangesNothing, Nothing, jobs::show)
+        .row(post("/api/v1/jobs/{id}/cancel"), &[Key(Admin)], Manage, NoCookie, Nothing, jobs::cancel)
+        .row(post("/api/v1/jobs/{id}/retry"), &[Key(Admin)], Manage, NoCookie, Nothing, jobs::retry)
+        .row(post("/api/v1/jobs/{id}/snooze"), &[Key(Admin)], Manage, NoCookie, Nothing, jobs::snooze)
+}
+
+/// How the bridge fares.
+#[rustfmt::skip]
+fn watching() -> Table {
+    Table::of(Face::Api)
+        .row(get("/api/v1/status"), ANY_KEY, Read, ChangesNothing, Nothing, health::status)
+        .row(get("/metrics"), ANY_KEY, Read, ChangesNothing, Nothing, metrics::show)
+}
+
+/// Everything the command line asks of a running daemon, over the administrator's socket.
+#[rustfmt::skip]
+pub fn console() -> Table {
+    Table::of(Face::Console)
+        .row(post("/setup-code"), &[Console], Free, NoCookie, As("setup_code.made"), admin::setup_code)
+        .row(get("/api-keys"), &[Console], Free, ChangesNothing, Nothing, admin::list_keys)
+        .row(post("/api-keys"), &[Console], Free, NoCookie, As("api_key.created"), admin::create_key)
+        .row(delete("/api-keys/{id}"), &[Console], Free, NoCookie, As("api_key.revoked"), admin::revoke_key)
+        .row(post("/export"), &[Console], Free, NoCookie, As("store.exported"), admin::export)
+}
