@@ -2,6 +2,7 @@
 //! programs through the door.
 
 pub mod access;
+pub mod audit;
 pub mod backup;
 pub mod connections;
 pub mod error;

@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::App;
+use super::audit::Detail;
 use super::error::Error;
 use crate::model::connection::Connection;
 use crate::model::event::{Content, Event, Fingerprint, Notify};
 use crate::model::id::{ConnectionId, EventId, digest_of};
+use crate::model::key::Digest;
 use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
 use crate::model::when::{Moment, Span};
@@ -163,6 +165,16 @@ impl App {
         read(&self.vault.open(&place, sealed)?)
     }
 
+    /// Seals what is personal of an act that carries this tag.
+    pub(super) fn seal_detail(&self, tag: &Digest, detail: &Detail) -> Result<Sealed, Error> {
+        Ok(self.vault.seal(&detail_place(tag), &write(detail))?)
+    }
+
+    /// What is personal of an act that carries this tag.
+    pub(super) fn open_detail(&self, tag: &Digest, sealed: &Sealed) -> Result<Detail, Error> {
+        read(&self.vault.open(&detail_place(tag), sealed)?)
+    }
+
     fn seal(
         &self,
         kind: &'static str,
@@ -184,6 +196,11 @@ impl App {
         let (owner, record) = (&owner.to_bytes(), &record.to_be_bytes());
         Ok(self.vault.open(&Place { kind, owner, record, field, version }, sealed)?)
     }
+}
+
+/// An act has no number yet when it is sealed, but a tag that no other act has.
+fn detail_place(tag: &Digest) -> Place<'_> {
+    Place { kind: "audit", owner: &[], record: tag, field: "detail", version: 1 }
 }
 
 /// Short proof of what a content says. Who gets mail and whether a meeting is wanted are no part of

@@ -1,5 +1,6 @@
 //! Values and their rules: no I/O, no async, no clock, no serde.
 
+pub mod audit;
 pub mod connection;
 pub mod event;
 pub mod id;

@@ -316,6 +316,7 @@ impl Worker {
                 }
                 Ok(Change::Event(_)) => {}
                 Err(TryRecvError::Lagged(_)) => self.look_at_everything().await?,
+                Ok(Change::Audit) => {}
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
             }
         }

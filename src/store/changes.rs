@@ -17,6 +17,8 @@ pub enum Change {
     Event(EventId),
     /// This connection changed.
     Connection(ConnectionId),
+    /// The audit's chain has a new end.
+    Audit,
 }
 
 /// Tells listeners of changes; nobody has to listen.

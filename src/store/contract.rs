@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a promise is broken by a panic")]
 
 mod access;
+mod audit;
 mod backup;
 mod batches;
 mod connections;
@@ -19,6 +20,7 @@ mod periods;
 mod upkeep;
 
 pub use access::*;
+pub use audit::*;
 pub use backup::*;
 pub use batches::*;
 pub use connections::*;
@@ -135,6 +137,11 @@ macro_rules! promises {
             a_restored_job_runs
             a_record_that_is_there_stays_as_it_is
             a_restored_event_with_a_live_job_is_not_forgotten
+            acts_are_chained
+            acts_beside_each_other_are_chained
+            a_row_and_its_act_are_kept_together
+            a_freeze_is_in_the_chains_end
+            acts_are_told
         }
     };
     ($open:path => $($promise:ident)*) => {

@@ -26,6 +26,7 @@ pub use job::{Claimed, Counts, Fate, JobStore, Learned, Ran, Settled, Touched, W
 pub use period::{PeriodStore, Turn};
 pub use record::Record;
 
+use crate::model::audit::{Act, Entry, Head};
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::{ConnectionId, InstanceId, KeyId};
 use crate::model::job::NewJob;
@@ -72,7 +73,15 @@ pub enum StoreError {
 /// Everything the bridge remembers.
 #[async_trait]
 pub trait Store:
-    EventStore + JobStore + PeriodStore + ConnectionStore + AccessStore + Backup + Send + Sync
+    EventStore
+    + JobStore
+    + PeriodStore
+    + ConnectionStore
+    + AccessStore
+    + AuditStore
+    + Backup
+    + Send
+    + Sync
 {
     /// The store's name, given at its creation.
     fn instance(&self) -> InstanceId;
@@ -171,20 +180,21 @@ pub trait ConnectionStore {
     /// When that was; none if nobody wrote it down.
     async fn last_refresh(&self, id: ConnectionId) -> Result<Option<DateTime<Utc>>, StoreError>;
 
-    /// Keeps the connection, and `job` with it, if its version is one more than the stored one's, or
-    /// 1 where none is stored. Else nothing changes, and the answer is `false`.
+    /// Keeps the connection, and `job` and the entry of `act` with it, if its version is one more than
+    /// the stored one's, or 1 where none is stored. Else nothing changes, and the answer is `false`.
     async fn put_connection(
         &self,
         connection: Connection,
         job: Option<NewJob>,
+        act: Act,
     ) -> Result<bool, StoreError>;
 }
 
 /// Keys and tickets.
 #[async_trait]
 pub trait AccessStore {
-    /// Keeps a key, in place of one with the same id.
-    async fn put_key(&self, key: ApiKey) -> Result<(), StoreError>;
+    /// Keeps a key, in place of one with the same id, and the entry of `act` with it.
+    async fn put_key(&self, key: ApiKey, act: Act) -> Result<(), StoreError>;
 
     /// The key.
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError>;
@@ -208,6 +218,19 @@ pub trait AccessStore {
 
     /// Voids every ticket of a kind. Returns how many there were.
     async fn drop_tickets(&self, kind: TicketKind) -> Result<usize, StoreError>;
+}
+
+/// Who did what: a chain that only grows.
+#[async_trait]
+pub trait AuditStore {
+    /// Writes an act down, as the entry after the last.
+    async fn append(&self, act: Act) -> Result<Entry, StoreError>;
+
+    /// Up to `most` entries whose numbers are greater than `after`, in their order.
+    async fn audit(&self, after: u64, most: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// The end of the chain, as it was written with the last entry.
+    async fn audit_head(&self) -> Result<Head, StoreError>;
 }
 
 /// The whole store, out and in.

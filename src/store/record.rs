@@ -7,10 +7,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{
-    ApiKeyRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow, PeriodRow,
-    RequestRow, Row, TicketKindRow, TicketRow, unreadable,
+    ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow,
+    PeriodRow, RequestRow, Row, TicketKindRow, TicketRow, unreadable,
 };
 use super::{Keystone, Request, StoreError};
+use crate::model::audit::Entry;
 use crate::model::connection::Connection;
 use crate::model::event::Event;
 use crate::model::id::{EventId, JobId};
@@ -39,6 +40,8 @@ pub enum Record {
     Tally(NaiveDate, u64),
     /// What opens the vault.
     Keystone(Keystone),
+    /// Who did what.
+    Audit(Entry),
 }
 
 impl Record {
@@ -65,6 +68,7 @@ enum RecordRow {
     Period(String, PeriodRow),
     Tally(i32, u64),
     Keystone(KeystoneRow),
+    Audit(u64, AuditRow),
 }
 
 impl Row for RecordRow {
@@ -93,6 +97,7 @@ impl From<&Record> for RecordRow {
             Record::Period(name, next) => Self::Period(name.clone(), PeriodRow::new(*next)),
             Record::Tally(day, calls) => Self::Tally(day.to_epoch_days(), *calls),
             Record::Keystone(keystone) => Self::Keystone(keystone.into()),
+            Record::Audit(entry) => Self::Audit(entry.seq, entry.into()),
         }
     }
 }
@@ -121,6 +126,7 @@ impl TryFrom<RecordRow> for Record {
                 Self::Tally(day.ok_or_else(unreadable::<RecordRow>)?, calls)
             }
             RecordRow::Keystone(row) => Self::Keystone(row.into()),
+            RecordRow::Audit(seq, row) => Self::Audit(row.under(seq)?),
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use calbridge::model::audit::{Act, Entry, Head};
 use calbridge::model::connection::{AccountTag, Connection, Health};
 use calbridge::model::event::{Event, Wanted};
 use calbridge::model::id::{ConnectionId, EventId, InstanceId, JobId, KeyId};
@@ -10,7 +11,7 @@ use calbridge::model::job::{Claim, Job, Line, NewJob};
 use calbridge::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::store::{
-    Accept, Accepted, AccessStore, Backlog, Backup, Beat, Change, Changed, Claimed,
+    Accept, Accepted, AccessStore, AuditStore, Backlog, Backup, Beat, Change, Changed, Claimed,
     ConnectionStore, Counts, EventStore, Fate, JobStore, Keystone, PeriodStore, Ran, Record,
     Retention, Settled, Store, StoreError, Touched, Turn, Which,
 };
@@ -270,10 +271,11 @@ impl<A: Around> ConnectionStore for Surrounded<A> {
         &self,
         connection: Connection,
         job: Option<NewJob>,
+        act: Act,
     ) -> Result<bool, StoreError> {
         let state = connection.state.clone();
         let effect = async {
-            let put = self.store.put_connection(connection, job).await;
+            let put = self.store.put_connection(connection, job, act).await;
             if put == Ok(true) {
                 self.around.connection_is(&state);
             }
@@ -285,8 +287,8 @@ impl<A: Around> ConnectionStore for Surrounded<A> {
 
 #[async_trait]
 impl<A: Around> AccessStore for Surrounded<A> {
-    async fn put_key(&self, key: ApiKey) -> Result<(), StoreError> {
-        self.around.step("put_key", self.store.put_key(key)).await
+    async fn put_key(&self, key: ApiKey, act: Act) -> Result<(), StoreError> {
+        self.around.step("put_key", self.store.put_key(key, act)).await
     }
 
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
@@ -319,5 +321,20 @@ impl<A: Around> AccessStore for Surrounded<A> {
 
     async fn drop_tickets(&self, kind: TicketKind) -> Result<usize, StoreError> {
         self.around.step("drop_tickets", self.store.drop_tickets(kind)).await
+    }
+}
+
+#[async_trait]
+impl<A: Around> AuditStore for Surrounded<A> {
+    async fn append(&self, act: Act) -> Result<Entry, StoreError> {
+        self.around.step("append", self.store.append(act)).await
+    }
+
+    async fn audit(&self, after: u64, most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.around.look(self.store.audit(after, most)).await
+    }
+
+    async fn audit_head(&self) -> Result<Head, StoreError> {
+        self.around.look(self.store.audit_head()).await
     }
 }

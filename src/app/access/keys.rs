@@ -6,6 +6,7 @@ use subtle::ConstantTimeEq;
 
 use super::super::{App, Error};
 use super::caller::{Caller, Who};
+use crate::model::audit::Action;
 use crate::model::id::{KeyId, base32hex};
 use crate::model::invalid::Invalid;
 use crate::model::key::{ApiKey, Digest, Scope};
@@ -60,7 +61,8 @@ pub async fn create_key(app: &App, by: &Caller, wish: KeyWish) -> Result<NewKey,
     let half = base32hex(&app.random.bytes::<32>());
     let secret = digest(app, id, &half);
     let key = ApiKey { id, name, scopes, source, secret, created: now, expires, revoked: None };
-    app.store.put_key(key.clone()).await?;
+    let act = app.act(by, Action::ApiKeyCreated).key(&key).with("name", &key.name).seal()?;
+    app.store.put_key(key.clone(), act).await?;
     tracing::info!(key.id = %id, "an API key was made");
     Ok(NewKey { key, secret: SecretString::from(format!("{PREFIX}{id}_{half}")) })
 }
@@ -91,7 +93,8 @@ pub async fn revoke_key(app: &App, by: &Caller, id: KeyId) -> Result<ApiKey, Err
     let mut key = app.store.key(id).await?.ok_or(Error::NotFound("API key"))?;
     if key.revoked.is_none() {
         key.revoked = Some(app.clock.now());
-        app.store.put_key(key.clone()).await?;
+        let act = app.act(by, Action::ApiKeyRevoked).key(&key).with("name", &key.name).seal()?;
+        app.store.put_key(key.clone(), act).await?;
         tracing::info!(key.id = %id, "an API key was revoked");
     }
     Ok(key)

@@ -7,6 +7,7 @@ use crate::app::{App, Error, tokens};
 use crate::google::calendars::Calendar;
 use crate::google::error::Verdict;
 use crate::google::oauth::AccessToken;
+use crate::model::audit::Action;
 use crate::model::connection::Connection;
 use crate::model::id::ConnectionId;
 use crate::model::invalid::Invalid;
@@ -55,7 +56,9 @@ pub async fn choose(
     }
     profile.calendar = found.id;
     let next = resealed(app, &connection, &profile)?;
-    if !app.store.put_connection(next.clone(), None).await? {
+    let act = app.act(caller, Action::ConnectionCalendarChosen).connection(&next);
+    let act = act.with("calendar", &profile.calendar).seal()?;
+    if !app.store.put_connection(next.clone(), None, act).await? {
         return Err(Error::Overtaken);
     }
     tracing::info!(connection.id = %id, "another default calendar was chosen");

@@ -3,6 +3,7 @@
 use super::{of_server, resealed, seen};
 use crate::app::access::Caller;
 use crate::app::{App, Error};
+use crate::model::audit::Action;
 use crate::model::connection::{Connection, Health};
 use crate::model::id::{ConnectionId, JobId};
 use crate::model::job::{Class, Kind, Lane, Line, NewJob};
@@ -32,7 +33,7 @@ pub async fn disconnect(
 ) -> Result<(Connection, u64), Error> {
     let mut connection = seen(app, caller, id).await?;
     if connection.state != Health::Disconnected {
-        connection = let_go(app, &connection).await?;
+        connection = let_go(app, caller, &connection).await?;
     }
     let cancelled = match waiting {
         Waiting::Kept => 0,
@@ -53,8 +54,9 @@ pub async fn disconnect_server(
     disconnect(app, caller, connection.id, waiting).await
 }
 
-async fn let_go(app: &App, connection: &Connection) -> Result<Connection, Error> {
-    let mut next = resealed(app, connection, &app.profile(connection)?)?;
+async fn let_go(app: &App, caller: &Caller, connection: &Connection) -> Result<Connection, Error> {
+    let profile = app.profile(connection)?;
+    let mut next = resealed(app, connection, &profile)?;
     next.state = Health::Disconnected;
     let now = app.clock.now();
     let revocation = next.token.take().map(|token| NewJob {
@@ -65,7 +67,9 @@ async fn let_go(app: &App, connection: &Connection) -> Result<Connection, Error>
         due: now,
         payload: Some(token),
     });
-    if !app.store.put_connection(next.clone(), revocation).await? {
+    let act = app.act(caller, Action::ConnectionDisconnected).connection(&next);
+    let act = act.with("email", &profile.email).seal()?;
+    if !app.store.put_connection(next.clone(), revocation, act).await? {
         return Err(Error::Overtaken);
     }
     app.tokens.forget(next.id);

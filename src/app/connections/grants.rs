@@ -8,6 +8,7 @@ use super::answer::refused;
 use super::purpose::Purpose;
 use crate::app::{App, Error, Profile};
 use crate::google::oauth::{AccessToken, Account, Grant};
+use crate::model::audit::Action;
 use crate::model::connection::{AccountTag, Connection, Health, Means};
 use crate::model::id::ConnectionId;
 
@@ -127,7 +128,13 @@ pub(super) async fn keep(
         linked: app.clock.now(),
         owner,
     };
-    if !app.store.put_connection(connection.clone(), None).await? {
+    let action = match before {
+        Some(_) => Action::ConnectionReconnected,
+        None => Action::ConnectionLinked,
+    };
+    let act = app.act(purpose.by()?, action).connection(&connection);
+    let act = act.with("email", &profile.email).seal()?;
+    if !app.store.put_connection(connection.clone(), None, act).await? {
         return Err(Error::Overtaken);
     }
     tracing::info!(connection.id = %id, reconnected = before.is_some(), "Google account connected");

@@ -11,6 +11,7 @@ use super::purpose::Purpose;
 use super::{Consent, Finished, Linked, check_client, consent};
 use crate::app::access::{Caller, Who};
 use crate::app::{App, Error};
+use crate::model::audit::Action;
 use crate::model::connection::Means;
 use crate::model::id::ConnectionId;
 use crate::model::invalid::Invalid;
@@ -114,6 +115,8 @@ async fn make(
     let shown = BASE64URL_NOPAD.encode(&app.random.bytes::<32>());
     let digest = link_digest(app, &shown);
     let expires = keep(app, TicketKind::Link, digest, LINK_LIFE, &purpose).await?;
+    let act = app.act(caller, Action::LinkCreated);
+    act.with("for", purpose.user.as_deref().unwrap_or("the server")).keep().await?;
     tracing::info!(again = again.is_some(), "a link to connect an account was made");
     let url = format!("{}/link?link={shown}", app.settings.setup_url);
     Ok(Link { url: url.into(), expires })
@@ -132,6 +135,7 @@ pub async fn follow(app: &App, shown: &str) -> Result<Consent, Error> {
     check_client(app)?;
     let digest = link_digest(app, shown);
     let purpose = opened(app, digest, app.store.take_ticket(TicketKind::Link, &digest).await?)?;
+    app.act(purpose.by()?, Action::LinkUsed).keep().await?;
     consent::begin(app, purpose).await
 }
 

@@ -9,7 +9,9 @@ mod health;
 mod links;
 mod purpose;
 
+use crate::app::audit::By;
 use crate::google::credentials::OauthClient;
+use crate::model::audit::Action;
 use crate::model::connection::{AccountTag, ClientTag, Connection, Health};
 use crate::model::id::ConnectionId;
 use crate::model::job::Cause;
@@ -60,7 +62,8 @@ pub(super) async fn place(app: &App) -> Result<(Connection, Profile), Error> {
 pub async fn mark(app: &App, connection: &Connection, state: Health) -> Result<(), Error> {
     let mut next = resealed(app, connection, &app.profile(connection)?)?;
     next.state = state;
-    if app.store.put_connection(next, None).await? {
+    let act = app.act(By::Bridge, Action::ConnectionNeedsReconnect).connection(&next).seal()?;
+    if app.store.put_connection(next, None, act).await? {
         tracing::warn!(connection.id = %connection.id, "the Google account must be connected again");
     }
     Ok(())

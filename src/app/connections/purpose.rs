@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::app::Error;
+use crate::app::audit::By;
 use crate::model::id::ConnectionId;
 use crate::model::owner::{Owner, UserId};
 
@@ -37,6 +38,14 @@ impl Purpose {
         Ok(match &self.user {
             Some(user) => Owner::User(UserId::try_from(user.clone())?),
             None => Owner::Application,
+        })
+    }
+
+    /// Who links the account.
+    pub(super) fn by(&self) -> Result<By, Error> {
+        Ok(match self.owner()? {
+            Owner::User(user) => By::User(user),
+            Owner::Application => By::Administrator,
         })
     }
 

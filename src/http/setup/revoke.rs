@@ -34,8 +34,10 @@ pub async fn ask(
     Visitor(session): Visitor,
 ) -> Result<Response, Fault> {
     // `HEAD` asks only what would be told.
-    if method == Method::GET && is_program(caller.as_ref()) {
-        return Ok(by_key(&door).await.into_response());
+    if let Some(Extension(caller)) = caller.filter(is_program)
+        && method == Method::GET
+    {
+        return Ok(by_key(&door, &caller).await.into_response());
     }
     let Some(session) = session else {
         let form = sign_in::form(&door, None, None).await?;
@@ -56,8 +58,8 @@ pub async fn submit(
     caller: Option<Extension<Caller>>,
     request: Request,
 ) -> Result<Response, Fault> {
-    if is_program(caller.as_ref()) {
-        return Ok(by_key(&door).await.into_response());
+    if let Some(Extension(caller)) = caller.filter(is_program) {
+        return Ok(by_key(&door, &caller).await.into_response());
     }
     let form = Signed::from_request(request, &door).await?;
     let waiting = match form.choice.as_deref() {
@@ -71,13 +73,12 @@ pub async fn submit(
     }
 }
 
-fn is_program(caller: Option<&Extension<Caller>>) -> bool {
-    caller.is_some_and(|Extension(caller)| caller.key().is_some())
+fn is_program(Extension(caller): &Extension<Caller>) -> bool {
+    caller.key().is_some()
 }
 
-async fn by_key(door: &Door) -> Result<Json<Value>, Problem> {
-    let administrator = Caller::administrator();
-    connections::disconnect_server(&door.app, &administrator, Waiting::Kept).await?;
+async fn by_key(door: &Door, caller: &Caller) -> Result<Json<Value>, Problem> {
+    connections::disconnect_server(&door.app, caller, Waiting::Kept).await?;
     Ok(Json(json!({
         "success": true,
         "message": "Google Calendar disconnected; Google is told to end the access",

@@ -1,6 +1,6 @@
 //! Promises about keys and tickets.
 
-use super::examples::{after, digest, ticket};
+use super::examples::{after, digest, some_act, ticket};
 use crate::model::id::KeyId;
 use crate::model::key::{ApiKey, Scope, TicketKind};
 use crate::store::Store;
@@ -19,7 +19,7 @@ pub async fn keys_are_kept(store: &dyn Store) {
     };
     let revoked = ApiKey { revoked: Some(after(50)), ..key(3, 1) };
     for put in [key(2, 5), key(1, 5), key(3, 1), revoked.clone()] {
-        store.put_key(put.clone()).await.unwrap();
+        store.put_key(put.clone(), some_act()).await.unwrap();
         assert_eq!(store.key(put.id).await.unwrap(), Some(put));
     }
     assert_eq!(store.keys().await.unwrap(), [revoked, key(1, 5), key(2, 5)]);

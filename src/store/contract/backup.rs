@@ -4,9 +4,10 @@ use chrono::{NaiveDate, TimeDelta};
 use tokio::sync::mpsc;
 
 use super::examples::{
-    LEASE, NOON, accept, after, cause, claim_one, connection, digest, done, event, learned,
+    LEASE, NOON, accept, act, after, cause, claim_one, connection, digest, done, event, learned,
     line_of, push, request, sealed, take_in, ticket, user,
 };
+use crate::model::audit::{Action, Entry, Freeze, Head};
 use crate::model::id::KeyId;
 use crate::model::job::{Job, JobState, Kind};
 use crate::model::key::{ApiKey, Scope, TicketKind};
@@ -42,7 +43,11 @@ fn records() -> Vec<Record> {
         expires: Some(after(80)),
         revoked: None,
     };
+    let begun = Entry::after(&Head::START, act(Action::WritesFrozen));
+    let last = Entry::after(&Head::START.with(&begun), act(Action::SessionOpened));
     vec![
+        Record::Audit(begun),
+        Record::Audit(last),
         Record::Connection(connection(1, user("ana"))),
         Record::Key(key),
         Record::Ticket(ticket(TicketKind::Session, 1, after(60))),
@@ -110,6 +115,10 @@ pub async fn what_is_restored_is_found_by_every_index(store: &dyn Store) {
     assert_eq!(turn, Turn::NotBefore(after(60)));
     assert_eq!(store.tally(DAY, 1).await.unwrap(), 42);
     assert_eq!(store.keystone().await.unwrap().unwrap().canary, sealed(9));
+    let head = store.audit_head().await.unwrap();
+    assert_eq!((head.seq, head.freeze), (2, Freeze { on: true, seq: 1 }));
+    let next = store.append(act(Action::WritesThawed)).await.unwrap();
+    assert_eq!((next.seq, next.previous), (3, head.digest));
 }
 
 /// And ends for the count of its owner's jobs too.

@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::model::audit::{Act, Action, Actor};
 use crate::model::connection::{Connection, Health, Means};
 use crate::model::event::{Copied, Event, Known, Meet, Placement, Presence, Wanted};
-use crate::model::id::{ConnectionId, EventId, GoogleId, JobId};
+use crate::model::id::{ConnectionId, EventId, GoogleId, JobId, KeyId};
 use crate::model::job::{Cause, Claim, Class, Kind, Lane, Line, NewJob};
-use crate::model::key::{Digest, Ticket, TicketKind};
+use crate::model::key::{ApiKey, Digest, Scope, Ticket, TicketKind};
 use crate::model::owner::{Owner, UserId};
 use crate::model::sealed::Sealed;
 use crate::store::{Accept, Accepted, Backlog, Fate, Learned, Ran, Request, Store, StoreError};
@@ -159,9 +160,41 @@ pub fn connection(n: u128, owner: Owner) -> Connection {
     }
 }
 
+/// An API key.
+pub fn key(n: u128) -> ApiKey {
+    ApiKey {
+        id: KeyId::from_u128(n),
+        name: format!("key {n}"),
+        scopes: vec![Scope::EventsWrite],
+        source: String::new(),
+        secret: digest(5),
+        created: NOON,
+        expires: None,
+        revoked: None,
+    }
+}
+
 /// A ticket that is over at `expires`.
 pub fn ticket(kind: TicketKind, n: u8, expires: DateTime<Utc>) -> Ticket {
     Ticket { kind, digest: digest(n), created: NOON, expires, payload: Some(sealed(40)) }
+}
+
+/// Something an administrator did at noon.
+pub fn act(action: Action) -> Act {
+    Act {
+        at: NOON,
+        actor: Actor::Administrator,
+        action,
+        subject: None,
+        row: None,
+        detail: Some(sealed(60)),
+        tag: digest(3),
+    }
+}
+
+/// Any act, where none is looked at.
+pub fn some_act() -> Act {
+    act(Action::RowAdopted)
 }
 
 /// A run that did its work and learned nothing.

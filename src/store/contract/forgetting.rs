@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::examples::{
     NOON, accept, after, cause, claim_one, digest, done, event, follow, give, push, request,
-    revoke, take_in, ticket, wanted,
+    revoke, some_act, take_in, ticket, wanted,
 };
 use crate::model::event::{Presence, Wanted};
 use crate::model::key::TicketKind;
@@ -155,7 +155,7 @@ pub async fn a_request_whose_event_was_forgotten_is_a_new_one(store: &dyn Store)
 /// No sooner, and no later.
 pub async fn a_cancelled_job_is_kept_as_long_as_a_done_one(store: &dyn Store) {
     let linked = super::examples::connection(1, event(1).owner);
-    store.put_connection(linked, Some(revoke(1, 1))).await.unwrap();
+    store.put_connection(linked, Some(revoke(1, 1)), some_act()).await.unwrap();
     store.cancel(revoke(1, 1).id, NOON).await.unwrap();
     let over = NOON + KEEP.done;
     assert_eq!(store.prune(over - TimeDelta::seconds(1), KEEP, 99).await.unwrap(), 0);

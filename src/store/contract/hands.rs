@@ -2,7 +2,7 @@
 
 use super::examples::{
     LEASE, NOON, after, cause, claim_one, connection, done, event, give, line_of, push, revoke,
-    sealed, user, wanted,
+    sealed, some_act, user, wanted,
 };
 use crate::model::id::JobId;
 use crate::model::job::{Cause, Job, JobState, Line, NewJob};
@@ -116,7 +116,10 @@ pub async fn a_replayed_job_is_as_new(store: &dyn Store) {
     assert!(claim_one(store, &event(1), after(7)).await.is_some());
 
     let carries = NewJob { payload: Some(sealed(9)), ..revoke(2, 1) };
-    store.put_connection(connection(1, user("ana")), Some(carries.clone())).await.unwrap();
+    store
+        .put_connection(connection(1, user("ana")), Some(carries.clone()), some_act())
+        .await
+        .unwrap();
     store.cancel(carries.id, NOON).await.unwrap();
     store.replay(carries.id, NOON).await.unwrap();
     let claims = store.claim(&carries.line, 9, NOON, after(60)).await.unwrap().claims;

@@ -2,7 +2,7 @@
 
 use super::examples::{
     LEASE, NOON, accept, after, cause, claim_one, connection, done, event, give, learned, line_of,
-    push, revoke, sealed, take_in, user, wanted,
+    push, revoke, sealed, some_act, take_in, user, wanted,
 };
 use crate::model::id::{ConnectionId, JobId};
 use crate::model::job::{Class, JobState, Lane, Line, NewJob};
@@ -109,7 +109,7 @@ pub async fn a_claim_brings_what_the_job_carries(store: &dyn Store) {
     for (version, payload) in [(1, Some(sealed(50))), (2, None)] {
         let job = NewJob { payload, ..revoke(version.into(), version) };
         let connection = connection(u128::from(version), Owner::Application);
-        assert!(store.put_connection(connection, Some(job)).await.unwrap());
+        assert!(store.put_connection(connection, Some(job), some_act()).await.unwrap());
     }
     let claims = store.claim(&line, 9, NOON, after(60)).await.unwrap().claims;
     let carried: Vec<_> = claims.into_iter().map(|claim| claim.payload).collect();
@@ -264,7 +264,12 @@ pub async fn an_end_gives_way_to_a_newer_revision(store: &dyn Store) {
 /// A second finds the first; one of another thing does not.
 pub async fn there_is_one_live_job_of_a_kind_and_thing(store: &dyn Store) {
     for (n, asked, live) in [(1, revoke(1, 1), 1), (2, revoke(2, 1), 1), (3, revoke(3, 2), 2)] {
-        assert!(store.put_connection(connection(n, user("ana")), Some(asked)).await.unwrap());
+        assert!(
+            store
+                .put_connection(connection(n, user("ana")), Some(asked), some_act())
+                .await
+                .unwrap()
+        );
         assert_eq!(store.count_jobs().await.unwrap().live, live);
     }
     assert_eq!(store.job(JobId::from_u128(2)).await.unwrap(), None);

@@ -2,7 +2,7 @@
 
 use super::examples::{
     LEASE, NOON, after, cause, claim_one, connection, done, event, follow, give, known, learned,
-    line_of, push, revoke, sealed, wanted,
+    line_of, push, revoke, sealed, some_act, wanted,
 };
 use crate::model::job::{Claim, Class, JobState, Kind, Line, NewJob};
 use crate::store::{Change, Changed, Fate, Learned, Ran, Settled, Store, Touched};
@@ -190,7 +190,7 @@ pub async fn jobs_about_no_event_run_side_by_side(store: &dyn Store) {
     for n in 1..=2 {
         let linked = connection(n, event(1).owner);
         let version = u32::try_from(n).unwrap();
-        store.put_connection(linked, Some(revoke(n, version))).await.unwrap();
+        store.put_connection(linked, Some(revoke(n, version)), some_act()).await.unwrap();
     }
     let claimed = store.claim(&revoke(1, 1).line, 9, NOON, after(60)).await.unwrap();
     assert_eq!((claimed.claims.len(), claimed.next), (2, None));

@@ -3,14 +3,20 @@
 use async_trait::async_trait;
 
 use super::MemoryStore;
+use crate::model::audit::Act;
 use crate::model::id::KeyId;
 use crate::model::key::{ApiKey, Digest, Ticket, TicketKind};
-use crate::store::{AccessStore, StoreError, fits};
+use crate::store::{AccessStore, Change, StoreError, fits};
 
 #[async_trait]
 impl AccessStore for MemoryStore {
-    async fn put_key(&self, key: ApiKey) -> Result<(), StoreError> {
-        self.state().keys.insert(key.id, key);
+    async fn put_key(&self, key: ApiKey, act: Act) -> Result<(), StoreError> {
+        fits(&act.detail)?;
+        let mut state = self.state();
+        state.keys.insert(key.id, key);
+        state.chain(act);
+        drop(state);
+        self.changes.tell([Change::Audit]);
         Ok(())
     }
 

@@ -41,9 +41,10 @@ impl State {
         });
         let periods = self.periods.iter().map(|(name, next)| Record::Period(name.clone(), *next));
         let tallies = self.tallies.iter().map(|(day, calls)| Record::Tally(*day, *calls));
+        let audit = self.audit.values().cloned().map(Record::Audit);
         let keystone = self.keystone.iter().cloned().map(Record::Keystone);
         let before = connections.chain(keys).chain(tickets).chain(events);
-        let recurring = periods.chain(tallies);
+        let recurring = periods.chain(tallies).chain(audit);
         before.chain(requests).chain(jobs).chain(recurring).chain(keystone).collect()
     }
 
@@ -69,6 +70,7 @@ impl State {
             }
             Record::Period(name, next) => drop(self.periods.entry(name).or_insert(next)),
             Record::Tally(day, calls) => drop(self.tallies.entry(day).or_insert(calls)),
+            Record::Audit(entry) => self.keep_entry(entry),
             Record::Keystone(keystone) => drop(self.keystone.get_or_insert(keystone)),
         }
     }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::MemoryStore;
+use crate::model::audit::Act;
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::ConnectionId;
 use crate::model::job::NewJob;
@@ -58,9 +59,11 @@ impl ConnectionStore for MemoryStore {
         &self,
         connection: Connection,
         job: Option<NewJob>,
+        act: Act,
     ) -> Result<bool, StoreError> {
         fits([&connection.profile].into_iter().chain(&connection.token))?;
         fits(job.iter().filter_map(|job| job.payload.as_ref()))?;
+        fits(&act.detail)?;
         let mut state = self.state();
         let stored = state.connections.get(&connection.id).map_or(0, |stored| stored.version);
         if stored + 1 != connection.version {
@@ -69,6 +72,8 @@ impl ConnectionStore for MemoryStore {
         let mut told = vec![Change::Connection(connection.id)];
         state.connections.insert(connection.id, connection);
         told.extend(job.map(|job| Change::Line(state.enqueue(job).1)));
+        state.chain(act);
+        told.push(Change::Audit);
         drop(state);
         self.changes.tell(told);
         Ok(true)

@@ -2,6 +2,7 @@
 //! stores are judged by.
 
 mod access;
+mod audit;
 mod backup;
 mod connections;
 mod events;
@@ -18,6 +19,7 @@ use tokio::sync::broadcast;
 
 use super::leases::Leases;
 use super::{Beat, Change, Changes, Keystone, Request, Retention, Store, StoreError, fits};
+use crate::model::audit::{Entry, Head};
 use crate::model::connection::Connection;
 use crate::model::event::Event;
 use crate::model::id::{ConnectionId, EventId, InstanceId, JobId, KeyId};
@@ -56,6 +58,8 @@ struct State {
     refreshes: HashMap<ConnectionId, DateTime<Utc>>,
     keys: HashMap<KeyId, ApiKey>,
     tickets: HashMap<(TicketKind, Digest), Ticket>,
+    audit: BTreeMap<u64, Entry>,
+    audit_head: Option<Head>,
 }
 
 impl MemoryStore {

@@ -2,24 +2,20 @@
 
 use async_trait::async_trait;
 
-use super::PostgresStore;
-use super::error::failure;
+use super::error::{Trouble, failure};
 use super::rows::{ApiKeyRow, TicketRow, id_bytes, read, ticket_kind, written};
+use super::{PostgresStore, audit};
+use crate::model::audit::Act;
 use crate::model::id::KeyId;
 use crate::model::key::{ApiKey, Digest, Ticket, TicketKind};
-use crate::store::{AccessStore, StoreError, fits};
+use crate::store::{AccessStore, Change, StoreError, fits};
 
 #[async_trait]
 impl AccessStore for PostgresStore {
-    async fn put_key(&self, key: ApiKey) -> Result<(), StoreError> {
-        let put = sqlx::query(
-            "INSERT INTO api_key SELECT * FROM json_populate_record(NULL::api_key, $1::json)
-             ON CONFLICT (id) DO UPDATE SET
-                 (name, scopes, source, secret, created, expires, revoked) =
-                 (excluded.name, excluded.scopes, excluded.source, excluded.secret,
-                  excluded.created, excluded.expires, excluded.revoked)",
-        );
-        put.bind(written(&ApiKeyRow::from(&key))).execute(&self.pool).await.map_err(failure)?;
+    async fn put_key(&self, key: ApiKey, act: Act) -> Result<(), StoreError> {
+        fits(&act.detail)?;
+        self.again(|| self.try_put_key(&key, &act)).await?;
+        self.word.tell(vec![Change::Audit]);
         Ok(())
     }
 
@@ -91,6 +87,21 @@ impl AccessStore for PostgresStore {
 }
 
 impl PostgresStore {
+    async fn try_put_key(&self, key: &ApiKey, act: &Act) -> Result<(), Trouble> {
+        let mut tx = self.pool.begin().await?;
+        let put = sqlx::query(
+            "INSERT INTO api_key SELECT * FROM json_populate_record(NULL::api_key, $1::json)
+             ON CONFLICT (id) DO UPDATE SET
+                 (name, scopes, source, secret, created, expires, revoked) =
+                 (excluded.name, excluded.scopes, excluded.source, excluded.secret,
+                  excluded.created, excluded.expires, excluded.revoked)",
+        );
+        put.bind(written(&ApiKeyRow::from(key))).execute(&mut *tx).await?;
+        audit::chain(&mut tx, act).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     async fn found_ticket(
         &self,
         statement: &'static str,

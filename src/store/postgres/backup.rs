@@ -10,9 +10,10 @@ use super::PostgresStore;
 use super::error::Trouble;
 use super::events::insert_contents;
 use super::rows::{
-    ApiKeyRow, ConnectionRow, EventRow, Hex, JobRow, RequestRow, TicketRow, nanos, read, time,
-    written,
+    ApiKeyRow, AuditRow, ConnectionRow, EventRow, Hex, JobRow, RequestRow, TicketRow, nanos, read,
+    time, written,
 };
+use crate::model::audit::Entry;
 use crate::model::id::{EventId, JobId};
 use crate::model::job::Job;
 use crate::model::sealed::Sealed;
@@ -78,6 +79,7 @@ impl PostgresStore {
         for (day, calls) in tallies {
             send(into, Record::Tally(day, calls.unsigned_abs())).await?;
         }
+        export_audit(&mut tx, into).await?;
         if let Some(keystone) = super::keystone_in(&mut tx).await? {
             send(into, Record::Keystone(keystone)).await?;
         }
@@ -176,6 +178,24 @@ async fn export_jobs(tx: &mut PgConnection, into: &mpsc::Sender<Record>) -> Resu
     }
 }
 
+async fn export_audit(tx: &mut PgConnection, into: &mpsc::Sender<Record>) -> Result<(), Broken> {
+    let mut after = 0_i64;
+    loop {
+        let page: Vec<(i64, String)> = sqlx::query_as(
+            "SELECT seq, row_to_json(a)::text FROM audit a WHERE seq > $1 ORDER BY seq LIMIT $2",
+        )
+        .bind(after)
+        .bind(PAGE)
+        .fetch_all(&mut *tx)
+        .await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = *last;
+        for (_, row) in page {
+            send(into, Record::Audit(read::<AuditRow>(&row)?.try_into()?)).await?;
+        }
+    }
+}
+
 /// Records, each with those that go into the same table.
 #[derive(Default)]
 struct Sorted<'a> {
@@ -189,6 +209,7 @@ struct Sorted<'a> {
     payloads: Vec<(JobId, &'a Sealed)>,
     periods: Vec<(&'a str, DateTime<Utc>)>,
     tallies: Vec<(NaiveDate, u64)>,
+    audit: Vec<&'a Entry>,
     keystone: Option<&'a Keystone>,
 }
 
@@ -211,6 +232,7 @@ impl<'a> Sorted<'a> {
             }
             Record::Period(name, next) => self.periods.push((name, *next)),
             Record::Tally(day, calls) => self.tallies.push((*day, *calls)),
+            Record::Audit(entry) => self.audit.push(entry),
             Record::Keystone(keystone) => self.keystone = Some(keystone),
         }
     }
@@ -251,6 +273,7 @@ impl<'a> Sorted<'a> {
                 .execute(&mut *tx)
                 .await?;
         }
+        super::audit::keep(tx, &self.audit).await?;
         if let Some(keystone) = self.keystone {
             super::lay(tx, keystone).await?;
         }

@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::PostgresStore;
 use super::error::{Trouble, failure};
 use super::jobs::enqueue;
 use super::rows::{ConnectionRow, id_bytes, nanos, owner_text, read, time, written};
+use super::{PostgresStore, audit};
+use crate::model::audit::Act;
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::ConnectionId;
 use crate::model::job::NewJob;
@@ -92,10 +93,12 @@ impl ConnectionStore for PostgresStore {
         &self,
         connection: Connection,
         job: Option<NewJob>,
+        act: Act,
     ) -> Result<bool, StoreError> {
+        fits(&act.detail)?;
         fits([&connection.profile].into_iter().chain(&connection.token))?;
         fits(job.iter().filter_map(|job| job.payload.as_ref()))?;
-        let told = self.again(|| self.try_put_connection(&connection, job.as_ref())).await?;
+        let told = self.again(|| self.try_put_connection(&connection, job.as_ref(), &act)).await?;
         let put = !told.is_empty();
         self.word.tell(told);
         Ok(put)
@@ -108,6 +111,7 @@ impl PostgresStore {
         &self,
         connection: &Connection,
         job: Option<&NewJob>,
+        act: &Act,
     ) -> Result<Vec<Change>, Trouble> {
         let mut tx = self.pool.begin().await?;
         // A first version is inserted, any other replaces the one before.
@@ -132,6 +136,8 @@ impl PostgresStore {
         let mut told = vec![Change::Connection(connection.id)];
         let live = enqueue(&mut tx, job).await?;
         told.extend(live.into_iter().map(|job| Change::Line(job.line)));
+        audit::chain(&mut tx, act).await?;
+        told.push(Change::Audit);
         tx.commit().await?;
         Ok(told)
     }

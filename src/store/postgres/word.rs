@@ -146,6 +146,8 @@ struct Sight {
     due: HashMap<Line, Vec<u8>>,
     /// Every transaction before this one had ended.
     from: Option<String>,
+    /// How long the audit's chain was.
+    audit: Option<i64>,
     /// What was changed since, and by which transaction.
     changed: HashSet<(bool, Vec<u8>, String)>,
 }
@@ -221,6 +223,12 @@ impl PostgresStore {
         self.word.tell_here(news.map(|(line, _)| Change::Line(line.clone())));
         sight.due = due;
 
+        let audit: i64 =
+            sqlx::query_scalar("SELECT seq FROM audit_head").fetch_one(&self.pool).await?;
+        if sight.audit.replace(audit).is_some_and(|before| before != audit) {
+            self.word.tell_here([Change::Audit]);
+        }
+
         let from: String =
             sqlx::query_scalar("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
                 .fetch_one(&self.pool)
@@ -254,6 +262,7 @@ fn spell(change: &Change) -> String {
     match change {
         Change::Event(event) => format!("e{event}"),
         Change::Connection(connection) => format!("c{connection}"),
+        Change::Audit => "a".to_owned(),
         Change::Line(Line { class, owner, lane }) => {
             let class = match class {
                 Class::Interactive => 'i',
@@ -275,6 +284,9 @@ fn spell(change: &Change) -> String {
 
 /// The change that a word names, if it names one.
 fn unspell(word: &str) -> Option<Change> {
+    if word == "a" {
+        return Some(Change::Audit);
+    }
     if let Some(event) = word.strip_prefix('e') {
         return event.parse().ok().map(Change::Event);
     }

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::SledStore;
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Ledger, Read, failed};
+use super::{SledStore, audit};
+use crate::model::audit::Act;
 use crate::model::id::KeyId;
 use crate::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use crate::store::rows::{ApiKeyRow, Row, TicketRow};
@@ -13,10 +14,12 @@ use crate::store::{AccessStore, StoreError, fits};
 
 #[async_trait]
 impl AccessStore for SledStore {
-    async fn put_key(&self, key: ApiKey) -> Result<(), StoreError> {
+    async fn put_key(&self, key: ApiKey, act: Act) -> Result<(), StoreError> {
+        fits(&act.detail)?;
         let step = move |ledger: &mut Ledger| {
             ledger.must_have_room()?;
-            ledger.put(keys::key(key.id), &ApiKeyRow::from(&key))
+            ledger.put(keys::key(key.id), &ApiKeyRow::from(&key))?;
+            audit::chain(ledger, act).map(drop)
         };
         self.committer.commit(step).await
     }

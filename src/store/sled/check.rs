@@ -23,8 +23,8 @@ use crate::model::job::Job;
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 use crate::store::rows::{
-    ApiKeyRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow, PeriodRow,
-    RefreshRow, RequestRow, Row, TicketRow,
+    ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, HeadRow, JobRow, KeystoneRow,
+    PayloadRow, PeriodRow, RefreshRow, RequestRow, Row, TicketRow,
 };
 
 /// There are few large tables to share among threads.
@@ -145,8 +145,11 @@ impl Books {
                 self.expect(&keys::ticket_over(ticket.expires, kind, &digest), &[]);
             }
             Table::Key => drop(ApiKey::try_from(ApiKeyRow::decode(row)?)?),
+            Table::Audit => drop(AuditRow::decode(row)?.under(read.seq()?)?),
+            Table::AuditHead => drop(HeadRow::decode(row)?),
             Table::Refresh => {
-                drop((read.id::<noun::Connection>()?, RefreshRow::decode(row)?.at()?))
+                read.id::<noun::Connection>()?;
+                RefreshRow::decode(row)?.at()?;
             }
             Table::Keystone => drop(KeystoneRow::decode(row)?),
             Table::OwnerJobs => self.find_many(key, number(row)?),

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::keys::Table;
 use super::ledger::{Ledger, Read, failed};
-use super::{SledStore, claims, keys};
+use super::{SledStore, audit, claims, keys};
+use crate::model::audit::Act;
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::ConnectionId;
 use crate::model::job::NewJob;
@@ -69,10 +70,12 @@ impl ConnectionStore for SledStore {
         &self,
         connection: Connection,
         job: Option<NewJob>,
+        act: Act,
     ) -> Result<bool, StoreError> {
+        fits(&act.detail)?;
         fits([&connection.profile].into_iter().chain(&connection.token))?;
         fits(job.iter().filter_map(|job| job.payload.as_ref()))?;
-        self.committer.commit(move |ledger| put(ledger, &connection, job)).await
+        self.committer.commit(move |ledger| put(ledger, &connection, job, act)).await
     }
 }
 
@@ -95,6 +98,7 @@ fn put(
     ledger: &mut Ledger,
     connection: &Connection,
     job: Option<NewJob>,
+    act: Act,
 ) -> Result<bool, StoreError> {
     ledger.must_have_room()?;
     let id = connection.id;
@@ -112,6 +116,7 @@ fn put(
         let line = claims::enqueue(ledger, job)?;
         ledger.tell(Change::Line(line));
     }
+    audit::chain(ledger, act)?;
     Ok(true)
 }
 

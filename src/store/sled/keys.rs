@@ -58,11 +58,15 @@ pub(super) enum Table {
     Ticket = b'T' as isize,
     /// Expiry, kind and digest of a ticket.
     TicketOver = b't' as isize,
+    /// Number → who did what.
+    Audit = b'U' as isize,
+    /// The end of the audit's chain.
+    AuditHead = b'u' as isize,
 }
 
 impl Table {
     /// Every table whose rows are counted.
-    pub(super) const COUNTED: [Self; 24] = [
+    pub(super) const COUNTED: [Self; 26] = [
         Self::Keystone,
         Self::Event,
         Self::Content,
@@ -87,6 +91,8 @@ impl Table {
         Self::Key,
         Self::Ticket,
         Self::TicketOver,
+        Self::Audit,
+        Self::AuditHead,
     ];
 
     /// The byte its keys begin with.
@@ -240,6 +246,14 @@ pub(super) fn ticket_over(expires: DateTime<Utc>, kind: TicketKind, digest: &Dig
     bytes
 }
 
+pub(super) fn audit(seq: u64) -> Vec<u8> {
+    [&Table::Audit.prefix(), &seq.to_be_bytes()[..]].concat()
+}
+
+pub(super) fn audit_head() -> Vec<u8> {
+    Table::AuditHead.prefix()
+}
+
 fn ticket_kind(kind: TicketKind) -> u8 {
     match kind {
         TicketKind::SetupCode => 0,
@@ -316,6 +330,10 @@ impl<'a> KeyReader<'a> {
 
     pub(super) fn id<Noun>(&mut self) -> Result<Id<Noun>, StoreError> {
         Ok(Id::from_u128(u128::from_be_bytes(self.bytes()?)))
+    }
+
+    pub(super) fn seq(&mut self) -> Result<u64, StoreError> {
+        Ok(u64::from_be_bytes(self.bytes()?))
     }
 
     pub(super) fn time(&mut self) -> Result<DateTime<Utc>, StoreError> {

@@ -8,7 +8,7 @@ use calbridge::model::key::{ApiKey, Scope, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::store::contract::examples::{
     NOON, ROOM, accept, after, cause, claim_one, connection, digest, done, event, line_of, request,
-    revoke, sealed, ticket, user,
+    revoke, sealed, some_act, ticket, user,
 };
 use calbridge::store::memory::MemoryStore;
 use calbridge::store::sled::{Options, SledStore};
@@ -40,8 +40,8 @@ async fn filled() -> MemoryStore {
     let mut grant = revoke(5000, 1);
     grant.payload = Some(sealed(70));
     let linked = connection(1, user("ana"));
-    store.put_connection(linked, Some(grant)).await.unwrap();
-    store.put_connection(connection(2, Owner::Application), None).await.unwrap();
+    store.put_connection(linked, Some(grant), some_act()).await.unwrap();
+    store.put_connection(connection(2, Owner::Application), None, some_act()).await.unwrap();
     store.put_ticket(ticket(TicketKind::Session, 1, after(90))).await.unwrap();
     let key = ApiKey {
         id: KeyId::from_u128(3),
@@ -53,7 +53,7 @@ async fn filled() -> MemoryStore {
         expires: Some(NOON),
         revoked: None,
     };
-    store.put_key(key).await.unwrap();
+    store.put_key(key, some_act()).await.unwrap();
     store.take_turn("prune", TimeDelta::minutes(1), NOON).await.unwrap();
     store.tally(NOON.date_naive(), 77).await.unwrap();
     let keystone = Keystone { canary: sealed(3), index_key: sealed(4) };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use calbridge::clock::{ManualClock, SystemClock};
 use calbridge::store::contract::examples::{
-    NOON, accept, after, connection, event, line_of, take_in, user,
+    NOON, accept, after, connection, event, line_of, some_act, take_in, user,
 };
 use calbridge::store::postgres::{Options, PostgresStore};
 use calbridge::store::{Change, ConnectionStore, JobStore, Store};
@@ -67,16 +67,17 @@ async fn what_was_not_heard_is_seen_within_a_second() {
     let mut told = other.changes();
     take_in(&one, accept(2), NOON).await.unwrap();
     let linked = connection(1, user("ana"));
-    assert!(one.put_connection(linked.clone(), None).await.unwrap());
+    assert!(one.put_connection(linked.clone(), None, some_act()).await.unwrap());
     clock.advance(TimeDelta::seconds(1));
     let mut seen = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..4 {
         seen.push(told.recv().await.unwrap());
     }
     for change in [
         Change::Line(line_of(&event(2))),
         Change::Event(event(2).id),
         Change::Connection(linked.id),
+        Change::Audit,
     ] {
         assert!(seen.contains(&change), "{change:?} is not among {seen:?}");
     }

@@ -12,6 +12,7 @@ use calbridge::model::owner::Owner;
 use calbridge::model::sealed::Sealed;
 use calbridge::queue::{Limits, Run, Worker};
 use calbridge::random::CountingRandom;
+use calbridge::store::contract::examples::some_act;
 use calbridge::store::memory::MemoryStore;
 use calbridge::store::{ConnectionStore, JobStore};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -98,7 +99,7 @@ async fn give_one_job(store: &MemoryStore) -> JobId {
         token: None,
         linked: morning(),
     };
-    store.put_connection(connection, Some(job)).await.expect("a store that works");
+    store.put_connection(connection, Some(job), some_act()).await.expect("a store that works");
     named
 }
 

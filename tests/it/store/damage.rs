@@ -11,7 +11,7 @@ use calbridge::model::id::InstanceId;
 use calbridge::model::key::TicketKind;
 use calbridge::store::contract::examples::{
     NOON, accept, after, cause, claim_one, connection, done, event, line_of, push, request, sealed,
-    take_in, ticket, user, wanted,
+    some_act, take_in, ticket, user, wanted,
 };
 use calbridge::store::sled::{OpenError, SledStore};
 use calbridge::store::{
@@ -166,7 +166,7 @@ async fn small(killed: bool) -> TempDir {
         let mut accepted = Accept { request, ..accept(n) };
         accepted.job.payload = Some(sealed(9));
         take_in(&store, accepted, NOON).await.unwrap();
-        store.put_connection(connection(n, user("ana")), None).await.unwrap();
+        store.put_connection(connection(n, user("ana")), None, some_act()).await.unwrap();
     }
     for fate in [Fate::Done, Fate::Dead(cause())] {
         let claim = claim_one(&store, &event(1), NOON).await.unwrap();

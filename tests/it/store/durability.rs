@@ -12,7 +12,7 @@ use calbridge::model::job::Cause;
 use calbridge::model::key::TicketKind;
 use calbridge::store::contract::examples::{
     NOON, ROOM, accept, after, cause, claim_one, connection, digest, done, event, learned, line_of,
-    push, request, sealed, take_in, ticket, user, wanted,
+    push, request, sealed, some_act, take_in, ticket, user, wanted,
 };
 use calbridge::store::sled::{OpenError, Options, SledStore};
 use calbridge::store::{
@@ -42,7 +42,7 @@ async fn everything_acknowledged_is_there_after_a_restart() {
     let claim = claim_one(&store, &event(1), NOON).await.unwrap();
     let ran = Ran { fate: Fate::Dead(cause()), learned: learned(1), then: None };
     store.settle(&claim, ran, NOON).await.unwrap();
-    store.put_connection(connection(1, user("ana")), None).await.unwrap();
+    store.put_connection(connection(1, user("ana")), None, some_act()).await.unwrap();
     let keystone = Keystone { canary: sealed(9), index_key: sealed(8) };
     store.lay_keystone(keystone.clone()).await.unwrap();
     let (known, job) = (store.event(event(1).id).await, store.job(event(1).job).await);
@@ -139,7 +139,7 @@ async fn a_full_disk_takes_nothing_in_and_lets_work_in_hand_end() {
     let job = push(&event(1), 9, NOON);
     assert_eq!(store.change(event(1).id, wanted(2), job).await, Err(full.clone()));
     let linked = connection(1, user("ana"));
-    assert_eq!(store.put_connection(linked.clone(), None).await, Err(full.clone()));
+    assert_eq!(store.put_connection(linked.clone(), None, some_act()).await, Err(full.clone()));
     assert_eq!(store.put_ticket(ticket(TicketKind::Session, 1, after(9))).await, Err(full.clone()));
     let line = line_of(&event(1));
     assert_eq!(store.claim(&line, 9, NOON, after(60)).await, Err(full.clone()));

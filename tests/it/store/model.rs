@@ -12,7 +12,7 @@ use calbridge::model::key::{ApiKey, Scope, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::random::{CountingRandom, Random};
 use calbridge::store::contract::examples::{
-    after, connection, digest, event, line_of, push, sealed, ticket, user,
+    after, connection, digest, event, line_of, push, sealed, some_act, ticket, user,
 };
 use calbridge::store::memory::MemoryStore;
 use calbridge::store::postgres::PostgresStore;
@@ -186,8 +186,8 @@ impl Pair {
             payload: (self.below(2) == 0).then(|| sealed(70)),
         };
         let job = (self.below(2) == 0).then_some(revoke);
-        let memory = self.memory.put_connection(linked.clone(), job.clone()).await;
-        assert_eq!(self.disk().put_connection(linked, job).await, memory, "{at}: link");
+        let memory = self.memory.put_connection(linked.clone(), job.clone(), some_act()).await;
+        assert_eq!(self.disk().put_connection(linked, job, some_act()).await, memory, "{at}: link");
     }
 
     async fn ticket(&mut self, at: &str) {
@@ -228,8 +228,8 @@ impl Pair {
             expires: (self.below(2) == 0).then(|| after(self.now)),
             revoked: (self.below(2) == 0).then(|| after(self.now)),
         };
-        let memory = self.memory.put_key(key.clone()).await;
-        assert_eq!(self.disk().put_key(key).await, memory, "{at}: put key");
+        let memory = self.memory.put_key(key.clone(), some_act()).await;
+        assert_eq!(self.disk().put_key(key, some_act()).await, memory, "{at}: put key");
     }
 
     async fn prune(&mut self, at: &str) {

@@ -4,6 +4,7 @@
 //! rows are one argument of one statement, and each table's columns are written down once.
 
 mod access;
+mod audit;
 mod connections;
 mod events;
 mod jobs;
@@ -16,6 +17,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(super) use access::{ApiKeyRow, TicketRow, ticket_kind};
+pub(super) use audit::{AuditRow, HeadRow};
 pub(super) use connections::ConnectionRow;
 pub(super) use events::{EventRow, RequestRow};
 pub(super) use jobs::{JobRow, LineRow, thing_of};

@@ -142,6 +142,32 @@ CREATE TABLE ticket (
 );
 CREATE INDEX ticket_expires ON ticket (expires, kind, digest);
 
+-- Who did what: a chain that only grows.
+CREATE TABLE audit (
+    seq bigint PRIMARY KEY,
+    at bigint NOT NULL,
+    actor text NOT NULL,
+    actor_id bytea,
+    action text NOT NULL,
+    subject text,
+    subject_id bytea,
+    "row" bytea,
+    detail bytea,
+    tag bytea NOT NULL,
+    previous bytea NOT NULL,
+    digest bytea NOT NULL
+);
+
+-- Its end: a single row. Whoever appends holds it, so that no number is left out or given twice.
+CREATE TABLE audit_head (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    seq bigint NOT NULL DEFAULT 0,
+    digest bytea NOT NULL DEFAULT decode(repeat('00', 32), 'hex'),
+    frozen boolean NOT NULL DEFAULT false,
+    frozen_by bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+INSERT INTO audit_head DEFAULT VALUES;
+
 -- What recurs, and when it does next.
 CREATE TABLE period (
     name text PRIMARY KEY,
