@@ -14,12 +14,14 @@ use axum::body::Body;
 use calbridge::app::App;
 use calbridge::app::access::{self, Caller, KeyWish};
 use calbridge::app::connections::{self, Answer as Redirect, Purpose};
+use calbridge::app::tokens;
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::config::Config;
 use calbridge::daemon::{Bridge as Tied, Parts};
 use calbridge::google::{Open, Wires};
 use calbridge::model::id::InstanceId;
 use calbridge::model::key::Scope;
+use calbridge::model::owner::{Owner, UserId};
 use calbridge::random::{CountingRandom, Random};
 use calbridge::simulator::{Fault, Settings, Simulator};
 use calbridge::store::Store;
@@ -79,6 +81,8 @@ pub struct Choices {
     pub place: Option<Arc<TempDir>>,
     /// More settings, as TOML.
     pub settings: String,
+    /// More settings of the section `google`.
+    pub google_settings: String,
     /// What chance follows from.
     pub seed: u64,
     /// Whether Google is reached by pipes in memory, not by sockets.
@@ -92,6 +96,7 @@ impl Default for Choices {
             google: None,
             place: None,
             settings: String::new(),
+            google_settings: String::new(),
             seed: 1,
             in_memory: false,
         }
@@ -180,9 +185,10 @@ impl Bridge {
         let text = format!(
             "data_dir = \"{place}/data\"\n{settings}\n[google]\ncredentials_file = \"{place}/google-credentials.json\"\n\
              consent_url = \"{base}/o/oauth2/v2/auth\"\ntoken_url = \"{base}/token\"\nrevoke_url = \"{base}/revoke\"\n\
-             userinfo_url = \"{base}/v1/userinfo\"\napi_url = \"{base}/\"\n",
+             userinfo_url = \"{base}/v1/userinfo\"\napi_url = \"{base}/\"\n{google_settings}\n",
             place = place.path().display(),
             settings = choices.settings,
+            google_settings = choices.google_settings,
         );
         let config = Config::from_toml(&text).expect("valid settings").config;
         let random: Arc<dyn Random> = Arc::new(CountingRandom::new(choices.seed));
@@ -235,6 +241,25 @@ impl Bridge {
             Wires::Memory(open) => ask_google(open, request).await.0.headers,
         };
         redirect_of(&headers)
+    }
+
+    /// Asks the simulated Calendar API with the token of a user's connection. Returns its answer.
+    pub async fn at_google(&self, user: &str, method: Method, path: &str, body: &Value) -> Value {
+        let app = &self.tied.app;
+        let user = UserId::try_from(user.to_owned()).expect("a user");
+        let linked = connections::of(app, &Owner::User(user)).await.expect("a store that works");
+        let token = tokens::access(app, &linked.expect("a connection")).await.expect("a token");
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}calendar/v3/{path}", app.google.endpoints().api))
+            .header(header::AUTHORIZATION, format!("Bearer {}", token.token.expose_secret()))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body.to_string())))
+            .expect("a request");
+        let (head, body) = self.http.request(request).await.expect("an answer").into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        assert!(head.status.is_success(), "{path}: {}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).unwrap_or_default()
     }
 
     /// The next calls meet this.

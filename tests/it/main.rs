@@ -3,9 +3,11 @@
 mod backlog;
 mod bridge;
 mod browser;
+mod callbacks;
 mod classic;
 mod config;
 mod conformance;
+mod connections;
 mod delivery;
 mod demo;
 mod disk;

@@ -11,7 +11,7 @@ use hyper::{Method, Request, header};
 use crate::bridge::{ANA, Answer, Bridge, Choices, tea};
 use browser::{ALLOW, Browser, HOME, ORIGIN, form, proof, set_cookies};
 
-mod browser;
+pub mod browser;
 
 /// Every form that changes something for an administrator.
 const FORMS: [&str; 6] = [

@@ -40,7 +40,10 @@ impl Answer {
                 "iss" => Some(&mut answer.iss),
                 _ => None,
             };
-            if let Some(place) = place {
+            // An empty issuer is one that is not Google; all else that is empty is not there.
+            if let Some(place) = place
+                && (name == "iss" || !value.is_empty())
+            {
                 *place = Some(value.into_owned());
             }
             seen.push(name);
