@@ -70,6 +70,24 @@ pub enum Error {
     /// What was shown does not open this door.
     #[error("{0}")]
     Denied(&'static str),
+    /// An API key does not open: it is not known, or was, and which of these is not told.
+    #[error(
+        "this API key does not work: it is not known here, or was revoked, or is past its end; \
+         `calbridge api-keys create` makes another"
+    )]
+    KeyRefused,
+    /// A user's token does not open; what is wrong with it is told to the log alone.
+    #[error(
+        "this token is not taken: it is not the application's, or not for this server, or past its \
+         end; let the application issue a new one (the log of calbridge has the reason)"
+    )]
+    TokenRefused,
+    /// Nobody's token can be checked at present.
+    #[error(
+        "the keys that users' tokens are checked with cannot be read (auth.jwt.jwks_url, \
+         auth.jwt.jwks_file); the log has the reason"
+    )]
+    NoIssuerKeys,
     /// The caller may not do what needs this scope.
     #[error(
         "this needs the scope `{0}`; make an API key that has it: calbridge api-keys create --scope {0}"

@@ -51,6 +51,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Access tokens, refreshed once for many.
     pub tokens: Arc<Tokens>,
+    /// What the door keeps in memory.
+    pub gate: Arc<access::Gate>,
     /// Cancelled when the process is about to end: nobody is kept waiting any more.
     pub stopping: CancellationToken,
 }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 use url::{Host, Url};
 
-use super::raw::Raw;
+use super::raw::{Origin, Raw};
 use super::reader::Reader;
 use super::{
     AllowanceConfig, CALLBACK, ClassicConfig, Config, Faults, ForwardedHeader, GoogleConfig,
@@ -68,6 +69,7 @@ impl Reader {
             public_url: self.public_url(insecure_http),
             namespace: self.namespace(),
             insecure_http,
+            auth: self.auth(),
             vault: self.vault(&data_dir),
             data_dir,
             queue: self.queue(google.deadline),
@@ -422,7 +424,16 @@ impl Reader {
 
     /// What is allowed, and still worth a word.
     fn advise(&mut self, config: &Config) {
+        let from_environment =
+            matches!(self.raw.values.get("store.postgres_url"), Some((_, Origin::Variable(_))));
         let notes = &mut self.raw.notes;
+        if from_environment && config.store.postgres.url.expose_secret().contains('@') {
+            notes.push(
+                "the database's address stands in the environment, where other programs may see its \
+                 password: put it into a file and name that as store.postgres_url_file"
+                    .to_owned(),
+            );
+        }
         if config.store.kind == StoreKind::Memory {
             notes.push("store.kind is memory: everything is forgotten at exit".to_owned());
         }

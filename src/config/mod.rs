@@ -4,6 +4,7 @@
 //! `config/default.toml` has every key and its meaning; a setting is three places: there, a field
 //! here, a line in `check`.
 
+mod auth;
 mod check;
 mod raw;
 mod reader;
@@ -19,6 +20,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use url::Url;
 
+pub use auth::{AuthConfig, JwtAlgorithm, JwtConfig, JwtKeys};
 pub use raw::Origin;
 use raw::Raw;
 
@@ -75,6 +77,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Whether plain http is allowed beyond this machine.
     pub insecure_http: bool,
+    /// Who may call.
+    pub auth: AuthConfig,
     /// The proxies whose forwarded headers are believed.
     pub proxies: ProxiesConfig,
     /// How often callers may knock.

@@ -1,5 +1,6 @@
 //! Opens everything, ties it together, runs it and stops it: the one room that knows all the others.
 
+mod auth;
 mod door;
 mod import;
 mod keys;
@@ -19,6 +20,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::access::Gate;
 use crate::app::backup::{self, BackupError};
 use crate::app::tokens::Tokens;
 use crate::app::{self, App, Error, access};
@@ -193,6 +195,7 @@ impl Bridge {
             random: Arc::clone(&random),
             settings: Arc::new(settings),
             tokens: Arc::new(Tokens::default()),
+            gate: Arc::new(Gate::new(config.auth.jwt.clone().map(auth::terms))),
             stopping: CancellationToken::new(),
         };
         let limits = queue::Limits {

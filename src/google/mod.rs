@@ -10,6 +10,7 @@ mod client;
 pub mod credentials;
 pub mod error;
 pub mod events;
+mod fetch;
 pub mod oauth;
 mod wires;
 

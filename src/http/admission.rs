@@ -135,12 +135,7 @@ impl Gate {
             && let Some(shown) = caller::shown(headers)
         {
             let caller = access::caller(&self.door.app, shown).await;
-            return caller.map(Shown::Caller).map_err(|error| match error {
-                Error::Denied(text) => {
-                    Problem::new(StatusCode::UNAUTHORIZED, "unknown_api_key", text).into()
-                }
-                other => Problem::from(other).into(),
-            });
+            return caller.map(Shown::Caller).map_err(|error| Problem::from(error).into());
         }
         if row.lets(Pass::Administrator)
             && let Some(session) = guard::session(&self.door, headers).await?

@@ -16,6 +16,7 @@ mod export;
 mod fairness;
 mod google;
 mod jobs;
+mod jwt;
 mod kill;
 mod limits;
 mod load;

@@ -14,9 +14,6 @@ use crate::model::owner::Owner;
 
 /// API keys begin with this, so that secret scanners know them.
 const PREFIX: &str = "cb_";
-/// Whatever is wrong with a key, its holder hears this.
-const UNKNOWN: &str = "this API key does not work: it is not known here, was revoked, or is past its expiry; \
-     `calbridge api-keys create` makes another";
 
 /// A key that somebody wants.
 #[derive(Clone, Debug, Default)]
@@ -100,11 +97,16 @@ pub async fn revoke_key(app: &App, by: &Caller, id: KeyId) -> Result<ApiKey, Err
     Ok(key)
 }
 
+/// Whether this is meant as an API key.
+pub(super) fn looks_like_one(shown: &str) -> bool {
+    shown.starts_with(PREFIX)
+}
+
 /// Whoever shows this API key.
-pub async fn by_key(app: &App, shown: &str) -> Result<Caller, Error> {
+pub(super) async fn by_key(app: &App, shown: &str) -> Result<Caller, Error> {
     let halves = shown.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_'));
-    let (id, half) = halves.ok_or(Error::Denied(UNKNOWN))?;
-    let id: KeyId = id.parse().map_err(|_| Error::Denied(UNKNOWN))?;
+    let (id, half) = halves.ok_or(Error::KeyRefused)?;
+    let id: KeyId = id.parse().map_err(|_| Error::KeyRefused)?;
     let found = app.store.key(id).await?;
     // Of a key that is not there, as much is worked out as of one that is.
     let stored = found.as_ref().map_or([0; 32], |key| key.secret);
@@ -116,7 +118,7 @@ pub async fn by_key(app: &App, shown: &str) -> Result<Caller, Error> {
             source: key.source,
             scopes: key.scopes,
         }),
-        _ => Err(Error::Denied(UNKNOWN)),
+        _ => Err(Error::KeyRefused),
     }
 }
 

@@ -1,0 +1,17 @@
+//! What the door keeps in memory beside the store.
+
+use super::issuer::{Issuer, Terms};
+
+/// What the door keeps in memory.
+#[derive(Default)]
+pub struct Gate {
+    /// Whose users come in with tokens; nobody's, if none.
+    pub(super) issuer: Option<Issuer>,
+}
+
+impl Gate {
+    /// A gate at which the users of this issuer may come in.
+    pub fn new(terms: Option<Terms>) -> Self {
+        Self { issuer: terms.map(Issuer::new) }
+    }
+}
