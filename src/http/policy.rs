@@ -60,8 +60,10 @@ fn pages() -> Table {
         .row(post("/google-calendar-setup/session"), &[Anybody], SignIn, Origin, As("session.opened"), setup::sign_in::open)
         .row(post("/google-calendar-setup/logout"), &[Administrator], Page, Form, As("session.closed"), setup::sign_in::close)
         .row(post("/google-calendar-setup/connect"), &[Administrator], Page, Form, Nothing, setup::connect::begin)
+        .row(get("/google-calendar-setup/calendars"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::calendars::show)
+        .row(post("/google-calendar-setup/calendars"), &[Administrator], Page, Form, As("connection.calendar_chosen"), setup::calendars::choose)
         .row(get(setup::link::PATH), &[Anybody], Page, ChangesNothing, Nothing, setup::link::ask)
-        .row(post(setup::link::PATH), &[Anybody], Page, Origin, As("connection.link_used"), setup::link::follow)
+        .row(post(setup::link::PATH), &[Anybody], Page, Origin, As("link.used"), setup::link::follow)
         .row(get("/oauth2callback"), &[Anybody], Page, State, As("connection.linked"), setup::connect::callback)
         .row(get("/google-calendar-setup/test-event"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::test_event::show)
         .row(post("/google-calendar-setup/test-event"), &[Administrator], Page, Form, Nothing, setup::test_event::create)
@@ -77,14 +79,14 @@ fn pages() -> Table {
 fn accounts() -> Table {
     Table::of(Face::Api)
         .row(get("/api/v1/connections"), &[Key(ConnectionsRead), User], Read, ChangesNothing, Nothing, connections::list)
-        .row(post("/api/v1/connections/links"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.link_made"), connections::links::create)
+        .row(post("/api/v1/connections/links"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("link.created"), connections::links::create)
         .row(post("/api/v1/connections/codes"), &[Key(ConnectionsAdmin), User], Write, NoCookie, Nothing, connections::links::redeem)
         .row(get("/api/v1/connections/{id}"), &[Key(ConnectionsRead), User], Read, ChangesNothing, Nothing, connections::show)
         .row(patch("/api/v1/connections/{id}"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.calendar_chosen"), connections::edit)
         .row(delete("/api/v1/connections/{id}"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.disconnected"), connections::delete)
         .row(get("/api/v1/connections/{id}/calendars"), &[Key(ConnectionsRead), User], Read, ChangesNothing, Nothing, connections::calendars)
         .row(post("/api/v1/connections/{id}/disconnect"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.disconnected"), connections::disconnect)
-        .row(post("/api/v1/connections/{id}/reconnect"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.link_made"), connections::links::reconnect)
+        .row(post("/api/v1/connections/{id}/reconnect"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("link.created"), connections::links::reconnect)
 }
 
 /// Events, and the jobs that bring them to Google.

@@ -271,7 +271,7 @@ async fn what_cannot_be_is_refused_before_a_link_is_made() {
 #[tokio::test]
 async fn another_users_connection_is_as_good_as_none() {
     let keys = json!({ "keys": [Way::EdDsa.public(true, "main")] });
-    let settings = format!("connections.return_to = \"{BACK}\"");
+    let settings = format!("[connections]\nreturn_to = \"{BACK}\"");
     let mut shop = Shop::with_keys(Way::EdDsa, &keys, &settings).await;
     shop.bridge.key = shop.bridge.key_for(&[Scope::Admin]).await;
     let (ana, zoe) = (shop.token("ana"), shop.token("zoe"));

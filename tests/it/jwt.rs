@@ -1,7 +1,7 @@
 //! Tokens of the calling application's users: the good ones of every kind, the clock at its edges, and
 //! keys that come and go.
 
-mod application;
+pub mod application;
 mod forged;
 mod settings;
 

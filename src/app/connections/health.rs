@@ -15,7 +15,7 @@ const IDLE: TimeDelta = TimeDelta::days(180);
 /// word.
 const MOST_TOKENS: u32 = 100;
 /// From so many on it is worth a warning.
-const MANY_TOKENS: u32 = 80;
+const MANY_TOKENS: u32 = 50;
 
 /// A connection, and all that is known of how it fares.
 #[derive(Clone, Debug)]

@@ -20,6 +20,7 @@ use crate::model::owner::Owner;
 use super::access::{Caller, Who};
 use super::{App, Error, Profile};
 
+pub use crate::google::calendars::Calendar;
 pub use answer::Answer;
 pub use calendars::{calendars, choose};
 pub use consent::{Consent, Finished, Linked, begin, check_client, finish};

@@ -1,6 +1,7 @@
 //! The administrator's pages: connect the Google account, see how it fares, try it, let go of it.
 //! Rendered here, without scripts; every change is a form with a proof of the session it came from.
 
+pub mod calendars;
 pub mod connect;
 mod cookies;
 pub mod fault;

@@ -23,7 +23,6 @@ use crate::app::connections::{self, Waiting};
 struct Confirm {
     csrf: String,
     email: String,
-    waiting: u64,
 }
 
 /// `GET`: lets go for an administrator's key; asks a person whether it is meant, and changes nothing.
@@ -48,8 +47,7 @@ pub async fn ask(
         return Ok(back(Notice::NotConnected).into_response());
     };
     let email = app.profile(&connection)?.email;
-    let waiting = app.store.count_jobs().await.map_err(Error::from)?.live;
-    Ok(page(&Confirm { csrf: session.csrf(app), email, waiting }))
+    Ok(page(&Confirm { csrf: session.csrf(app), email }))
 }
 
 /// `POST`: lets go, for an administrator's key or for a person who means it.

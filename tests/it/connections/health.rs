@@ -82,7 +82,7 @@ async fn too_many_tokens_of_one_account_are_told_before_the_oldest_dies() {
     let google = Some((google, clock));
     let backend = Backend::with(Choices { google, settings, ..Choices::default() }).await;
     let ana = backend.connect("ana", ANA).await;
-    for _ in 0..39 {
+    for _ in 0..24 {
         backend.connect("ana", ANA).await;
         backend.connect("zoe", ANA).await;
     }
@@ -90,6 +90,6 @@ async fn too_many_tokens_of_one_account_are_told_before_the_oldest_dies() {
     backend.connect("zoe", ANA).await;
     let shown = backend.told(&ana).await;
     let risk = risk(&shown, "token_limit").expect("a risk");
-    assert!(risk["text"].as_str().expect("a text").contains("80 refresh tokens"), "{risk}");
+    assert!(risk["text"].as_str().expect("a text").contains("50 refresh tokens"), "{risk}");
     assert_eq!(risk["at"], Value::Null);
 }

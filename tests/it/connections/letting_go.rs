@@ -145,5 +145,6 @@ async fn a_connection_that_was_let_go_is_linked_again_by_its_own_account_alone()
     assert_eq!(backend.of("ana").await, ana, "its name stays");
     assert_eq!(backend.told(&ana).await["state"], "connected");
     backend.bridge.run_until_idle().await;
-    assert_eq!(backend.bridge.calls("revoke"), 1, "only the wrong account's");
+    assert_eq!(backend.bridge.calls("revoke"), 2, "the one let go, and the wrong account's");
+    assert_eq!(backend.get(&format!("{ana}/calendars")).await.status, 200);
 }
