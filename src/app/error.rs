@@ -26,11 +26,42 @@ pub enum Error {
         /// Where to connect one.
         setup_url: String,
     },
+    /// A user has connected no Google account, or took it away.
+    #[error(
+        "the user {user} has connected no Google account. POST /api/v1/connections/links with {{\"user\": \"{user}\"}} \
+         makes a link to show them; or send `connection: \"server\"` to use the server's account"
+    )]
+    UserNotConnected {
+        /// Who, in the calling application's own words.
+        user: String,
+    },
     /// There is no OAuth client to connect with.
     #[error("OAuth client not initialized: {file} cannot be used: {reason}")]
     NotConfigured {
         /// The credentials file.
         file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The grant was given to another OAuth client than today's.
+    #[error(
+        "the account was connected with another OAuth client than the one calbridge has now; connect it again, or put the old client's file back"
+    )]
+    ClientChanged,
+    /// There is no service account to act with.
+    #[error("there is no usable service account: {file}: {reason}")]
+    NoServiceAccount {
+        /// Its key file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The service account may not act for the user.
+    #[error("{0}")]
+    Delegation(String),
+    /// What was sent as an OAuth client's file is none that could be used.
+    #[error("the OAuth client was not exchanged: {reason}")]
+    BadCredentials {
         /// What is wrong with it.
         reason: String,
     },
@@ -112,6 +143,9 @@ pub enum Error {
     /// The store could not do it.
     #[error("the bridge cannot do this right now; try again in a moment")]
     Store(#[from] StoreError),
+    /// The key ring could not be exchanged.
+    #[error(transparent)]
+    Keys(VaultError),
     /// The export could not be made.
     #[error(transparent)]
     Backup(#[from] BackupError),

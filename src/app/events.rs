@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::access::Caller;
-use super::sealing::{Links, Profile, fingerprint};
+use super::placement::{Aim, Place, Places};
+use super::sealing::{Links, Profile};
 use super::{App, Error, connections};
-use crate::model::connection::{Connection, Health};
+use crate::model::connection::Health;
 use crate::model::event::{
     Content, Copied, Event, Known, Meet, Notify, Placement, Presence, Wanted,
 };
@@ -57,6 +58,8 @@ pub struct Edit {
 pub struct Wish {
     /// What its caller wants to see.
     pub draft: Draft,
+    /// Whose it is and where it goes, as far as its caller says.
+    pub aim: Aim,
     /// What makes it known when it is repeated.
     pub identity: Option<Identity>,
 }
@@ -111,35 +114,38 @@ pub async fn create_all(
     wishes: Vec<Wish>,
     class: Class,
 ) -> Result<Vec<Result<Created, Error>>, Error> {
-    let (connection, profile) = match connections::place(app).await {
-        Err(Error::NotConnected { setup_url }) => {
-            return remembered(app, caller, &wishes, &setup_url).await;
-        }
-        placed => placed?,
-    };
     let now = app.clock.now();
-    let mut refused = Vec::new();
+    let mut places = Places::new(app, caller);
+    let mut answers = Vec::new();
     let mut accepts = Vec::new();
-    for Wish { draft, identity } in wishes {
-        let id = name(app, caller, identity.as_ref());
-        let event = begin(app, &caller.owner, id, draft, &connection, &profile)?;
+    for Wish { draft, aim, identity } in wishes {
+        let owner = aim.owner(caller);
+        let id = name(app, caller, &owner, identity.as_ref());
+        let place = match places.resolve(&aim).await {
+            Ok(place) => place,
+            Err(Error::Store(error)) => return Err(error.into()),
+            Err(refusal) => {
+                answers.push(Some(remembered(app, identity.map(|_| id), refusal).await));
+                continue;
+            }
+        };
+        let event = begin(app, id, draft, place)?;
         let bytes = event.wanted.content.as_bytes().len();
         if bytes > MAX_SEALED {
-            refused.push(Some(StoreError::TooLarge { bytes }));
+            answers.push(Some(Err(StoreError::TooLarge { bytes }.into())));
             continue;
         }
-        refused.push(None);
+        answers.push(None);
         let job = push(app, &event, class, now);
         let event = Event { job: job.id, ..event };
-        let request = identity.map(|identity| request(app, caller, &identity, now));
+        let request = identity.map(|identity| request(app, caller, &owner, &identity, now));
         accepts.push(Accept { event, job, request });
     }
     let mut accepted = app.store.accept(accepts, app.settings.backlog, now).await?.into_iter();
-    let answer = |refused: Option<StoreError>| match refused {
-        Some(error) => Err(error.into()),
-        None => created(accepted.next().expect("each item has its answer")),
+    let answer = |answer: Option<Result<Created, Error>>| {
+        answer.unwrap_or_else(|| created(accepted.next().expect("each item has its answer")))
     };
-    Ok(refused.into_iter().map(answer).collect())
+    Ok(answers.into_iter().map(answer).collect())
 }
 
 fn created(accepted: Accepted) -> Result<Created, Error> {
@@ -154,31 +160,21 @@ fn created(accepted: Accepted) -> Result<Created, Error> {
     }
 }
 
-/// What was accepted before the account went away is still shown to who repeats the request.
-async fn remembered(
-    app: &App,
-    caller: &Caller,
-    wishes: &[Wish],
-    setup_url: &str,
-) -> Result<Vec<Result<Created, Error>>, Error> {
-    let mut answers = Vec::new();
-    for wish in wishes {
-        let known = match &wish.identity {
-            Some(identity) => app.store.event(name(app, caller, Some(identity))).await?,
-            None => None,
-        };
-        answers.push(match known {
-            Some(event) => Ok(Created { event, repeated: true }),
-            None => Err(Error::NotConnected { setup_url: setup_url.to_owned() }),
-        });
-    }
-    Ok(answers)
+/// What was accepted before the account went away is still shown to who repeats the request; `id` is
+/// its name, if it can be known again.
+async fn remembered(app: &App, id: Option<EventId>, refusal: Error) -> Result<Created, Error> {
+    let gone = matches!(refusal, Error::NotConnected { .. } | Error::UserNotConnected { .. });
+    let known = match id.filter(|_| gone) {
+        Some(id) => app.store.event(id).await?,
+        None => None,
+    };
+    known.map(|event| Created { event, repeated: true }).ok_or(refusal)
 }
 
 /// The caller's event.
 pub async fn get(app: &App, caller: &Caller, id: EventId) -> Result<Event, Error> {
     let event = app.store.event(id).await?;
-    event.filter(|event| event.owner == caller.owner).ok_or(Error::NotFound("event"))
+    event.filter(|event| caller.sees(&event.owner)).ok_or(Error::NotFound("event"))
 }
 
 /// Changes what the caller wants of an event.
@@ -259,7 +255,7 @@ pub async fn view(app: &App, event: Event) -> Result<View, Error> {
     let waits_for_meet = event.known.applied == event.wanted.revision && !event.is_settled();
     let obstacle = connection
         .as_ref()
-        .and_then(connections::obstacle)
+        .and_then(|connection| connections::obstacle(app, connection))
         .or(cancelled)
         .or(job.and_then(|job| job.cause))
         .or(waits_for_meet.then(meet_pending));
@@ -289,7 +285,7 @@ pub fn google_id(event: EventId, profile: &Profile, calendar: &str, generation: 
 }
 
 /// An event's name: what a repeated request names too, if it can be known again, else chance.
-fn name(app: &App, caller: &Caller, identity: Option<&Identity>) -> EventId {
+fn name(app: &App, caller: &Caller, owner: &Owner, identity: Option<&Identity>) -> EventId {
     let Some(Identity { route, key, body }) = identity else {
         return EventId::random(&*app.random);
     };
@@ -299,38 +295,38 @@ fn name(app: &App, caller: &Caller, identity: Option<&Identity>) -> EventId {
         caller.source.as_bytes(),
         b"event",
         b"idempotency-key",
-        &caller.owner.to_bytes(),
+        &owner.to_bytes(),
         route.as_bytes(),
         key.as_bytes(),
         body,
     ])
 }
 
-fn request(app: &App, caller: &Caller, identity: &Identity, now: DateTime<Utc>) -> Request {
+fn request(
+    app: &App,
+    caller: &Caller,
+    owner: &Owner,
+    identity: &Identity,
+    now: DateTime<Utc>,
+) -> Request {
     let parts: [&[u8]; 4] = [
-        &caller.owner.to_bytes(),
+        &owner.to_bytes(),
         caller.source.as_bytes(),
         identity.route.as_bytes(),
         identity.key.as_bytes(),
     ];
     Request {
         key: app.vault.tag("request", &parts),
-        body: identity.body,
+        body: app.vault.tag("request-body", &[&identity.body]),
         expires: now + REQUEST_LIFE,
     }
 }
 
-fn begin(
-    app: &App,
-    owner: &Owner,
-    id: EventId,
-    draft: Draft,
-    connection: &Connection,
-    profile: &Profile,
-) -> Result<Event, Error> {
+fn begin(app: &App, id: EventId, draft: Draft, place: Place) -> Result<Event, Error> {
+    let Place { owner, connection, profile, calendar } = place;
     let now = app.clock.now();
     let content = Content {
-        calendar: profile.calendar.clone(),
+        calendar,
         summary: draft.summary,
         description: draft.description,
         span: draft.span,
@@ -341,13 +337,13 @@ fn begin(
     let wanted = Wanted {
         revision: 1,
         presence: Presence::Present,
-        fingerprint: fingerprint(&content),
-        content: app.seal_content(owner, id, 1, &content)?,
+        fingerprint: app.fingerprint(&content),
+        content: app.seal_content(&owner, id, 1, &content)?,
         since: now,
         over: over(&content, now),
     };
     let known = Known {
-        google_id: google_id(id, profile, &content.calendar, 0),
+        google_id: google_id(id, &profile, &content.calendar, 0),
         generation: 0,
         applied: 0,
         copy: Copied::Awaited,
@@ -359,15 +355,7 @@ fn begin(
         connection: connection.id,
         calendar: connections::calendar_tag(app, &content.calendar),
     };
-    Ok(Event {
-        id,
-        owner: owner.clone(),
-        placement,
-        created: now,
-        job: JobId::from_u128(0),
-        wanted,
-        known,
-    })
+    Ok(Event { id, owner, placement, created: now, job: JobId::from_u128(0), wanted, known })
 }
 
 /// From when on an event is over: its end, or the moment it was asked for if that lies later, so that
@@ -398,7 +386,9 @@ async fn rewrite(
         let event = get(app, caller, id).await?;
         let mut content = app.content(&event)?;
         let presence = change(&mut content, event.wanted.presence)?;
-        if presence == event.wanted.presence && fingerprint(&content) == event.wanted.fingerprint {
+        if presence == event.wanted.presence
+            && app.fingerprint(&content) == event.wanted.fingerprint
+        {
             return Ok(event);
         }
         let now = app.clock.now();
@@ -406,7 +396,7 @@ async fn rewrite(
         let wanted = Wanted {
             revision,
             presence,
-            fingerprint: fingerprint(&content),
+            fingerprint: app.fingerprint(&content),
             content: app.seal_content(&event.owner, id, revision, &content)?,
             since: now,
             over: over(&content, now),

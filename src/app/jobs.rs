@@ -8,7 +8,6 @@ use super::{App, Error};
 use crate::model::id::JobId;
 use crate::model::invalid::Invalid;
 use crate::model::job::Job;
-use crate::model::key::Scope;
 use crate::model::owner::Owner;
 use crate::store::Touched;
 pub use crate::store::Which;
@@ -28,8 +27,7 @@ pub struct Page {
 /// The job, if it is about something of the caller's.
 pub async fn get(app: &App, caller: &Caller, id: JobId) -> Result<Job, Error> {
     let job = app.store.job(id).await?;
-    job.filter(|job| caller.owner == job.line.owner || caller.may(Scope::AdminRead))
-        .ok_or(Error::NotFound("job"))
+    job.filter(|job| caller.sees(&job.line.owner)).ok_or(Error::NotFound("job"))
 }
 
 /// Jobs in this state, of one owner if one is named, those asked for first first.

@@ -4,10 +4,14 @@
 pub mod access;
 pub mod audit;
 pub mod backup;
+pub mod client;
 pub mod connections;
 pub mod error;
 pub mod events;
 pub mod jobs;
+pub mod keyring;
+pub mod placement;
+pub mod rewrap;
 mod sealing;
 pub mod tokens;
 
@@ -20,7 +24,6 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::google::Google;
-use crate::google::credentials::{CredentialsError, OauthClient};
 use crate::limits::Limits;
 pub use crate::limits::{Report, Ticking, Used};
 use crate::model::event::Notify;
@@ -51,6 +54,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Access tokens, refreshed once for many.
     pub tokens: Arc<Tokens>,
+    /// What was last seen of the OAuth client and the service account.
+    pub credentials: Arc<client::Credentials>,
     /// What the door keeps in memory.
     pub gate: Arc<access::Gate>,
     /// Cancelled when the process is about to end: nobody is kept waiting any more.
@@ -63,6 +68,8 @@ pub struct Settings {
     /// The OAuth client's file, as Google hands it out. Read anew whenever it is needed, so that a
     /// new client secret needs no restart.
     pub credentials_file: PathBuf,
+    /// The key of the service account, if there is one. Read anew likewise.
+    pub service_account_file: Option<PathBuf>,
     /// Where Google sends people back to.
     pub redirect_uri: String,
     /// The scopes a connection must have.
@@ -85,23 +92,4 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where the setup code for the first administrator is written.
     pub setup_code_file: PathBuf,
-}
-
-/// No credentials file is larger.
-const MOST_CREDENTIALS_BYTES: u64 = 64 * 1024;
-
-impl App {
-    /// The OAuth client, as its file says now. The file is small and local, and read at once: no
-    /// other thread is asked, so that a simulated history has one order of things.
-    pub fn oauth_client(&self) -> Result<OauthClient, Error> {
-        let file = &self.settings.credentials_file;
-        let refused =
-            |reason: String| Error::NotConfigured { file: file.display().to_string(), reason };
-        let size = std::fs::metadata(file).map_err(|error| refused(error.to_string()))?.len();
-        if size > MOST_CREDENTIALS_BYTES {
-            return Err(refused("it is far too large for a file of that kind".into()));
-        }
-        let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
-        OauthClient::read(&text).map_err(|error: CredentialsError| refused(error.to_string()))
-    }
 }

@@ -7,18 +7,20 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::ExposeSecret;
 
-use super::connections;
+use super::connections::{self, delegation};
 use super::{App, Error};
 use crate::google::error::{Failure, Verdict};
 use crate::google::oauth::AccessToken;
-use crate::model::connection::{Connection, Health};
+use crate::model::connection::{ClientTag, Connection, Health, Means};
 use crate::model::id::ConnectionId;
 
 /// A token is replaced this long before it runs out.
 const EARLY: TimeDelta = TimeDelta::minutes(5);
 
-/// So many connections are looked at at once.
-const PAGE: usize = 100;
+/// So many grants are refreshed in a row …
+const PAGE: usize = 20;
+/// … before Google is left alone for so long.
+const REST: TimeDelta = TimeDelta::seconds(1);
 
 /// The access tokens of all connections, in memory alone.
 #[derive(Default)]
@@ -120,25 +122,24 @@ pub async fn reject(app: &App, connection: &Connection, refused: &AccessToken) {
     }
 }
 
-/// Refreshes every grant, whether or not anybody needs a token: Google forgets a grant that
-/// was not used for six months (Using OAuth 2.0 to Access Google APIs, "Refresh token expiration").
+/// Refreshes every grant that nobody used for long, whosever it is: Google forgets one that was not
+/// used for six months (Using OAuth 2.0 to Access Google APIs, "Refresh token expiration"). A few at
+/// a time, so that a mass of them is no burst; one that fails does not keep the others from it.
 pub async fn touch(app: &App) -> Result<(), Error> {
     let mut after = None;
     loop {
         let page = app.store.all_connections(after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.id);
-        let live = page.iter().filter(|connection| connection.state == Health::Connected);
-        for connection in live {
+        for connection in page.iter().filter(|connection| is_idle(app, connection)) {
             app.tokens.forget(connection.id);
-            if let Err(error) = access(app, connection).await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    connection.id = %connection.id,
-                    "a grant could not be refreshed"
-                );
+            if let Err(Error::Store(error)) = access(app, connection).await {
+                return Err(error.into());
             }
         }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = Some(last.id),
+            _ => return Ok(()),
+        }
+        app.clock.sleep_until(app.clock.now() + REST).await;
     }
 }
 
@@ -153,12 +154,23 @@ pub(super) async fn note(app: &App, id: ConnectionId) {
     }
 }
 
+/// Whether a connection has a grant that may be used.
+fn is_idle(app: &App, connection: &Connection) -> bool {
+    matches!(connection.means, Means::Consent { .. })
+        && connections::obstacle(app, connection).is_none()
+}
+
+/// A new access token, by whatever means the connection has.
 async fn refresh(app: &App, connection: &Connection) -> Result<AccessToken, Error> {
-    let sealed = connection.token.as_ref().ok_or(Error::NotFound("connection"))?;
-    let token = app.open_token(&connection.owner, connection.id, connection.version, sealed)?;
-    let client = app.oauth_client()?;
-    match app.google.refresh(&client, &token).await {
-        Ok((access, _)) => {
+    let refreshed = match connection.means {
+        Means::Consent { client } => by_grant(app, connection, client).await?,
+        Means::Delegation => {
+            let (account, profile) = (app.service_account()?, app.profile(connection)?);
+            delegation::token(app, &account, &profile).await
+        }
+    };
+    match refreshed {
+        Ok(access) => {
             tracing::debug!(connection.id = %connection.id, "access token refreshed");
             note(app, connection.id).await;
             Ok(AccessToken { payer: Some(connection.account), ..access })
@@ -172,4 +184,20 @@ async fn refresh(app: &App, connection: &Connection) -> Result<AccessToken, Erro
             Err(failure.into())
         }
     }
+}
+
+/// By the refresh token, if today's OAuth client is the one it was granted to: Google would call it
+/// invalid for any other, which says nothing of the grant.
+async fn by_grant(
+    app: &App,
+    connection: &Connection,
+    granted_to: ClientTag,
+) -> Result<Result<AccessToken, Failure>, Error> {
+    let client = app.oauth_client()?;
+    if connections::client_tag(app, &client) != granted_to {
+        return Err(Error::ClientChanged);
+    }
+    let sealed = connection.token.as_ref().ok_or(Error::NotFound("connection"))?;
+    let token = app.open_token(&connection.owner, connection.id, connection.version, sealed)?;
+    Ok(app.google.refresh(&client, &token).await.map(|(access, _)| access))
 }

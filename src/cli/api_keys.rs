@@ -5,7 +5,7 @@ use hyper::Method;
 
 use super::{Failed, client};
 use crate::config::Loaded;
-use crate::http::admin::{KeyBody, NewKeyBody};
+use crate::http::api_keys::{KeyBody, KeysBody, NewKeyBody};
 
 #[derive(Subcommand)]
 pub enum KeysVerb {
@@ -14,12 +14,16 @@ pub enum KeysVerb {
         /// What you call it, such as the backend that will hold it
         #[arg(long)]
         name: String,
-        /// What it may do: `events:write` or `admin`; may be given several times
+        /// What it may do, such as `events:read`, `events:write`, `connections:admin` or `admin`; may
+        /// be given several times
         #[arg(long = "scope", default_value = "events:write")]
         scopes: Vec<String>,
         /// Keeps this backend's events apart from those of keys with another source
         #[arg(long, default_value = "")]
         source: String,
+        /// From when on it opens nothing, such as 2027-01-31T00:00:00Z; never, if this is not given
+        #[arg(long)]
+        expires: Option<String>,
         /// Print everything, as JSON
         #[arg(long)]
         json: bool,
@@ -39,8 +43,8 @@ pub enum KeysVerb {
 
 pub async fn run(loaded: Loaded, verb: KeysVerb) -> Result<(), Failed> {
     match verb {
-        KeysVerb::Create { name, scopes, source, json } => {
-            let wanted = NewKeyBody { name, scopes, source };
+        KeysVerb::Create { name, scopes, source, expires, json } => {
+            let wanted = NewKeyBody { name, scopes, source, expires };
             let made: KeyBody =
                 client::ask(loaded, Method::POST, "/api-keys", Some(&wanted)).await?;
             if json {
@@ -57,7 +61,7 @@ pub async fn run(loaded: Loaded, verb: KeysVerb) -> Result<(), Failed> {
             }
         }
         KeysVerb::List { json } => {
-            let keys: Vec<KeyBody> =
+            let KeysBody { data: keys, .. } =
                 client::ask(loaded, Method::GET, "/api-keys", None::<&()>).await?;
             if json {
                 println!(
@@ -78,6 +82,10 @@ pub async fn run(loaded: Loaded, verb: KeysVerb) -> Result<(), Failed> {
 }
 
 fn print(key: &KeyBody) {
-    let state = key.revoked.as_ref().map_or_else(|| "works".into(), |at| format!("revoked {at}"));
+    let state = match (&key.revoked, &key.expires) {
+        (Some(at), _) => format!("revoked {at}"),
+        (None, Some(at)) => format!("until {at}"),
+        (None, None) => "without end".to_owned(),
+    };
     println!("{}  {}  {}  made {}  {state}", key.id, key.name, key.scopes.join(","), key.created);
 }

@@ -12,9 +12,10 @@ use url::{Host, Url};
 use super::raw::{Origin, Raw};
 use super::reader::Reader;
 use super::{
-    AllowanceConfig, CALLBACK, ClassicConfig, Config, Faults, ForwardedHeader, GoogleConfig,
-    LimitsConfig, Loaded, LogConfig, LogFormat, Notify, PostgresConfig, ProxiesConfig, QueueConfig,
-    RetentionConfig, StopConfig, StoreConfig, StoreKind, VaultConfig, origin_of,
+    AllowanceConfig, CALLBACK, ClassicConfig, Config, CorsConfig, Faults, ForwardedHeader,
+    GoogleConfig, LimitsConfig, Loaded, LogConfig, LogFormat, Notify, PostgresConfig,
+    ProxiesConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig, StoreKind, VaultConfig,
+    origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
@@ -83,6 +84,7 @@ impl Reader {
             google,
             proxies: self.proxies(),
             limits: self.limits(),
+            cors: CorsConfig { origins: self.origins() },
             store: self.store(),
             return_to: self.return_to(insecure_http),
             classic: ClassicConfig {
@@ -158,6 +160,7 @@ impl Reader {
         }
         GoogleConfig {
             credentials_file: self.path("google.credentials_file"),
+            service_account_file: self.optional("google.service_account_file").map(PathBuf::from),
             redirect_uri: self.redirect_uri(insecure_http),
             scopes: self
                 .choice("google.scopes", &[("default", DEFAULT_SCOPES), ("full", FULL_SCOPES)])
@@ -243,6 +246,30 @@ impl Reader {
             ("forwarded", ForwardedHeader::Forwarded),
         ];
         ProxiesConfig { trusted, header: self.choice("forwarded_header", &headers) }
+    }
+
+    fn origins(&mut self) -> Vec<String> {
+        const KEY: &str = "cors.origins";
+        let written = self.text(KEY);
+        let mut origins = Vec::new();
+        for one in written.split(',').map(str::trim).filter(|one| !one.is_empty()) {
+            match origin_of(one).filter(|_| !one.contains('*')) {
+                Some(url) => {
+                    if !travels_safely(&url) {
+                        self.raw.notes.push(format!(
+                            "{KEY} names {one}: a page over plain http shows its tokens on the way"
+                        ));
+                    }
+                    origins.push(url.origin().ascii_serialization());
+                }
+                None => self.fault(
+                    KEY,
+                    "must be addresses of sites with commas between them, such as \
+                     `https://app.example.com`; there is no `*`",
+                ),
+            }
+        }
+        origins
     }
 
     fn limits(&mut self) -> LimitsConfig {

@@ -83,6 +83,8 @@ pub struct Config {
     pub proxies: ProxiesConfig,
     /// How often callers may knock.
     pub limits: LimitsConfig,
+    /// Pages of other sites.
+    pub cors: CorsConfig,
     /// Google: its addresses, and what is asked of it.
     pub google: GoogleConfig,
     /// The master key.
@@ -125,6 +127,13 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
+/// Pages of other sites.
+#[derive(Clone, Debug)]
+pub struct CorsConfig {
+    /// The sites whose pages may call `/api/`, each a scheme, a host and perhaps a port.
+    pub origins: Vec<String>,
+}
+
 /// How many requests a caller may send in each window.
 #[derive(Clone, Copy, Debug)]
 pub struct LimitsConfig {
@@ -153,6 +162,8 @@ pub struct LimitsConfig {
 pub struct GoogleConfig {
     /// The OAuth client's file, as Google hands it out.
     pub credentials_file: PathBuf,
+    /// The key of a service account, if one acts for users.
+    pub service_account_file: Option<PathBuf>,
     /// What is asked of Google: scopes by its names.
     pub scopes: Vec<String>,
     /// Where people consent.

@@ -151,6 +151,7 @@ impl Raw {
             };
             match name.as_str() {
                 "GOOGLE_REDIRECT_URI" => place("google.redirect_uri".into()),
+                "FRONTEND_URL" => place("cors.origins".into()),
                 "RUST_LOG" => place("log.level".into()),
                 "NODE_ENV" => self.notes.push("NODE_ENV is ignored: nothing depends on it".into()),
                 "STATE_DIRECTORY" => self.lay_state_directory(value),
@@ -229,6 +230,7 @@ fn is_ours(name: &str) -> bool {
             name,
             "PORT"
                 | "GOOGLE_REDIRECT_URI"
+                | "FRONTEND_URL"
                 | "RUST_LOG"
                 | "NODE_ENV"
                 | "STATE_DIRECTORY"

@@ -1,5 +1,6 @@
 //! How the door is hung, from the settings.
 
+use axum::http::HeaderValue;
 use url::Url;
 
 use crate::config::{Config, ForwardedHeader};
@@ -12,7 +13,9 @@ pub fn settings(config: &Config, public_url: Url) -> Settings {
         ForwardedHeader::Forwarded => Header::Forwarded,
     };
     let proxies = Proxies { trusted: config.proxies.trusted.clone(), header };
-    Settings { public_url, rates: rates(config), proxies }
+    let origins = config.cors.origins.iter();
+    let origins = origins.map(|origin| HeaderValue::from_str(origin).expect("an origin is ASCII"));
+    Settings { public_url, rates: rates(config), proxies, origins: origins.collect() }
 }
 
 fn rates(config: &Config) -> Rates {

@@ -6,6 +6,7 @@ mod import;
 mod keys;
 mod listen;
 mod recurring;
+mod reload;
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -17,11 +18,13 @@ use axum::Router;
 use chrono::TimeDelta;
 use secrecy::ExposeSecret;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::access::Gate;
 use crate::app::backup::{self, BackupError};
+use crate::app::client::Credentials;
 use crate::app::tokens::Tokens;
 use crate::app::{self, App, Error, access};
 use crate::clock::{Clock, SystemClock};
@@ -95,6 +98,9 @@ pub enum DaemonError {
     /// The export cannot be used.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// Signals cannot be heard.
+    #[error("cannot listen for signals: {0}")]
+    Signals(io::Error),
     /// The address cannot be listened on.
     #[error(
         "cannot listen on {address}: {error}; is another calbridge running? Set `listen` to a free address"
@@ -125,7 +131,7 @@ impl DaemonError {
             | Self::HalfImported
             | Self::InUse
             | Self::Backup(_) => 73,
-            Self::App(_) => 1,
+            Self::App(_) | Self::Signals(_) => 1,
         }
     }
 }
@@ -171,6 +177,7 @@ impl Bridge {
         };
         let settings = app::Settings {
             credentials_file: config.google.credentials_file.clone(),
+            service_account_file: config.google.service_account_file.clone(),
             redirect_uri: config.redirect_uri(&redirects),
             scopes: config.google.scopes.clone(),
             namespace: config.namespace(&redirects),
@@ -195,6 +202,7 @@ impl Bridge {
             random: Arc::clone(&random),
             settings: Arc::new(settings),
             tokens: Arc::new(Tokens::default()),
+            credentials: Arc::new(Credentials::default()),
             gate: Arc::new(Gate::new(config.auth.jwt.clone().map(auth::terms))),
             stopping: CancellationToken::new(),
         };
@@ -213,7 +221,8 @@ impl Bridge {
                 Run { end, learned, then, units: meter.units() }
             }
         })
-        .await?;
+        .await?
+        .heeding(app.credentials.listen());
         let periodic = recurring::periodic(&app, retention(&config.retention));
         let door = door::settings(config, public_url);
         Ok(Self { app, worker, periodic, door, drain: limits.drain })
@@ -235,6 +244,7 @@ impl Bridge {
 pub struct Doors {
     public: TcpListener,
     admin: listen::OwnUserOnly,
+    hangups: Signal,
 }
 
 /// A bridge on its own data directory.
@@ -303,12 +313,12 @@ async fn open_store(config: &Config) -> Result<Opened, DaemonError> {
 
 impl Daemon {
     /// The doors of this daemon: `public`, and the administrator's socket. Once this returns, whoever
-    /// knocks at either is heard.
+    /// knocks at either is heard, and SIGHUP too.
     pub fn doors(&self, public: TcpListener) -> Result<Doors, DaemonError> {
-        let admin = listen_admin(&self.data_dir.join(ADMIN_SOCKET));
-        let admin =
-            admin.map_err(|error| DaemonError::DataDir { path: self.data_dir.clone(), error })?;
-        Ok(Doors { public, admin })
+        let refused = |error| DaemonError::DataDir { path: self.data_dir.clone(), error };
+        let admin = listen_admin(&self.data_dir.join(ADMIN_SOCKET)).map_err(refused)?;
+        let hangups = reload::hangups().map_err(DaemonError::Signals)?;
+        Ok(Doors { public, admin, hangups })
     }
 
     /// Serves at `doors` and works, until `stop` or until the store fails. No request in hand is cut,
@@ -326,7 +336,7 @@ impl Daemon {
         if let Err(error) = backup::sweep(&data_dir) {
             tracing::warn!(%error, "cannot remove exports that nobody took away");
         }
-        let Doors { public, admin } = doors;
+        let Doors { public, admin, hangups } = doors;
         // Whoever waits for an event is answered at once when the stop comes; what a slow reader has
         // not fetched by the end of the drain is cut.
         let stopping = async {
@@ -358,7 +368,8 @@ impl Daemon {
         let living = async {
             let postgres = postgres.as_deref();
             let signs = bridge.live(life, postgres, &beats);
-            tokio::join!(signs, bridge.count(), recurring::hear(postgres, &*app.clock));
+            let hearing = recurring::hear(postgres, &*app.clock);
+            tokio::join!(signs, bridge.count(), hearing, reload::heed(app, hangups));
         };
         let failed = async {
             match &sled {

@@ -3,7 +3,7 @@
 use google_calendar3::api::CalendarListEntry;
 
 use super::Google;
-use super::charge::CALL;
+use super::charge::{CALL, QUOTA_USER};
 use super::client::Witness;
 use super::error::{Failure, Verdict};
 use super::oauth::AccessToken;
@@ -59,8 +59,12 @@ impl Google {
         let asked = Box::pin(async {
             let hub = self.hub(access);
             let mut witness = Witness::of("calendarList.get");
-            let call = hub.calendar_list().get(id).delegate(&mut witness).doit();
-            let outcome = self.within(call).await;
+            let call = hub.calendar_list().get(id).delegate(&mut witness);
+            let call = match &access.quota_user {
+                Some(name) => call.param(QUOTA_USER, name),
+                None => call,
+            };
+            let outcome = self.within(call.doit()).await;
             witness.settle(outcome)
         });
         let (response, entry) = self.charged(access, CALL, asked).await?;
@@ -78,6 +82,9 @@ impl Google {
                 let mut call = hub.calendar_list().list().max_results(PAGE);
                 if let Some(token) = &next {
                     call = call.page_token(token);
+                }
+                if let Some(name) = &access.quota_user {
+                    call = call.param(QUOTA_USER, name);
                 }
                 let outcome = self.within(call.delegate(&mut witness).doit()).await;
                 witness.settle(outcome)

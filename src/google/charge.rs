@@ -15,6 +15,9 @@ pub(super) const CALL: u32 = 1;
 /// What a patch costs.
 pub(super) const PATCH: u32 = 3;
 
+/// The parameter that names whom Google counts a call for.
+pub(super) const QUOTA_USER: &str = "quotaUser";
+
 /// Counts the units that were paid through one [`Google`] and its clones.
 #[derive(Clone, Debug, Default)]
 pub struct Meter(Arc<AtomicU64>);

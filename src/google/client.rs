@@ -56,18 +56,24 @@ impl Answer {
 /// No answer came before the deadline.
 pub(super) struct Late;
 
-/// A client over `wires`.
-pub(super) fn new(wires: Wires) -> Client {
-    let builder = |switchboard| {
-        legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(BoundedConnector(switchboard))
-    };
-    match wires {
-        Wires::Network => builder(Switchboard::Network(network())),
-        Wires::Memory(open) => builder(Switchboard::Memory(open)),
-    }
+/// A client over `connector`, for bodies of one kind.
+pub(super) fn new<B>(connector: Connector) -> legacy::Client<Connector, B>
+where
+    B: hyper::body::Body + Send,
+    B::Data: Send,
+{
+    legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .build(connector)
+}
+
+/// What makes connections over `wires`.
+pub(super) fn connector(wires: Wires) -> Connector {
+    BoundedConnector(match wires {
+        Wires::Network => Switchboard::Network(network()),
+        Wires::Memory(open) => Switchboard::Memory(open),
+    })
 }
 
 /// Connections for `https` with the system's certificates, and for `http`.

@@ -46,6 +46,9 @@ pub enum Verdict {
     GrantDead,
     /// Only the operator can mend it; nobody's grant is at fault.
     Operator,
+    /// The service account may not act for this user, or not at all. Only the operator can mend it,
+    /// and other accounts go on.
+    Delegation,
     /// There is no such thing, or it may not be seen.
     NotFound,
     /// The id is taken, perhaps by an event that was deleted.
@@ -352,6 +355,10 @@ fn general_text(verdict: Verdict) -> &'static str {
             "Google does not serve this application; check in the Google Cloud console that the \
              Google Calendar API is enabled and that the OAuth client is in order."
         }
+        Verdict::Delegation => {
+            "Google does not let the service account act for this user; check its delegation in the \
+             Google Workspace admin console."
+        }
         Verdict::NotFound => {
             "Google finds no such event or calendar; check that the calendar still exists and that \
              the connected account may see it."
@@ -373,7 +380,7 @@ fn general_text(verdict: Verdict) -> &'static str {
 }
 
 /// A reason worth keeping: one plain word, so that nothing personal slips in with it.
-fn plain_word(reason: &str) -> Option<String> {
+pub(super) fn plain_word(reason: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (reason.len() <= 64 && reason.bytes().all(plain)).then(|| reason.to_owned())
 }

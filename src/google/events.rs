@@ -8,7 +8,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue, IF_MATCH};
 use serde_json::{Map, Value, json};
 
 use super::Google;
-use super::charge::{CALL, PATCH};
+use super::charge::{CALL, PATCH, QUOTA_USER};
 use super::client::{Witness, json_of, request_as, segment};
 use super::error::{Failure, Verdict};
 use super::oauth::AccessToken;
@@ -106,9 +106,12 @@ impl Events<'_> {
                 .insert(event, &segment(self.calendar))
                 .conference_data_version(1)
                 .send_updates(send_updates(notify))
-                .delegate(&mut witness)
-                .doit();
-            let outcome = self.google.within(call).await;
+                .delegate(&mut witness);
+            let call = match &self.access.quota_user {
+                Some(name) => call.param(QUOTA_USER, name),
+                None => call,
+            };
+            let outcome = self.google.within(call.doit()).await;
             witness.settle(outcome)
         });
         let (response, _) = self.google.charged(self.access, CALL, asked).await?;
@@ -120,12 +123,13 @@ impl Events<'_> {
         let asked = Box::pin(async {
             let hub = self.google.hub(self.access);
             let mut witness = Witness::of("events.get");
-            let call = hub
-                .events()
-                .get(&segment(self.calendar), &id.to_string())
-                .delegate(&mut witness)
-                .doit();
-            let outcome = self.google.within(call).await;
+            let call =
+                hub.events().get(&segment(self.calendar), &id.to_string()).delegate(&mut witness);
+            let call = match &self.access.quota_user {
+                Some(name) => call.param(QUOTA_USER, name),
+                None => call,
+            };
+            let outcome = self.google.within(call.doit()).await;
             witness.settle(outcome)
         });
         let (response, _) = self.google.charged(self.access, CALL, asked).await?;
@@ -141,9 +145,12 @@ impl Events<'_> {
                 .events()
                 .delete(&segment(self.calendar), &id.to_string())
                 .send_updates(send_updates(notify))
-                .delegate(&mut witness)
-                .doit();
-            let outcome = self.google.within(call).await;
+                .delegate(&mut witness);
+            let call = match &self.access.quota_user {
+                Some(name) => call.param(QUOTA_USER, name),
+                None => call,
+            };
+            let outcome = self.google.within(call.doit()).await;
             witness.settle(outcome).map(drop)
         });
         self.google.charged(self.access, CALL, asked).await
@@ -158,12 +165,15 @@ impl Events<'_> {
         if_match: Option<&str>,
         notify: Notify,
     ) -> Result<Copy, Failure> {
-        let to = format!(
+        let mut to = format!(
             "{}calendars/{}/events/{id}?conferenceDataVersion=1&sendUpdates={}&alt=json",
             self.google.inner.calendar,
             segment(self.calendar),
             send_updates(notify),
         );
+        if let Some(name) = &self.access.quota_user {
+            to = format!("{to}&{QUOTA_USER}={}", segment(name));
+        }
         let body = Value::from(members).to_string().into_bytes();
         let mut request = request_as(self.access, Method::PATCH, &to, body)?;
         let headers = request.headers_mut();

@@ -12,17 +12,21 @@ pub mod error;
 pub mod events;
 mod fetch;
 pub mod oauth;
+pub mod service_account;
 mod wires;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::client::legacy;
+
 pub use charge::Meter;
 pub use credentials::{CredentialsError, OauthClient};
 pub use error::{Failure, Verdict};
 pub use events::{Conference, Copy, Events, Stamp};
 pub use oauth::{AccessToken, Account, Grant};
+pub use service_account::{KeyFileError, ServiceAccount};
 pub use wires::{Open, Wires};
 
 use crate::clock::Clock;
@@ -55,6 +59,8 @@ struct Inner {
     /// The root of Calendar v3, with a slash at its end.
     calendar: String,
     client: client::Client,
+    /// For what yup-oauth2 sends.
+    plain: legacy::Client<client::Connector, String>,
     deadline: Duration,
     clock: Arc<dyn Clock>,
     limits: Limits,
@@ -71,8 +77,9 @@ impl Google {
         limits: Limits,
     ) -> Self {
         let calendar = format!("{}/calendar/v3/", endpoints.api.as_str().trim_end_matches('/'));
-        let client = client::new(wires);
-        let inner = Inner { endpoints, calendar, client, deadline, clock, limits };
+        let connector = client::connector(wires);
+        let (client, plain) = (client::new(connector.clone()), client::new(connector));
+        let inner = Inner { endpoints, calendar, client, plain, deadline, clock, limits };
         Self { inner: Arc::new(inner), meter: Meter::default() }
     }
 

@@ -37,6 +37,9 @@ pub struct AccessToken {
     pub expires_in: Duration,
     /// Who pays for what is done with it; nobody but the project where that is not known yet.
     pub payer: Option<AccountTag>,
+    /// Whom Google shall count the calls for; none for whom the token speaks. Google would count a
+    /// service account's calls for the service account, whoever it acts for.
+    pub quota_user: Option<String>,
 }
 
 /// What a person's consent came to.
@@ -254,7 +257,7 @@ fn access_of(answer: &Tokens) -> Result<AccessToken, Failure> {
         return Err(Failure::unknown(Some(200)));
     }
     let expires_in = answer.expires_in().unwrap_or(UNTOLD_LIFETIME);
-    Ok(AccessToken { token: token.clone().into(), expires_in, payer: None })
+    Ok(AccessToken { token: token.clone().into(), expires_in, payer: None, quota_user: None })
 }
 
 fn scopes_of(answer: &Tokens) -> Option<Vec<String>> {

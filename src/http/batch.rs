@@ -10,11 +10,12 @@ use validator::Validate;
 
 use super::body::{self, Body};
 use super::classic::NewEvent;
-use super::events::state_of;
+use super::events::{read_aim, state_of};
 use super::problem::{FieldError, Problem};
 use super::{Door, idempotency};
 use crate::app::access::Caller;
 use crate::app::events::{self, Created, Draft, Wish};
+use crate::app::placement::Aim;
 use crate::model::job::Class;
 
 /// No batch may be larger, in bytes.
@@ -24,7 +25,7 @@ pub const MOST_BYTES: usize = 4 * 1024 * 1024;
 const CREATE: &str = "/api/v1/events/batch";
 /// The member that makes an item known when it is repeated.
 const KEY: &str = "idempotencyKey";
-/// The members an item may have, besides [`KEY`]: those of `POST /api/create-calendar-event`.
+/// The members an item may have, besides [`KEY`] and [`AIM`]: those of `POST /api/create-calendar-event`.
 const MEMBERS: [&str; 8] = [
     "summary",
     "description",
@@ -111,6 +112,9 @@ pub async fn create(
     Ok(Json(BatchBody { object: "batch", accepted, refused, results }))
 }
 
+/// The members that say whose an event is and where it goes, as on `POST /api/v1/events`.
+const AIM: [&str; 3] = ["user", "connection", "calendar"];
+
 /// An item as it is wished for, known again by its own key, else by the `usual` one.
 fn read(mut item: Value, usual: Option<String>) -> Result<Wish, Problem> {
     let key = match item.as_object_mut().and_then(|members| members.remove(KEY)) {
@@ -118,15 +122,29 @@ fn read(mut item: Value, usual: Option<String>) -> Result<Wish, Problem> {
         Some(_) => return Err(fault(KEY, "is a text")),
         None => usual,
     };
+    let digest = Sha256::digest(item.to_string().as_bytes()).into();
+    let aim = take_aim(&mut item)?;
     let mut members = item.as_object().into_iter().flat_map(serde_json::Map::keys);
     if let Some(unknown) = members.find(|name| !MEMBERS.contains(&name.as_str())) {
         return Err(fault(unknown, "is not a member of an event"));
     }
-    let bytes = item.to_string().into_bytes();
-    let event: NewEvent = body::read(&bytes)?;
-    let digest = Sha256::digest(&bytes).into();
+    let event: NewEvent = body::read(item.to_string().as_bytes())?;
     let identity = key.map(|key| idempotency::known_by(&key, CREATE, digest)).transpose()?;
-    Ok(Wish { draft: Draft::try_from(event)?, identity })
+    Ok(Wish { draft: Draft::try_from(event)?, aim, identity })
+}
+
+/// Takes the members out of `item` that say whose it is and where it goes.
+fn take_aim(item: &mut Value) -> Result<Aim, Problem> {
+    let mut take = |name| match item.as_object_mut().and_then(|members| members.remove(name)) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(fault(name, "is a text")),
+    };
+    let [user, connection, calendar] = AIM.map(&mut take);
+    read_aim(user?, connection?.as_deref(), calendar?).map_err(|errors| {
+        let errors = errors.iter().map(FieldError::from).collect();
+        Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors)
+    })
 }
 
 fn fault(member: &str, message: &str) -> Problem {

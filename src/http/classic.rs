@@ -19,6 +19,7 @@ use super::{Door, idempotency, prefer};
 use crate::app::access::Caller;
 use crate::app::connections;
 use crate::app::events::{self, Draft, View, Wish};
+use crate::app::placement::Aim;
 use crate::model::connection::Health;
 use crate::model::event::{Copied, Meet, Notify};
 
@@ -114,7 +115,8 @@ pub async fn create(
     let draft = Draft::try_from(body.value).map_err(Problem::into_bad_request_if_invalid)?;
     let app = &door.app;
     let until = app.clock.now() + prefer::wait(&headers, app.settings.wait);
-    let created = events::create(app, &caller, Wish { draft, identity }).await?;
+    let created =
+        events::create(app, &caller, Wish { draft, aim: Aim::default(), identity }).await?;
     let event = events::wait(app, created.event, until).await?;
     let mut response = answer(&events::view(app, event).await?);
     if created.repeated {

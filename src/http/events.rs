@@ -2,21 +2,28 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
 use super::body::Body;
 use super::problem::{FieldError, Problem};
-use super::{Door, prefer};
+use super::{Door, idempotency, prefer};
 use crate::app::access::Caller;
-use crate::app::events::{self, Edit, View};
+use crate::app::events::{self, Created, Draft, Edit, View, Wish};
+use crate::app::placement::{Aim, Whose};
 use crate::model::event::{Copied, Event, Meet, Notify};
 use crate::model::id::EventId;
 use crate::model::invalid::Invalid;
 use crate::model::job::{Cause, JobState};
+use crate::model::owner::{Owner, UserId};
 use crate::model::when::{Dst, Moment, Span};
+
+/// The route's name in what a repeated request is known by.
+const CREATE: &str = "/api/v1/events";
+/// No event is made with more guests.
+const MOST_GUESTS: usize = 200;
 
 /// An event, as shown.
 #[derive(Serialize)]
@@ -32,12 +39,27 @@ struct EventBody {
     end: MomentBody,
     guests: Vec<String>,
     notify: &'static str,
+    /// Whose it is, if a user's.
+    user: Option<String>,
+    placement: PlacementBody,
     google: GoogleBody,
     meet: MeetBody,
     job_id: String,
     /// Why it is not as wanted yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     waits_for: Option<CauseBody>,
+    /// What is worth knowing, though nothing failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<&'static str>,
+}
+
+/// Where it lives at Google, fixed when it was accepted.
+#[derive(Serialize)]
+struct PlacementBody {
+    /// The connection's id.
+    connection: String,
+    /// Google's id of the calendar.
+    calendar: String,
 }
 
 #[derive(Serialize)]
@@ -70,6 +92,43 @@ pub struct CauseBody {
     text: String,
 }
 
+/// An event to be taken in.
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewEvent {
+    #[validate(
+        required(message = "is required: the event's title"),
+        length(min = 1, max = 1024, message = "1 to 1,024 characters")
+    )]
+    summary: Option<String>,
+    #[validate(length(max = 8192, message = "at most 8,192 characters"))]
+    description: Option<String>,
+    #[validate(required(message = "is required: ISO 8601, such as 2025-10-30T14:00:00"))]
+    start: Option<String>,
+    #[validate(required(message = "is required: ISO 8601, such as 2025-10-30T15:00:00"))]
+    end: Option<String>,
+    time_zone: Option<String>,
+    dst: Option<String>,
+    #[serde(default)]
+    #[validate(custom(function = "addresses"))]
+    guests: Vec<String>,
+    #[serde(default)]
+    meet: bool,
+    notify: Option<String>,
+    user: Option<String>,
+    connection: Option<String>,
+    calendar: Option<String>,
+}
+
+fn addresses(guests: &[String]) -> Result<(), ValidationError> {
+    let sound = |guest: &String| validator::ValidateEmail::validate_email(guest);
+    if guests.len() <= MOST_GUESTS && guests.iter().all(sound) {
+        return Ok(());
+    }
+    Err(ValidationError::new("guests")
+        .with_message("at most 200 e-mail addresses, such as test@example.com".into()))
+}
+
 /// What may be changed of an event.
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +142,34 @@ pub struct EventEdit {
     time_zone: Option<String>,
     dst: Option<String>,
     notify: Option<String>,
+}
+
+/// `POST /api/v1/events`: takes an event in; a job writes it to Google soon after.
+pub async fn create(
+    State(door): State<Door>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body<NewEvent>,
+) -> Result<Response, Problem> {
+    let identity = idempotency::identity(&headers, CREATE, body.digest)?;
+    let (draft, aim) = read(body.value)?;
+    let app = &door.app;
+    let Created { event, repeated } =
+        events::create(app, &caller, Wish { draft, aim, identity }).await?;
+    let until = app.clock.now() + prefer::wait(&headers, chrono::TimeDelta::zero());
+    let event = events::wait(app, event, until).await?;
+    let status = match (event.is_settled(), repeated) {
+        (false, _) => StatusCode::ACCEPTED,
+        (true, false) => StatusCode::CREATED,
+        (true, true) => StatusCode::OK,
+    };
+    let location = HeaderValue::from_str(&format!("{CREATE}/{}", event.id));
+    let mut response = shown(&door, event, status).await?;
+    response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));
+    if repeated {
+        response.headers_mut().insert(&idempotency::REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
 }
 
 /// `GET /api/v1/events/{id}`.
@@ -170,6 +257,65 @@ pub fn read_span(
     }
 }
 
+/// Whose an event is and where it goes, as written.
+pub fn read_aim(
+    user: Option<String>,
+    connection: Option<&str>,
+    calendar: Option<String>,
+) -> Result<Aim, Vec<Invalid>> {
+    let user = user.map(UserId::try_from).transpose();
+    let user = user.map_err(|invalid| Invalid { field: "user".into(), ..invalid });
+    let whose = match connection {
+        None => Ok(None),
+        Some("own") => Ok(Some(Whose::Own)),
+        Some("server") => Ok(Some(Whose::Server)),
+        Some(_) => Err(Invalid::new("connection", "`own` or `server`")),
+    };
+    let rule =
+        "Google's id of a calendar, 1 to 254 characters; leave it out for the connection's default";
+    let named = calendar.as_ref().is_none_or(|calendar| {
+        (1..=254).contains(&calendar.len()) && !calendar.contains(char::is_control)
+    });
+    // `primary` means another calendar to each account.
+    let named = named && calendar.as_deref() != Some("primary");
+    let calendar = if named { Ok(calendar) } else { Err(Invalid::new("calendar", rule)) };
+    match (user, whose, calendar) {
+        (Ok(user), Ok(whose), Ok(calendar)) => Ok(Aim { user, whose, calendar }),
+        (user, whose, calendar) => {
+            Err(user.err().into_iter().chain(whose.err()).chain(calendar.err()).collect())
+        }
+    }
+}
+
+fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
+    let start = body.start.unwrap_or_default();
+    let end = body.end.unwrap_or_default();
+    let zone = body.time_zone.as_deref().map(|zone| ("time_zone", zone));
+    let span = read_span(("start", &start), ("end", &end), zone, body.dst.as_deref());
+    let notify = body.notify.as_deref().map(str::parse::<Notify>).transpose();
+    let aim = read_aim(body.user, body.connection.as_deref(), body.calendar);
+    match (span, notify, aim) {
+        (Ok(span), Ok(notify), Ok(aim)) => {
+            let draft = Draft {
+                summary: body.summary.unwrap_or_default(),
+                description: body.description.unwrap_or_default(),
+                span,
+                guests: body.guests,
+                meet: body.meet,
+                notify,
+            };
+            Ok((draft, aim))
+        }
+        (span, notify, aim) => {
+            let mut errors = span.err().unwrap_or_default();
+            errors.extend(notify.err());
+            errors.extend(aim.err().unwrap_or_default());
+            let errors = errors.iter().map(FieldError::from).collect();
+            Err(Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors))
+        }
+    }
+}
+
 impl TryFrom<EventEdit> for Edit {
     type Error = Problem;
 
@@ -204,6 +350,7 @@ impl From<&View> for EventBody {
     fn from(view: &View) -> Self {
         let View { event, content, links, .. } = view;
         let in_google = matches!(event.known.copy, Copied::Present);
+        let unannounced = !content.guests.is_empty() && content.notify == Notify::None;
         let (meet, reason) = match &event.known.meet {
             Meet::Unwanted => ("none", None),
             Meet::Pending { .. } => ("pending", None),
@@ -222,6 +369,14 @@ impl From<&View> for EventBody {
             end: content.span.end().into(),
             guests: content.guests.clone(),
             notify: content.notify.as_str(),
+            user: match &event.owner {
+                Owner::Application => None,
+                Owner::User(user) => Some(user.as_str().to_owned()),
+            },
+            placement: PlacementBody {
+                connection: event.placement.connection.to_string(),
+                calendar: content.calendar.clone(),
+            },
             google: GoogleBody {
                 event_id: in_google.then(|| event.known.google_id.to_string()),
                 link: links.event.clone(),
@@ -229,6 +384,7 @@ impl From<&View> for EventBody {
             meet: MeetBody { state: meet, link: links.meet.clone(), reason },
             job_id: event.job.to_string(),
             waits_for: view.obstacle.as_ref().map(CauseBody::from),
+            warnings: if unannounced { vec!["guests_not_notified"] } else { Vec::new() },
         }
     }
 }

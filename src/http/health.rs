@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Door;
 use super::problem::Problem;
-use crate::app::{App, Used, connections};
+use crate::app::{App, Used, client, connections};
 use crate::model::connection::Health;
 use crate::model::id::ConnectionId;
 
@@ -43,7 +43,7 @@ pub async fn ready(State(door): State<Door>, RawQuery(query): RawQuery) -> Respo
 pub async fn status(State(door): State<Door>) -> Result<Json<Value>, Problem> {
     let app = &door.app;
     let connection = connections::of_server(app).await?;
-    let client = connections::check_client(app);
+    let usable = connections::check_client(app);
     let jobs = app.store.count_jobs().await.map_err(crate::app::Error::from)?;
     let account = match &connection {
         None => json!({ "state": "disconnected" }),
@@ -65,8 +65,10 @@ pub async fn status(State(door): State<Door>) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({
         "object": "status",
         "version": env!("CARGO_PKG_VERSION"),
-        "configured": client.is_ok(),
-        "problem": client.err().map(|error| error.to_string()),
+        "configured": usable.is_ok(),
+        "problem": usable.err().map(|error| error.to_string()),
+        // Connections that were granted to another OAuth client than today's, and wait.
+        "reconnect_needed": client::strangers(app).await?,
         "connection": account,
         "jobs": { "live": jobs.live, "done": jobs.done, "given_up": jobs.dead },
         "store": { "writable": app.store.writable().await.is_ok() },

@@ -23,8 +23,10 @@ use crate::app::{App, Ticking};
 use crate::model::id::KeyId;
 use crate::model::owner::UserId;
 
-static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// What is left.
+pub static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// What there may be.
+pub static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// With so many callers at once, all others share one allowance: nobody fills the memory by calling
 /// from ever new addresses.

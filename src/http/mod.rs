@@ -4,11 +4,14 @@
 mod address;
 pub mod admin;
 mod admission;
+pub mod api_keys;
 mod batch;
 mod body;
 mod caller;
 mod classic;
 mod connections;
+mod cross_origin;
+mod delegation;
 mod events;
 mod headers;
 mod health;
@@ -16,10 +19,12 @@ mod idempotency;
 mod jobs;
 mod limit;
 mod metrics;
+mod oauth_client;
 pub mod policy;
 mod prefer;
 mod problem;
 mod setup;
+pub mod vault;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +52,8 @@ pub use limit::{Rate, Rates};
 use policy::table::Table;
 use problem::Problem;
 
+/// What the log and the caller know a request by.
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A body that does not arrive within this time is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -69,6 +76,8 @@ pub struct Settings {
     pub rates: Rates,
     /// The proxies that are believed.
     pub proxies: Proxies,
+    /// The sites whose pages may call `/api/`, as origins.
+    pub origins: Vec<HeaderValue>,
 }
 
 /// Every route of the public door.
@@ -82,7 +91,6 @@ pub fn console(app: App, settings: &Settings) -> Router {
 }
 
 fn hang(app: App, settings: &Settings, table: Table) -> Router {
-    let request_id = HeaderName::from_static("x-request-id");
     let ids = RandomIds(app.clone());
     let door = Door {
         limits: Arc::new(Limits::new(&settings.rates, &app)),
@@ -93,7 +101,7 @@ fn hang(app: App, settings: &Settings, table: Table) -> Router {
     let secure = middleware::map_response_with_state(door.clone(), headers::secure);
     let know = middleware::from_fn_with_state(door.clone(), address::know);
     table
-        .router(&door)
+        .router(&door, &settings.origins)
         .fallback(|| async {
             Problem::new(StatusCode::NOT_FOUND, "no_such_route", "there is nothing at this address")
         })
@@ -124,8 +132,8 @@ fn hang(app: App, settings: &Settings, table: Table) -> Router {
             header::COOKIE,
             HeaderName::from_static("x-api-key"),
         ]))
-        .layer(PropagateRequestIdLayer::new(request_id.clone()))
-        .layer(SetRequestIdLayer::new(request_id, ids))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID.clone()))
+        .layer(SetRequestIdLayer::new(REQUEST_ID.clone(), ids))
 }
 
 /// What the log says of a request: its path, never its query, which may hold a code.

@@ -11,7 +11,15 @@ use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::response::Redirect;
 
-use super::{admin, batch, classic, connections, events, health, jobs, metrics, setup};
+use super::{
+    admin, api_keys, batch, classic, connections, delegation, events, health, jobs, metrics,
+    oauth_client, setup, vault,
+};
+use crate::model::audit::Action::{
+    ApiKeyCreated, ApiKeyRevoked, ClientRotated, ConnectionCalendarChosen, ConnectionDisconnected,
+    ConnectionLinked, ExportMade, LinkCreated, LinkUsed, SessionClosed, SessionOpened,
+    SetupCodeCreated, VaultRetired, VaultRewrapped, VaultRotated,
+};
 use crate::model::key::Scope::{
     Admin, AdminRead, ConnectionsAdmin, ConnectionsRead, EventsRead, EventsWrite, TasksRead,
 };
@@ -20,14 +28,20 @@ use row::Class::{Bulk, Free, Manage, Open, Page, Read, SignIn, Write};
 use row::Forgery::{ChangesNothing, Form, NoCookie, Origin, State};
 use row::Pass::{Administrator, Anybody, Console, Key, User};
 use row::{Class, Face, Pass};
-use table::{Table, delete, get, patch, post};
+use table::{Table, delete, get, patch, post, put};
 
 /// Whatever a key may read.
 const ANY_KEY: &[Pass] = &[Key(EventsRead), Key(TasksRead), Key(ConnectionsRead), Key(AdminRead)];
 
 /// Every route of the public door.
 pub fn public() -> Table {
-    open().and(classic()).and(pages()).and(accounts()).and(events_and_jobs()).and(watching())
+    open()
+        .and(classic())
+        .and(pages())
+        .and(accounts())
+        .and(events_and_jobs())
+        .and(keys())
+        .and(watching())
 }
 
 /// What tells nothing that is anybody's. A Google outage is not ours: no probe fails for it.
@@ -57,21 +71,22 @@ fn classic() -> Table {
 fn pages() -> Table {
     Table::of(Face::Page)
         .row(get("/google-calendar-setup"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::home::show)
-        .row(post("/google-calendar-setup/session"), &[Anybody], SignIn, Origin, As("session.opened"), setup::sign_in::open)
-        .row(post("/google-calendar-setup/logout"), &[Administrator], Page, Form, As("session.closed"), setup::sign_in::close)
+        .row(post("/google-calendar-setup/session"), &[Anybody], SignIn, Origin, As(SessionOpened), setup::sign_in::open)
+        .row(post("/google-calendar-setup/logout"), &[Administrator], Page, Form, As(SessionClosed), setup::sign_in::close)
         .row(post("/google-calendar-setup/connect"), &[Administrator], Page, Form, Nothing, setup::connect::begin)
         .row(get("/google-calendar-setup/calendars"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::calendars::show)
-        .row(post("/google-calendar-setup/calendars"), &[Administrator], Page, Form, As("connection.calendar_chosen"), setup::calendars::choose)
+        .row(post("/google-calendar-setup/calendars"), &[Administrator], Page, Form, As(ConnectionCalendarChosen), setup::calendars::choose)
         .row(get(setup::link::PATH), &[Anybody], Page, ChangesNothing, Nothing, setup::link::ask)
-        .row(post(setup::link::PATH), &[Anybody], Page, Origin, As("link.used"), setup::link::follow)
-        .row(get("/oauth2callback"), &[Anybody], Page, State, As("connection.linked"), setup::connect::callback)
+        .row(post(setup::link::PATH), &[Anybody], Page, Origin, As(LinkUsed), setup::link::follow)
+        .row(get("/oauth2callback"), &[Anybody], Page, State, As(ConnectionLinked), setup::connect::callback)
+        .row(post("/google-calendar-setup/oauth-client"), &[Administrator], Page, Form, As(ClientRotated), setup::client::exchange)
         .row(get("/google-calendar-setup/test-event"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::test_event::show)
         .row(post("/google-calendar-setup/test-event"), &[Administrator], Page, Form, Nothing, setup::test_event::create)
         .row(post("/google-calendar-setup/test-event/remove"), &[Administrator], Page, Form, Nothing, setup::test_event::remove)
-        .row(get("/google-calendar-revoke"), &[Anybody, Administrator, Key(Admin)], Page, NoCookie, As("connection.disconnected"), setup::revoke::ask)
-        .row(post("/google-calendar-revoke"), &[Administrator, Key(Admin)], Page, Form, As("connection.disconnected"), setup::revoke::submit)
-        .row(get("/google-calendar-setup/revoke"), &[Anybody, Administrator, Key(Admin)], Page, NoCookie, As("connection.disconnected"), setup::revoke::ask)
-        .row(post("/google-calendar-setup/revoke"), &[Administrator, Key(Admin)], Page, Form, As("connection.disconnected"), setup::revoke::submit)
+        .row(get("/google-calendar-revoke"), &[Anybody, Administrator, Key(Admin)], Page, NoCookie, As(ConnectionDisconnected), setup::revoke::ask)
+        .row(post("/google-calendar-revoke"), &[Administrator, Key(Admin)], Page, Form, As(ConnectionDisconnected), setup::revoke::submit)
+        .row(get("/google-calendar-setup/revoke"), &[Anybody, Administrator, Key(Admin)], Page, NoCookie, As(ConnectionDisconnected), setup::revoke::ask)
+        .row(post("/google-calendar-setup/revoke"), &[Administrator, Key(Admin)], Page, Form, As(ConnectionDisconnected), setup::revoke::submit)
 }
 
 /// Linked accounts, and the links by which users connect theirs.
@@ -79,20 +94,21 @@ fn pages() -> Table {
 fn accounts() -> Table {
     Table::of(Face::Api)
         .row(get("/api/v1/connections"), &[Key(ConnectionsRead), User], Read, ChangesNothing, Nothing, connections::list)
-        .row(post("/api/v1/connections/links"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("link.created"), connections::links::create)
+        .row(post("/api/v1/connections/links"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As(LinkCreated), connections::links::create)
         .row(post("/api/v1/connections/codes"), &[Key(ConnectionsAdmin), User], Write, NoCookie, Nothing, connections::links::redeem)
         .row(get("/api/v1/connections/{id}"), &[Key(ConnectionsRead), User], Read, ChangesNothing, Nothing, connections::show)
-        .row(patch("/api/v1/connections/{id}"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.calendar_chosen"), connections::edit)
-        .row(delete("/api/v1/connections/{id}"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.disconnected"), connections::delete)
+        .row(patch("/api/v1/connections/{id}"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As(ConnectionCalendarChosen), connections::edit)
+        .row(delete("/api/v1/connections/{id}"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As(ConnectionDisconnected), connections::delete)
         .row(get("/api/v1/connections/{id}/calendars"), &[Key(ConnectionsRead), User], Read, ChangesNothing, Nothing, connections::calendars)
-        .row(post("/api/v1/connections/{id}/disconnect"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("connection.disconnected"), connections::disconnect)
-        .row(post("/api/v1/connections/{id}/reconnect"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As("link.created"), connections::links::reconnect)
+        .row(post("/api/v1/connections/{id}/disconnect"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As(ConnectionDisconnected), connections::disconnect)
+        .row(post("/api/v1/connections/{id}/reconnect"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As(LinkCreated), connections::links::reconnect)
 }
 
 /// Events, and the jobs that bring them to Google.
 #[rustfmt::skip]
 fn events_and_jobs() -> Table {
     Table::of(Face::Api)
+        .row(post("/api/v1/events"), &[Key(EventsWrite), User], Write, NoCookie, Nothing, events::create)
         .row(get("/api/v1/events/{id}"), &[Key(EventsRead), User], Read, ChangesNothing, Nothing, events::show)
         .row(patch("/api/v1/events/{id}"), &[Key(EventsWrite), User], Write, NoCookie, Nothing, events::edit)
         .row(delete("/api/v1/events/{id}"), &[Key(EventsWrite), User], Write, NoCookie, Nothing, events::cancel)
@@ -104,10 +120,23 @@ fn events_and_jobs() -> Table {
         .row(post("/api/v1/jobs/{id}/snooze"), &[Key(Admin)], Manage, NoCookie, Nothing, jobs::snooze)
 }
 
-/// How the bridge fares.
+/// API keys.
+#[rustfmt::skip]
+fn keys() -> Table {
+    Table::of(Face::Api)
+        .row(get("/api/v1/api-keys"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, api_keys::list)
+        .row(post("/api/v1/api-keys"), &[Key(Admin)], Manage, NoCookie, As(ApiKeyCreated), api_keys::create)
+        .row(get("/api/v1/api-keys/{id}"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, api_keys::show)
+        .row(delete("/api/v1/api-keys/{id}"), &[Key(Admin)], Manage, NoCookie, As(ApiKeyRevoked), api_keys::revoke)
+}
+
+/// How the bridge fares, and what it speaks to Google with.
 #[rustfmt::skip]
 fn watching() -> Table {
     Table::of(Face::Api)
+        .row(get("/api/v1/oauth-client"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, oauth_client::show)
+        .row(put("/api/v1/oauth-client"), &[Key(Admin)], Manage, NoCookie, As(ClientRotated), oauth_client::replace)
+        .row(post("/api/v1/connections"), &[Key(ConnectionsAdmin)], Manage, NoCookie, As(ConnectionLinked), delegation::link)
         .row(get("/api/v1/status"), ANY_KEY, Read, ChangesNothing, Nothing, health::status)
         .row(get("/metrics"), ANY_KEY, Read, ChangesNothing, Nothing, metrics::show)
 }
@@ -116,9 +145,13 @@ fn watching() -> Table {
 #[rustfmt::skip]
 pub fn console() -> Table {
     Table::of(Face::Console)
-        .row(post("/setup-code"), &[Console], Free, NoCookie, As("setup_code.made"), admin::setup_code)
-        .row(get("/api-keys"), &[Console], Free, ChangesNothing, Nothing, admin::list_keys)
-        .row(post("/api-keys"), &[Console], Free, NoCookie, As("api_key.created"), admin::create_key)
-        .row(delete("/api-keys/{id}"), &[Console], Free, NoCookie, As("api_key.revoked"), admin::revoke_key)
-        .row(post("/export"), &[Console], Free, NoCookie, As("store.exported"), admin::export)
+        .row(post("/setup-code"), &[Console], Free, NoCookie, As(SetupCodeCreated), admin::setup_code)
+        .row(get("/api-keys"), &[Console], Free, ChangesNothing, Nothing, api_keys::list)
+        .row(post("/api-keys"), &[Console], Free, NoCookie, As(ApiKeyCreated), api_keys::create)
+        .row(delete("/api-keys/{id}"), &[Console], Free, NoCookie, As(ApiKeyRevoked), api_keys::revoke)
+        .row(post("/export"), &[Console], Free, NoCookie, As(ExportMade), admin::export)
+        .row(get("/vault"), &[Console], Free, ChangesNothing, Nothing, vault::census)
+        .row(post("/vault/rotate"), &[Console], Free, NoCookie, As(VaultRotated), vault::rotate)
+        .row(post("/vault/rewrap"), &[Console], Free, NoCookie, As(VaultRewrapped), vault::rewrap)
+        .row(post("/vault/retire"), &[Console], Free, NoCookie, As(VaultRetired), vault::retire)
 }

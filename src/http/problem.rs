@@ -155,8 +155,13 @@ impl From<Error> for Problem {
                 );
             }
             Error::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
-            Error::NotConnected { .. } => (StatusCode::CONFLICT, "not_connected"),
+            Error::NotConnected { .. } | Error::UserNotConnected { .. } => {
+                (StatusCode::CONFLICT, "not_connected")
+            }
             Error::NotConfigured { .. } => (StatusCode::CONFLICT, "not_configured"),
+            Error::ClientChanged => (StatusCode::CONFLICT, "client_changed"),
+            Error::NoServiceAccount { .. } => (StatusCode::CONFLICT, "no_service_account"),
+            Error::BadCredentials { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_credentials"),
             Error::RedirectUri(_) => (StatusCode::CONFLICT, "redirect_uri"),
             Error::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
             Error::Overtaken => (StatusCode::CONFLICT, "overtaken"),
@@ -172,6 +177,7 @@ impl From<Error> for Problem {
             Error::Scope(_) => (StatusCode::FORBIDDEN, "scope_missing"),
             Error::NotForUsers => (StatusCode::FORBIDDEN, "not_for_users"),
             Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
+            Error::Delegation(_) => (StatusCode::UNPROCESSABLE_ENTITY, "delegation"),
             Error::Google(_) => (StatusCode::BAD_GATEWAY, "google"),
             Error::Store(StoreError::TooLarge { .. }) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "too_large")
@@ -181,6 +187,7 @@ impl From<Error> for Problem {
                 StoreError::Failed(_) | StoreError::Damaged(_) | StoreError::Unavailable(_),
             ) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
             Error::Backup(_) => (StatusCode::INTERNAL_SERVER_ERROR, "export_failed"),
+            Error::Keys(_) => (StatusCode::CONFLICT, "key_file"),
             Error::Vault(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         if status.is_server_error() {

@@ -29,6 +29,8 @@ pub async fn end_of(app: &App, connection: &Connection, failure: &Failure, spent
             let open = app.limits.project_not_before(now);
             End::Block(Obstacle::Google(open.map_or(Until::Backoff, Until::Moment)), cause)
         }
+        // A new delegation works after a while, and the clock is set some time: it is looked again.
+        Verdict::Delegation => End::Block(Obstacle::Lane(patience(failure, now)), cause),
         Verdict::GrantDead => End::Block(Obstacle::Connection(connection.id), cause),
         Verdict::ScopeMissing => {
             let state = Health::ReconnectNeeded(cause.clone());
@@ -55,6 +57,10 @@ pub fn end_of_own(error: &Error) -> End {
             Obstacle::Google(Until::Backoff),
             Cause::new("not_configured", error.to_string()),
         ),
+        // The file was exchanged while the job ran; or the key's file is not there: both may come back.
+        Error::ClientChanged | Error::NoServiceAccount { .. } => {
+            End::Snooze(Until::Backoff, Cause::new("not_configured", error.to_string()))
+        }
         Error::Store(_) => End::Snooze(Until::Backoff, Cause::new("store", error.to_string())),
         _ => {
             tracing::error!(error = error as &dyn std::error::Error, "a job cannot go on");
@@ -75,6 +81,7 @@ pub fn cause_of(failure: &Failure) -> Cause {
         Verdict::ScopeMissing => "scope_missing",
         Verdict::GrantDead => "grant_dead",
         Verdict::Operator => "operator_fault",
+        Verdict::Delegation => "delegation",
         Verdict::NotFound => "not_found",
         Verdict::Duplicate | Verdict::Conflict => "conflict",
         Verdict::Gone => "gone",

@@ -71,7 +71,7 @@ impl Visit {
 
     /// Runs the errand, with a fresh token if Google does not take the first.
     pub async fn go(&mut self, errand: Errand) -> End {
-        if let Some(cause) = connections::obstacle(&self.connection) {
+        if let Some(cause) = connections::obstacle(&self.app, &self.connection) {
             return End::Block(Obstacle::Connection(self.connection.id), cause);
         }
         let mut rejected = false;

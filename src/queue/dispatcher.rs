@@ -56,6 +56,8 @@ pub struct Dispatcher {
     /// Connections that wait for a change.
     parked: BTreeSet<ConnectionId>,
     google: Shut,
+    /// When somebody last mended what may have stood before all of Google, in the count of events.
+    mended: u64,
     /// One run was let through to see whether Google is still out of reach.
     probing: bool,
     /// When the project's quota allows another call.
@@ -123,6 +125,7 @@ impl Dispatcher {
             timers: BTreeSet::new(),
             parked: BTreeSet::new(),
             google: Shut::default(),
+            mended: 0,
             probing: false,
             project_opens: None,
             events: 0,
@@ -274,6 +277,7 @@ impl Dispatcher {
                 let opens = door.shut.shut(until, event, now, random);
                 self.timers.insert((opens, Timer::Door(own)));
             }
+            Met::Wall(Obstacle::Google(_)) if begun.event < self.mended => {}
             Met::Wall(Obstacle::Google(until)) => {
                 self.events += 1;
                 self.google.shut(until, self.events, now, random);
@@ -292,6 +296,14 @@ impl Dispatcher {
     /// Whether all of Google is taken to be out of reach.
     pub fn google_is_shut(&self) -> bool {
         self.google.until.is_some()
+    }
+
+    /// Somebody mended what may have stood before all of Google: it is tried at once. A run that goes
+    /// on at present tells nothing of that.
+    pub fn google_mended(&mut self) {
+        self.google = Shut::default();
+        self.events += 1;
+        self.mended = self.events;
     }
 
     /// How many runs of the line's lane there may be at once, as far as is known.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -76,6 +77,8 @@ pub struct Worker {
     gates: Arc<dyn Gates>,
     dispatcher: Arc<Mutex<Dispatcher>>,
     changes: Arc<Mutex<broadcast::Receiver<Change>>>,
+    /// Says when what stood before all of Google may be mended.
+    mended: Arc<Mutex<watch::Receiver<u64>>>,
     runner: Arc<Runner>,
 }
 
@@ -98,6 +101,7 @@ impl Worker {
         let worker = Self {
             dispatcher: Arc::new(Mutex::new(Dispatcher::new(caps))),
             changes: Arc::new(Mutex::new(changes)),
+            mended: Arc::new(Mutex::new(watch::Sender::new(0).subscribe())),
             runner: Arc::new(move |claim| Box::pin(runner(claim))),
             store,
             clock,
@@ -107,6 +111,12 @@ impl Worker {
         };
         worker.look_at_everything().await?;
         Ok(worker)
+    }
+
+    /// The same, which tries everything anew whenever `mended` tells something.
+    pub fn heeding(mut self, mended: watch::Receiver<u64>) -> Self {
+        self.mended = Arc::new(Mutex::new(mended));
+        self
     }
 
     /// Works until `stop`, then lets the jobs in hand finish, or hands them back if they take too
@@ -293,9 +303,16 @@ impl Worker {
                 None => std::future::pending().await,
             }
         };
+        let mut word = self.mended.lock().expect("no one panics while listening").clone();
+        let mended = async {
+            if word.changed().await.is_err() {
+                std::future::pending().await // nobody is left who could say so
+            }
+        };
         tokio::select! {
             biased;
             () = moment => {}
+            () = mended => {}
             change = changes.recv() => {
                 if matches!(change, Err(RecvError::Closed)) {
                     std::future::pending::<()>().await;
@@ -307,6 +324,10 @@ impl Worker {
     }
 
     async fn catch_up(&self) -> Result<(), StoreError> {
+        if self.was_mended() {
+            self.dispatcher().google_mended();
+            self.look_at_everything().await?;
+        }
         loop {
             let change = self.changes.lock().expect("no one panics while listening").try_recv();
             match change {
@@ -320,6 +341,14 @@ impl Worker {
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
             }
         }
+    }
+
+    /// Whether that was said since it was last asked.
+    fn was_mended(&self) -> bool {
+        let mut mended = self.mended.lock().expect("no one panics while listening");
+        let told = mended.has_changed().unwrap_or(false);
+        mended.mark_unchanged();
+        told
     }
 
     async fn look_at_everything(&self) -> Result<(), StoreError> {

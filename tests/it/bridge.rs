@@ -185,10 +185,10 @@ impl Bridge {
         let text = format!(
             "data_dir = \"{place}/data\"\n{settings}\n[google]\ncredentials_file = \"{place}/google-credentials.json\"\n\
              consent_url = \"{base}/o/oauth2/v2/auth\"\ntoken_url = \"{base}/token\"\nrevoke_url = \"{base}/revoke\"\n\
-             userinfo_url = \"{base}/v1/userinfo\"\napi_url = \"{base}/\"\n{google_settings}\n",
+             userinfo_url = \"{base}/v1/userinfo\"\napi_url = \"{base}/\"\n{more}\n",
             place = place.path().display(),
             settings = choices.settings,
-            google_settings = choices.google_settings,
+            more = choices.google_settings,
         );
         let config = Config::from_toml(&text).expect("valid settings").config;
         let random: Arc<dyn Random> = Arc::new(CountingRandom::new(choices.seed));
@@ -526,7 +526,8 @@ async fn key_for(app: &App, scopes: &[Scope]) -> String {
     made.secret.expose_secret().to_owned()
 }
 
-async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+/// Looks once whether `future` is done.
+pub async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use calbridge::app::access::Caller;
 use calbridge::app::connections;
 use calbridge::app::events::{self, Draft, Wish};
+use calbridge::app::placement::Aim;
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::model::connection::{Connection, Health};
 use calbridge::model::job::{Class, Job};
@@ -209,5 +210,5 @@ fn wish(n: usize) -> Wish {
         meet: false,
         notify: None,
     };
-    Wish { draft, identity: None }
+    Wish { draft, aim: Aim::default(), identity: None }
 }

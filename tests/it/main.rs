@@ -1,10 +1,13 @@
 //! Every test of calbridge, in one binary.
 
+mod accounts;
+mod api_keys;
 mod backlog;
 mod bridge;
 mod browser;
 mod callbacks;
 mod classic;
+mod client_rotation;
 mod config;
 mod conformance;
 mod connections;
@@ -24,16 +27,19 @@ mod metrics;
 mod operations;
 mod packaging;
 mod periodic;
+mod placement;
 mod policy;
 mod postgres;
 mod power;
 mod process;
 mod queue;
 mod quota;
+mod rewrap;
 mod rooms;
 mod rust_client;
 mod secrets;
 mod seed;
+mod service_account;
 mod setup;
 mod shutdown;
 mod simulation;

@@ -1,6 +1,10 @@
 //! The policy table, held to what it says: every route of it is walked, as everybody who must not get
 //! through and as those who may.
 
+mod addresses;
+mod answers;
+mod limits;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

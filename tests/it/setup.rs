@@ -14,7 +14,8 @@ use browser::{ALLOW, Browser, HOME, ORIGIN, form, proof, set_cookies};
 pub mod browser;
 
 /// Every form that changes something for an administrator.
-const FORMS: [&str; 6] = [
+const FORMS: [&str; 7] = [
+    "/google-calendar-setup/oauth-client",
     "/google-calendar-setup/logout",
     "/google-calendar-setup/connect",
     "/google-calendar-setup/test-event",

@@ -14,4 +14,11 @@ impl Gate {
     pub fn new(terms: Option<Terms>) -> Self {
         Self { issuer: terms.map(Issuer::new) }
     }
+
+    /// The calling application's keys may be others by now: they are read anew when they are needed.
+    pub fn look_again(&self) {
+        if let Some(issuer) = &self.issuer {
+            issuer.look_again();
+        }
+    }
 }

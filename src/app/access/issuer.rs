@@ -123,6 +123,12 @@ impl Issuer {
         Ok(held.keys.named(kid).cloned())
     }
 
+    /// Reads the keys anew before the next token is judged. Those there are stay until then.
+    pub(super) fn look_again(&self) {
+        let mut held = self.held.write().expect("nobody panics while holding the keys");
+        (held.read, held.tried) = (None, None);
+    }
+
     fn is_old(&self, held: &Held, now: DateTime<Utc>) -> bool {
         held.read.is_none_or(|read| now - read >= self.terms.refresh)
     }

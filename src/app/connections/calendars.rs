@@ -67,7 +67,7 @@ pub async fn choose(
 
 /// A token for a connection that can be used.
 async fn token(app: &App, connection: &Connection) -> Result<AccessToken, Error> {
-    if let Some(cause) = obstacle(connection) {
+    if let Some(cause) = obstacle(app, connection) {
         return Err(Error::Blocked(cause));
     }
     match tokens::access(app, connection).await {

@@ -11,6 +11,7 @@ use super::grants::{self, Given};
 use super::purpose::Purpose;
 use super::{client_tag, of};
 use crate::app::{App, Error, Profile, tokens};
+use crate::google::OauthClient;
 use crate::google::error::Verdict;
 use crate::google::oauth::ISSUER;
 use crate::model::connection::{Connection, Means};
@@ -56,7 +57,11 @@ struct Pending {
 
 /// Whether an account can be connected: the OAuth client is there and knows our redirect URI.
 pub fn check_client(app: &App) -> Result<(), Error> {
-    let client = app.oauth_client()?;
+    check_redirect(app, &app.oauth_client()?)
+}
+
+/// Whether an OAuth client knows our redirect URI.
+pub fn check_redirect(app: &App, client: &OauthClient) -> Result<(), Error> {
     let ours = &app.settings.redirect_uri;
     if client.redirect_uris.iter().any(|listed| listed == ours) {
         return Ok(());

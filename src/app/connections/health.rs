@@ -59,7 +59,7 @@ impl View {
 pub async fn view(app: &App, connection: Connection) -> Result<View, Error> {
     let profile = app.profile(&connection)?;
     let last_refresh = app.store.last_refresh(connection.id).await?;
-    let cause = super::obstacle(&connection);
+    let cause = super::obstacle(app, &connection);
     let missing_scopes = match connection.means {
         Means::Consent { .. } => missing_scopes(app, &profile.scopes),
         Means::Delegation => Vec::new(),

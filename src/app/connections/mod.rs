@@ -3,6 +3,7 @@
 mod answer;
 mod calendars;
 mod consent;
+pub mod delegation;
 mod disconnect;
 mod grants;
 mod health;
@@ -18,12 +19,12 @@ use crate::model::job::Cause;
 use crate::model::owner::Owner;
 
 use super::access::{Caller, Who};
-use super::{App, Error, Profile};
+use super::{App, Error, Profile, client};
 
 pub use crate::google::calendars::Calendar;
 pub use answer::Answer;
 pub use calendars::{calendars, choose};
-pub use consent::{Consent, Finished, Linked, begin, check_client, finish};
+pub use consent::{Consent, Finished, Linked, begin, check_client, check_redirect, finish};
 pub use disconnect::{Waiting, disconnect, disconnect_server};
 pub use grants::missing_scopes;
 pub(super) use health::death;
@@ -48,15 +49,6 @@ pub async fn seen(app: &App, caller: &Caller, id: ConnectionId) -> Result<Connec
     connection
         .filter(|connection| caller.sees(&connection.owner))
         .ok_or(Error::NotFound("connection"))
-}
-
-/// Where a new event of `owner` goes: the connection and who it is.
-pub(super) async fn place(app: &App) -> Result<(Connection, Profile), Error> {
-    let Some(connection) = of_server(app).await? else {
-        return Err(Error::NotConnected { setup_url: app.settings.setup_url.clone() });
-    };
-    let profile = app.profile(&connection)?;
-    Ok((connection, profile))
 }
 
 /// Writes down how a connection fares, unless it changed meanwhile.
@@ -133,10 +125,11 @@ pub(super) fn calendar_tag(app: &App, calendar: &str) -> u64 {
     u64::from_be_bytes(*tag.first_chunk().expect("a tag has 32 bytes"))
 }
 
-/// The cause that a connection's state gives for waiting.
-pub fn obstacle(connection: &Connection) -> Option<Cause> {
+/// Why what is meant for a connection waits: its own state, or that it was granted to another OAuth
+/// client than today's.
+pub fn obstacle(app: &App, connection: &Connection) -> Option<Cause> {
     match &connection.state {
-        Health::Connected => None,
+        Health::Connected => client::obstacle(app, connection),
         Health::ReconnectNeeded(cause) => Some(cause.clone()),
         Health::Disconnected => Some(Cause::new(
             "disconnected",

@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 
+use crate::model::audit::Action;
 use crate::model::key::Scope;
 
 /// A route, and everything that decides who gets through to it.
@@ -95,7 +96,7 @@ pub enum Audit {
     /// Nothing.
     Nothing,
     /// That this was done.
-    As(&'static str),
+    As(Action),
 }
 
 impl Row {

@@ -1,12 +1,14 @@
 //! Rows, each with its handler: there is no other way to add a route.
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use axum::handler::Handler;
-use axum::http::Method;
+use axum::http::{HeaderValue, Method};
 use axum::middleware;
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, MethodRouter, on, options};
 
-use super::super::{Door, admission};
+use super::super::{Door, admission, cross_origin};
 use super::row::{Audit, Class, Face, Forgery, Pass, Row};
 
 /// Routes with their rows.
@@ -29,6 +31,11 @@ pub fn get(path: &'static str) -> Address {
 /// `POST` to this path.
 pub fn post(path: &'static str) -> Address {
     Address { method: Method::POST, path }
+}
+
+/// `PUT` to this path.
+pub fn put(path: &'static str) -> Address {
+    Address { method: Method::PUT, path }
 }
 
 /// `PATCH` of this path.
@@ -78,13 +85,35 @@ impl Table {
         self.routes.iter().map(|(row, _)| row)
     }
 
-    /// What answers at these routes: nobody gets through to it but as its row says.
-    pub(in super::super) fn router(self, door: &Door) -> Router<Door> {
-        self.routes.into_iter().fold(Router::new(), |router, (row, answers)| {
+    /// What answers at these routes: nobody gets through to it but as its row says. Pages of these
+    /// `origins` may call what other sites may ever call.
+    pub(in super::super) fn router(self, door: &Door, origins: &[HeaderValue]) -> Router<Door> {
+        let mut open: BTreeMap<&'static str, Vec<Method>> = BTreeMap::new();
+        for row in self.rows().filter(|row| !origins.is_empty() && cross_origin::is_open(row)) {
+            open.entry(row.path).or_default().push(row.method.clone());
+        }
+        let mut router = Router::new();
+        for (row, answers) in self.routes {
             let path = row.path;
+            let shared = cross_origin::is_open(&row).then(|| open.get(path)).flatten();
             let gate = admission::Gate::new(door.clone(), row);
-            let admit = middleware::from_fn_with_state(gate, admission::admit);
-            router.route(path, answers.route_layer(admit))
-        })
+            let answers =
+                answers.route_layer(middleware::from_fn_with_state(gate, admission::admit));
+            router = router.route(
+                path,
+                match shared {
+                    Some(methods) => {
+                        answers.route_layer(cross_origin::layer(origins, methods.clone()))
+                    }
+                    None => answers,
+                },
+            );
+        }
+        for (path, methods) in open {
+            // What asks before a request is answered by the layer.
+            let asks = options(|| async {}).route_layer(cross_origin::layer(origins, methods));
+            router = router.route(path, asks);
+        }
+        router
     }
 }

@@ -28,6 +28,8 @@ pub struct Signed {
     pub id: Option<String>,
     /// What was chosen, if something was to be chosen.
     pub choice: Option<String>,
+    /// The OAuth client's file, if it brings one.
+    pub client: Option<String>,
 }
 
 /// What each of our forms has.
@@ -39,6 +41,8 @@ pub struct Sent {
     pub id: Option<String>,
     /// What was chosen, if something was to be chosen.
     pub choice: Option<String>,
+    /// The OAuth client's file, if it brings one.
+    pub client: Option<String>,
 }
 
 /// Sends whoever opened a page under another name to the one that cookies and Google know.
@@ -125,6 +129,6 @@ impl FromRequest<Door> for Signed {
         let session = request.extensions().get().copied().ok_or_else(refused)?;
         let sent = Form::<Sent>::from_request(request, door).await;
         let Form(sent) = sent.map_err(|_| refused())?;
-        Ok(Self { session, id: sent.id, choice: sent.choice })
+        Ok(Self { session, id: sent.id, choice: sent.choice, client: sent.client })
     }
 }

@@ -6,11 +6,13 @@ use axum::response::Response;
 use chrono::{DateTime, Utc};
 
 use super::super::Door;
+use super::super::oauth_client::consequence;
 use super::fault::Fault;
 use super::guard::Visitor;
 use super::{page, sign_in};
 use crate::app::Error;
 use crate::app::access::Session;
+use crate::app::client;
 use crate::app::connections::{self, Risk};
 
 /// Something that was just done.
@@ -24,16 +26,19 @@ pub enum Notice {
     CalendarChosen,
     /// There was nothing to disconnect.
     NotConnected,
+    /// The OAuth client was exchanged.
+    Exchanged,
     /// The session was ended.
     SignedOut,
 }
 
 impl Notice {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Connected,
         Self::Disconnected,
         Self::CalendarChosen,
         Self::NotConnected,
+        Self::Exchanged,
         Self::SignedOut,
     ];
 
@@ -44,6 +49,7 @@ impl Notice {
             Self::Disconnected => "disconnected",
             Self::CalendarChosen => "calendar-chosen",
             Self::NotConnected => "not-connected",
+            Self::Exchanged => "exchanged",
             Self::SignedOut => "signed-out",
         }
     }
@@ -55,6 +61,7 @@ impl Notice {
             Self::Disconnected => "The account is disconnected; Google is told to end the access.",
             Self::CalendarChosen => "New events go to the calendar that was chosen.",
             Self::NotConnected => "There was no connection to end.",
+            Self::Exchanged => "The OAuth client was put in place.",
             Self::SignedOut => "You are logged out.",
         }
     }
@@ -73,6 +80,10 @@ struct Home {
     stand: Stand,
     /// Why nobody can connect an account now, or connect it again.
     problem: Option<String>,
+    /// The OAuth client in use, if there is a usable one.
+    client_id: Option<String>,
+    /// What its exchange means for those who connected an account.
+    changed: Option<String>,
     credentials_file: String,
     redirect_uri: String,
     scopes: Vec<String>,
@@ -153,11 +164,15 @@ async fn home(door: &Door, session: &Session, notice: Option<Notice>) -> Result<
         }
     };
     let jobs = app.store.count_jobs().await?;
+    let standing = client::standing(app).await.ok();
+    let changed = standing.as_ref().filter(|standing| standing.strangers > 0).map(consequence);
     Ok(Home {
         csrf: session.csrf(app),
         notice,
         stand,
         problem,
+        client_id: standing.map(|standing| standing.id),
+        changed,
         credentials_file: app.settings.credentials_file.display().to_string(),
         redirect_uri: app.settings.redirect_uri.clone(),
         scopes: app.settings.scopes.clone(),

@@ -2,6 +2,7 @@
 //! Rendered here, without scripts; every change is a form with a proof of the session it came from.
 
 pub mod calendars;
+pub mod client;
 pub mod connect;
 mod cookies;
 pub mod fault;

@@ -14,6 +14,7 @@ use super::{HOME, page};
 use crate::app::Error;
 use crate::app::access::Caller;
 use crate::app::events::{self, Draft, View, Wish};
+use crate::app::placement::Aim;
 use crate::model::event::{Copied, Meet, Notify, Presence};
 use crate::model::id::EventId;
 
@@ -42,8 +43,8 @@ struct Page {
 /// `POST /google-calendar-setup/test-event`: takes the event in; the page it leads to waits for it.
 pub async fn create(State(door): State<Door>) -> Result<Redirect, Fault> {
     let draft = draft(door.app.clock.now())?;
-    let created =
-        events::create(&door.app, &Caller::administrator(), Wish { draft, identity: None }).await?;
+    let wish = Wish { draft, aim: Aim::default(), identity: None };
+    let created = events::create(&door.app, &Caller::administrator(), wish).await?;
     Ok(to(created.event.id))
 }
 

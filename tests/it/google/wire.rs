@@ -104,6 +104,7 @@ pub fn access_of(token: &str) -> AccessToken {
         token: SecretString::from(token),
         expires_in: Duration::from_hours(1),
         payer: None,
+        quota_user: None,
     }
 }
 

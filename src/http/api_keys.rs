@@ -1,0 +1,150 @@
+//! API keys: listed and looked at without their secrets, made, taken back. Over HTTP and from the
+//! command line alike.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::Door;
+use super::body::Body;
+use super::events::utc;
+use super::problem::{FieldError, Problem};
+use crate::app::Error;
+use crate::app::access::{self, Caller, KeyWish};
+use crate::model::id::KeyId;
+use crate::model::invalid::Invalid;
+use crate::model::key::{ApiKey, Scope};
+
+/// A key to be made.
+#[derive(Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewKeyBody {
+    /// What its maker calls it.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// Keeps the events of several backends apart.
+    #[serde(default)]
+    pub source: String,
+    /// From when on it opens nothing: RFC 3339.
+    #[serde(default)]
+    pub expires: Option<String>,
+}
+
+/// A key, as shown.
+#[derive(Serialize, Deserialize)]
+pub struct KeyBody {
+    /// `api_key`.
+    pub object: String,
+    /// Its public half.
+    pub id: String,
+    /// What its maker calls it.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// Keeps the events of several backends apart.
+    pub source: String,
+    /// When it was made.
+    pub created: String,
+    /// From when on it opens nothing.
+    pub expires: Option<String>,
+    /// When it was taken back.
+    pub revoked: Option<String>,
+    /// The whole key: only in the answer to its making.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// Every key, as shown.
+#[derive(Serialize, Deserialize)]
+pub struct KeysBody {
+    /// `list`.
+    pub object: String,
+    /// The keys.
+    pub data: Vec<KeyBody>,
+}
+
+/// `GET /api/v1/api-keys`.
+pub async fn list(State(door): State<Door>) -> Result<Json<KeysBody>, Problem> {
+    let keys = door.app.store.keys().await.map_err(Error::from)?;
+    let data = keys.iter().map(KeyBody::from).collect();
+    Ok(Json(KeysBody { object: "list".to_owned(), data }))
+}
+
+/// `GET /api/v1/api-keys/{id}`.
+pub async fn show(
+    State(door): State<Door>,
+    Path(id): Path<String>,
+) -> Result<Json<KeyBody>, Problem> {
+    let key = door.app.store.key(key_id(&id)?).await.map_err(Error::from)?;
+    Ok(Json(KeyBody::from(&key.ok_or(Error::NotFound("API key"))?)))
+}
+
+/// `POST /api/v1/api-keys`: makes a key, whose secret is in this answer alone.
+pub async fn create(
+    State(door): State<Door>,
+    caller: Caller,
+    body: Body<NewKeyBody>,
+) -> Result<Response, Problem> {
+    let wish = KeyWish::try_from(body.value)?;
+    let made = access::create_key(&door.app, &caller, wish).await?;
+    let location = format!("/api/v1/api-keys/{}", made.key.id);
+    let shown =
+        KeyBody { key: Some(made.secret.expose_secret().to_owned()), ..KeyBody::from(&made.key) };
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(shown)).into_response())
+}
+
+/// `DELETE /api/v1/api-keys/{id}`: takes a key back.
+pub async fn revoke(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<KeyBody>, Problem> {
+    Ok(Json(KeyBody::from(&access::revoke_key(&door.app, &caller, key_id(&id)?).await?)))
+}
+
+/// Ids that cannot be are told as those that are not.
+fn key_id(id: &str) -> Result<KeyId, Error> {
+    id.parse().map_err(|_| Error::NotFound("API key"))
+}
+
+impl TryFrom<NewKeyBody> for KeyWish {
+    type Error = Problem;
+
+    fn try_from(body: NewKeyBody) -> Result<Self, Problem> {
+        let scopes: Result<Vec<Scope>, Invalid> =
+            body.scopes.iter().map(|scope| scope.parse()).collect();
+        let rule = "a moment of RFC 3339, such as 2027-10-30T14:00:00Z";
+        let expires = body.expires.as_deref().map(DateTime::parse_from_rfc3339).transpose();
+        let expires = expires.map_err(|_| Invalid::new("expires", rule));
+        let mut errors: Vec<FieldError> = Vec::new();
+        errors.extend(scopes.as_ref().err().map(FieldError::from));
+        errors.extend(expires.as_ref().err().map(FieldError::from));
+        let (Ok(scopes), Ok(expires)) = (scopes, expires) else {
+            return Err(Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors));
+        };
+        let expires = expires.map(|moment| moment.with_timezone(&Utc));
+        Ok(Self { name: body.name, scopes, source: body.source, expires })
+    }
+}
+
+impl From<&ApiKey> for KeyBody {
+    fn from(key: &ApiKey) -> Self {
+        Self {
+            object: "api_key".to_owned(),
+            id: key.id.to_string(),
+            name: key.name.clone(),
+            scopes: key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+            source: key.source.clone(),
+            created: utc(key.created),
+            expires: key.expires.map(utc),
+            revoked: key.revoked.map(utc),
+            key: None,
+        }
+    }
+}

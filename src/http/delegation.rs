@@ -1,0 +1,61 @@
+//! `POST /api/v1/connections`: an account for which a service account acts.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use validator::Validate;
+
+use super::Door;
+use super::body::Body;
+use super::problem::Problem;
+use crate::app::Error;
+use crate::app::access::Caller;
+use crate::app::connections::delegation;
+use crate::model::owner::{Owner, UserId};
+
+/// Whom the service account shall act for.
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Wish {
+    /// The calling application's user; none for the server's own connection.
+    user: Option<String>,
+    #[validate(required(message = "is required: the user's address at Google"))]
+    subject: Option<String>,
+}
+
+/// The connection, as shown.
+#[derive(Serialize)]
+pub struct LinkedBody {
+    object: &'static str,
+    id: String,
+    means: &'static str,
+    user: Option<String>,
+    email: String,
+    calendar: String,
+}
+
+/// `POST /api/v1/connections`.
+pub async fn link(
+    State(door): State<Door>,
+    caller: Caller,
+    body: Body<Wish>,
+) -> Result<(StatusCode, Json<LinkedBody>), Problem> {
+    let Wish { user, subject } = body.value;
+    let owner = match user.map(UserId::try_from).transpose().map_err(Error::from)? {
+        Some(user) => Owner::User(user),
+        None => Owner::Application,
+    };
+    let app = &door.app;
+    let linked = delegation::link(app, &caller, owner, &subject.unwrap_or_default()).await?;
+    let profile = app.profile(&linked)?;
+    let user = match &linked.owner {
+        Owner::Application => None,
+        Owner::User(user) => Some(user.as_str().to_owned()),
+    };
+    let id = linked.id.to_string();
+    let means = "delegation";
+    let (email, calendar) = (profile.email, profile.calendar);
+    let body = LinkedBody { object: "connection", id, means, user, email, calendar };
+    Ok((StatusCode::CREATED, Json(body)))
+}
