@@ -37,6 +37,7 @@ pub async fn choose(
     id: ConnectionId,
     calendar: &str,
 ) -> Result<Connection, Error> {
+    app.must_not_be_frozen()?;
     let connection = seen(app, caller, id).await?;
     let token = token(app, &connection).await?;
     let found = match app.google.writable(&token, calendar).await {

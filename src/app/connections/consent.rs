@@ -76,6 +76,7 @@ pub fn check_redirect(app: &App, client: &OauthClient) -> Result<(), Error> {
 
 /// Begins a consent: PKCE with S256, and a state that works once, soon, and in this browser only.
 pub async fn begin(app: &App, purpose: Purpose) -> Result<Consent, Error> {
+    app.must_not_be_frozen()?;
     check_client(app)?;
     let client = app.oauth_client()?;
     let secret = || BASE64URL_NOPAD.encode(&app.random.bytes::<32>());
@@ -114,6 +115,9 @@ pub async fn begin(app: &App, purpose: Purpose) -> Result<Consent, Error> {
 /// Ends a consent: whoever comes back with an unknown, used, old or foreign state is refused before
 /// Google is asked anything. A reconnect must bring the same account.
 pub async fn finish(app: &App, answer: Answer, cookie: Option<&str>) -> Finished {
+    if let Err(error) = app.must_not_be_frozen() {
+        return Finished { purpose: None, outcome: Err(error) };
+    }
     let pending = match take_pending(app, &answer, cookie).await {
         Ok(pending) => pending,
         Err(error) => return Finished { purpose: None, outcome: Err(error) },

@@ -54,7 +54,12 @@ pub async fn disconnect_server(
     disconnect(app, caller, connection.id, waiting).await
 }
 
-async fn let_go(app: &App, caller: &Caller, connection: &Connection) -> Result<Connection, Error> {
+/// Forgets the connection's token at once, and tells Google as soon as Google listens.
+pub(in crate::app) async fn let_go(
+    app: &App,
+    caller: &Caller,
+    connection: &Connection,
+) -> Result<Connection, Error> {
     let profile = app.profile(connection)?;
     let mut next = resealed(app, connection, &profile)?;
     next.state = Health::Disconnected;

@@ -98,6 +98,7 @@ async fn make(
     again: Option<ConnectionId>,
     wish: LinkWish,
 ) -> Result<Link, Error> {
+    app.must_not_be_frozen()?;
     check_client(app)?;
     check(app, &wish)?;
     let purpose = Purpose {
@@ -132,6 +133,7 @@ pub async fn look(app: &App, shown: &str) -> Result<Purpose, Error> {
 /// through.
 pub async fn follow(app: &App, shown: &str) -> Result<Consent, Error> {
     // What the operator must mend first does not cost the link.
+    app.must_not_be_frozen()?;
     check_client(app)?;
     let digest = link_digest(app, shown);
     let purpose = opened(app, digest, app.store.take_ticket(TicketKind::Link, &digest).await?)?;

@@ -25,6 +25,7 @@ pub use crate::google::calendars::Calendar;
 pub use answer::Answer;
 pub use calendars::{calendars, choose};
 pub use consent::{Consent, Finished, Linked, begin, check_client, check_redirect, finish};
+pub(super) use disconnect::let_go;
 pub use disconnect::{Waiting, disconnect, disconnect_server};
 pub use grants::missing_scopes;
 pub(super) use health::death;
