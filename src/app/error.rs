@@ -139,6 +139,9 @@ pub enum Error {
     /// The store could not do it.
     #[error("the bridge cannot do this right now; try again in a moment")]
     Store(#[from] StoreError),
+    /// The key ring could not be exchanged.
+    #[error(transparent)]
+    Keys(VaultError),
     /// The export could not be made.
     #[error(transparent)]
     Backup(#[from] BackupError),

@@ -5,7 +5,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::access::Caller;
 use super::placement::{Aim, Place, Places};
-use super::sealing::{Links, Profile, fingerprint};
+use super::sealing::{Links, Profile};
 use super::{App, Error, connections};
 use crate::model::event::{
     Content, Copied, Event, Known, Meet, Notify, Placement, Presence, Wanted,
@@ -317,7 +317,7 @@ fn request(
     ];
     Request {
         key: app.vault.tag("request", &parts),
-        body: identity.body,
+        body: app.vault.tag("request-body", &[&identity.body]),
         expires: now + REQUEST_LIFE,
     }
 }
@@ -337,7 +337,7 @@ fn begin(app: &App, id: EventId, draft: Draft, place: Place) -> Result<Event, Er
     let wanted = Wanted {
         revision: 1,
         presence: Presence::Present,
-        fingerprint: fingerprint(&content),
+        fingerprint: app.fingerprint(&content),
         content: app.seal_content(&owner, id, 1, &content)?,
         since: now,
         over: over(&content, now),
@@ -386,7 +386,9 @@ async fn rewrite(
         let event = get(app, caller, id).await?;
         let mut content = app.content(&event)?;
         let presence = change(&mut content, event.wanted.presence)?;
-        if presence == event.wanted.presence && fingerprint(&content) == event.wanted.fingerprint {
+        if presence == event.wanted.presence
+            && app.fingerprint(&content) == event.wanted.fingerprint
+        {
             return Ok(event);
         }
         let now = app.clock.now();
@@ -394,7 +396,7 @@ async fn rewrite(
         let wanted = Wanted {
             revision,
             presence,
-            fingerprint: fingerprint(&content),
+            fingerprint: app.fingerprint(&content),
             content: app.seal_content(&event.owner, id, revision, &content)?,
             since: now,
             over: over(&content, now),

@@ -9,7 +9,9 @@ pub mod connections;
 pub mod error;
 pub mod events;
 pub mod jobs;
+pub mod keyring;
 pub mod placement;
+pub mod rewrap;
 mod sealing;
 pub mod tokens;
 

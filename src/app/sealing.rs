@@ -10,12 +10,13 @@ use super::audit::Detail;
 use super::error::Error;
 use crate::model::connection::Connection;
 use crate::model::event::{Content, Event, Fingerprint, Notify};
-use crate::model::id::{ConnectionId, EventId, digest_of};
+use crate::model::id::{ConnectionId, EventId};
+use crate::model::job::Kind;
 use crate::model::key::Digest;
 use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
 use crate::model::when::{Moment, Span};
-use crate::store::StoreError;
+use crate::store::{Bound, Envelope, Spot, StoreError};
 use crate::vault::Place;
 
 /// The only form there is so far.
@@ -65,7 +66,7 @@ struct MomentForm {
 
 impl App {
     /// Seals an event's content at a revision.
-    pub(super) fn seal_content(
+    pub fn seal_content(
         &self,
         owner: &Owner,
         event: EventId,
@@ -82,6 +83,26 @@ impl App {
         let form: ContentForm =
             read(&self.open("event", &event.owner, place, &event.wanted.content)?)?;
         Content::try_from(form)
+    }
+
+    /// Short proof of what a content says. Who gets mail and whether a meeting is wanted are no part
+    /// of it: neither can be seen in Google's copy. It lies in the open, and is keyed so that nobody
+    /// can try what it was made of.
+    pub(super) fn fingerprint(&self, content: &Content) -> Fingerprint {
+        let moment = |moment: &Moment| {
+            let zone = moment.zone().map_or("", |zone| zone.name());
+            format!("{} {zone}", moment.instant().timestamp())
+        };
+        let start = moment(content.span.start());
+        let end = moment(content.span.end());
+        let mut parts: Vec<&[u8]> = vec![
+            content.summary.as_bytes(),
+            content.description.as_bytes(),
+            start.as_bytes(),
+            end.as_bytes(),
+        ];
+        parts.extend(content.guests.iter().map(String::as_bytes));
+        *self.vault.tag("content", &parts).first_chunk().expect("a tag has 32 bytes")
     }
 
     /// Seals what Google said of where an event is, as the `version`th thing learned of it.
@@ -144,9 +165,7 @@ impl App {
         digest: &[u8; 32],
         payload: &T,
     ) -> Result<Sealed, Error> {
-        let place =
-            Place { kind: "ticket", owner: &[], record: digest, field: "payload", version: 1 };
-        Ok(self.vault.seal(&place, &write(payload))?)
+        Ok(self.vault.seal(&ticket_place(digest), &write(payload))?)
     }
 
     /// What a ticket's maker wanted to know again.
@@ -155,9 +174,38 @@ impl App {
         digest: &[u8; 32],
         sealed: &Sealed,
     ) -> Result<T, Error> {
-        let place =
-            Place { kind: "ticket", owner: &[], record: digest, field: "payload", version: 1 };
-        read(&self.vault.open(&place, sealed)?)
+        read(&self.vault.open(&ticket_place(digest), sealed)?)
+    }
+
+    /// What lies in an envelope, sealed anew; none if the active key sealed it.
+    pub(super) fn reseal(&self, envelope: &Envelope) -> Result<Option<Sealed>, Error> {
+        let (owner, (kind, record, field, version)) = match (&envelope.spot, &envelope.bound) {
+            (Spot::Profile(id), Bound::Record(owner, version)) => {
+                (owner, ("connection", id.as_u128(), "profile", *version))
+            }
+            (Spot::Token(id), Bound::Record(owner, version)) => {
+                (owner, ("connection", id.as_u128(), "token", *version))
+            }
+            (Spot::Content(id), Bound::Record(owner, version)) => {
+                (owner, ("event", id.as_u128(), "content", *version))
+            }
+            (Spot::Links(id), Bound::Record(owner, version)) => {
+                (owner, ("event", id.as_u128(), "links", *version))
+            }
+            (Spot::Payload(_), Bound::Work(owner, Kind::RevokeGrant { connection, version })) => {
+                (owner, ("connection", connection.as_u128(), "token", *version))
+            }
+            (Spot::Ticket(_, digest), _) => {
+                return Ok(self.vault.reseal(&ticket_place(digest), &envelope.sealed)?);
+            }
+            (Spot::Detail(_), Bound::Act(tag)) => {
+                return Ok(self.vault.reseal(&detail_place(tag), &envelope.sealed)?);
+            }
+            _ => return Err(damaged("an envelope lies where none of its kind ever does")),
+        };
+        let (owner, record) = (&owner.to_bytes(), &record.to_be_bytes());
+        let place = Place { kind, owner, record, field, version };
+        Ok(self.vault.reseal(&place, &envelope.sealed)?)
     }
 
     /// Seals what is personal of an act that carries this tag.
@@ -193,29 +241,13 @@ impl App {
     }
 }
 
+fn ticket_place(digest: &Digest) -> Place<'_> {
+    Place { kind: "ticket", owner: &[], record: digest, field: "payload", version: 1 }
+}
+
 /// An act has no number yet when it is sealed, but a tag that no other act has.
 fn detail_place(tag: &Digest) -> Place<'_> {
     Place { kind: "audit", owner: &[], record: tag, field: "detail", version: 1 }
-}
-
-/// Short proof of what a content says. Who gets mail and whether a meeting is wanted are no part of
-/// it: neither can be seen in Google's copy.
-pub(super) fn fingerprint(content: &Content) -> Fingerprint {
-    let moment = |moment: &Moment| {
-        let zone = moment.zone().map_or("", |zone| zone.name());
-        format!("{} {zone}", moment.instant().timestamp())
-    };
-    let start = moment(content.span.start());
-    let end = moment(content.span.end());
-    let mut parts: Vec<&[u8]> = vec![
-        content.summary.as_bytes(),
-        content.description.as_bytes(),
-        start.as_bytes(),
-        end.as_bytes(),
-    ];
-    parts.extend(content.guests.iter().map(String::as_bytes));
-    let digest = digest_of(&parts);
-    *digest.first_chunk().expect("a digest has 32 bytes")
 }
 
 fn write<T: Serialize>(form: &T) -> Zeroizing<Vec<u8>> {

@@ -2,7 +2,7 @@
 //! itself: the same routes either way.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use axum::Router;
 use axum::body::Body;
@@ -16,10 +16,16 @@ use tower::ServiceExt;
 
 use super::Failed;
 use crate::config::Loaded;
-use crate::daemon::{self, ADMIN_SOCKET, DaemonError};
+use crate::daemon::{self, ADMIN_SOCKET, Daemon, DaemonError};
 
 /// No answer is longer.
 const MOST_BYTES: usize = 16 << 20;
+
+/// Whoever answers: the running daemon, or the same routes over the store opened here.
+pub enum Desk {
+    Daemon(PathBuf),
+    Here(Box<Daemon>),
+}
 
 /// Sends one request to the administrator's routes and reads the answer.
 pub async fn ask<T: DeserializeOwned>(
@@ -28,27 +34,66 @@ pub async fn ask<T: DeserializeOwned>(
     path: &str,
     body: Option<&impl Serialize>,
 ) -> Result<T, Failed> {
-    let bytes = body
-        .map(|body| serde_json::to_vec(body).expect("plain structs can be written"))
-        .unwrap_or_default();
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(hyper::header::HOST, "calbridge")
-        .header(hyper::header::CONTENT_TYPE, "application/json")
-        .body(Body::from(bytes))
-        .map_err(|error| Failed::new(2, format!("cannot ask for {path}: {error}")))?;
-    let socket = loaded.config.data_dir.join(ADMIN_SOCKET);
-    if let Some(stream) = connect(&socket).await? {
-        return read(over(stream, request).await?).await;
-    }
-    let failed = |error: DaemonError| Failed::new(error.exit_code(), error.to_string());
-    let here = Box::pin(daemon::open(&loaded.config)).await.map_err(failed)?;
-    let router: Router = here.bridge.admin_router();
-    let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
-    let answer = read(response).await;
-    here.close().await.map_err(failed)?;
+    let desk = reach(&loaded).await?;
+    let answer = desk.ask(method, path, body).await;
+    desk.leave().await?;
     answer
+}
+
+/// Finds who answers, for several requests.
+pub async fn reach(loaded: &Loaded) -> Result<Desk, Failed> {
+    let socket = loaded.config.data_dir.join(ADMIN_SOCKET);
+    if connect(&socket).await?.is_some() {
+        return Ok(Desk::Daemon(socket));
+    }
+    let here = Box::pin(daemon::open(&loaded.config)).await.map_err(failed)?;
+    Ok(Desk::Here(Box::new(here)))
+}
+
+impl Desk {
+    /// Sends a request and reads the answer.
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, Failed> {
+        let bytes = body
+            .map(|body| serde_json::to_vec(body).expect("plain structs can be written"))
+            .unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(hyper::header::HOST, "calbridge")
+            .header(hyper::header::CONTENT_TYPE, "application/json")
+            .body(Body::from(bytes))
+            .map_err(|error| Failed::new(2, format!("cannot ask for {path}: {error}")))?;
+        match self {
+            Self::Daemon(socket) => {
+                let gone = || Failed::new(69, "the daemon is gone; start it, and ask again");
+                let stream = connect(socket).await?.ok_or_else(gone)?;
+                read(over(stream, request).await?).await
+            }
+            Self::Here(here) => {
+                let router: Router = here.bridge.admin_router();
+                let response = router.oneshot(request).await;
+                read(response.unwrap_or_else(|never| match never {})).await
+            }
+        }
+    }
+
+    /// Lets go of the store, if it was opened here.
+    pub async fn leave(self) -> Result<(), Failed> {
+        match self {
+            Self::Daemon(_) => Ok(()),
+            Self::Here(here) => here.close().await.map_err(failed),
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+fn failed(error: DaemonError) -> Failed {
+    Failed::new(error.exit_code(), error.to_string())
 }
 
 /// The daemon's socket, if a daemon listens on it.

@@ -9,6 +9,7 @@ mod import;
 mod serve;
 mod setup_code;
 mod simulator;
+mod vault;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,6 +65,13 @@ enum Verb {
         #[command(subcommand)]
         verb: api_keys::KeysVerb,
     },
+    /// Look after the master keys: which key sealed how much, a new one, everything under it
+    Vault {
+        #[command(flatten)]
+        settings: SettingsArguments,
+        #[command(subcommand)]
+        verb: vault::VaultVerb,
+    },
     /// Write the whole store to a file: a backup, and the way to another kind of store
     Export(export::ExportArguments),
     /// Read an export into a store that was never used
@@ -114,6 +122,7 @@ async fn obey(arguments: Arguments) -> Result<(), Failed> {
         Verb::Simulator(simulator) => simulator::run(&simulator).await,
         Verb::SetupCode(settings) => setup_code::run(load(&settings)?).await,
         Verb::ApiKeys { settings, verb } => api_keys::run(load(&settings)?, verb).await,
+        Verb::Vault { settings, verb } => vault::run(load(&settings)?, verb).await,
         Verb::Export(arguments) => export::run(load(&arguments.settings)?, &arguments).await,
         Verb::Import(arguments) => import::run(load(&arguments.settings)?, &arguments).await,
         Verb::Healthcheck(settings) => healthcheck::run(&load(&settings)?).await,

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::DaemonError;
+use crate::app::keyring;
 use crate::random::Random;
 use crate::store::{Counts, Keystone, Store};
-use crate::vault::{self, Foundation, KeyRing, Vault, keyfile};
+use crate::vault::{self, KeyRing, Vault, keyfile};
 
 /// The master key is not where it was.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +41,10 @@ pub async fn unlock(
         None if is_blank(store).await? => lay(store, &ring, &*random).await?,
         None => return Err(DaemonError::HalfImported),
     };
-    Ok(vault::unlock(ring, &keystone.into(), random)?)
+    let vault = vault::unlock(ring, &keystone.into(), random)?.kept_in(file.to_owned());
+    // The ring may have been exchanged while nobody ran.
+    keyring::found_anew(store, &vault).await?;
+    Ok(vault)
 }
 
 /// Refuses unless the key ring in `file` opens what `keystone` was sealed with.
@@ -66,13 +70,5 @@ async fn lay(
     ring: &KeyRing,
     random: &dyn Random,
 ) -> Result<Keystone, DaemonError> {
-    let Foundation { canary, index_key } = vault::found(ring, random)?;
-    Ok(store.lay_keystone(Keystone { canary, index_key }).await?)
-}
-
-impl From<Keystone> for Foundation {
-    fn from(keystone: Keystone) -> Self {
-        let Keystone { canary, index_key } = keystone;
-        Self { canary, index_key }
-    }
+    Ok(store.lay_keystone(vault::found(ring, random)?.into()).await?)
 }

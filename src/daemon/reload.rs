@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::audit::By;
-use crate::app::{App, client};
+use crate::app::{App, client, keyring};
 
 /// How often the files are looked at by themselves.
 const LOOK: TimeDelta = TimeDelta::minutes(1);
@@ -37,6 +37,9 @@ async fn again(app: &App) {
     app.gate.look_again();
     if let Err(error) = client::reload(app, By::Bridge).await {
         tracing::error!(error = &error as &dyn std::error::Error, "the OAuth client was not read");
+    }
+    if let Err(error) = keyring::reload(app).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the key file was not read");
     }
 }
 

@@ -23,6 +23,7 @@ pub mod policy;
 mod prefer;
 mod problem;
 mod setup;
+pub mod vault;
 
 use std::sync::Arc;
 use std::time::Duration;

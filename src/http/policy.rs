@@ -12,11 +12,13 @@ use axum::handler::Handler;
 use axum::response::Redirect;
 
 use super::{
-    admin, api_keys, batch, classic, delegation, events, health, jobs, metrics, oauth_client, setup,
+    admin, api_keys, batch, classic, delegation, events, health, jobs, metrics, oauth_client,
+    setup, vault,
 };
 use crate::model::audit::Action::{
     ApiKeyCreated, ApiKeyRevoked, ClientRotated, ConnectionDisconnected, ConnectionLinked,
-    ExportMade, SessionClosed, SessionOpened, SetupCodeCreated,
+    ExportMade, SessionClosed, SessionOpened, SetupCodeCreated, VaultRetired, VaultRewrapped,
+    VaultRotated,
 };
 use crate::model::key::Scope::{
     Admin, AdminRead, ConnectionsAdmin, ConnectionsRead, EventsRead, EventsWrite, TasksRead,
@@ -123,4 +125,8 @@ pub fn console() -> Table {
         .row(post("/api-keys"), &[Console], Free, NoCookie, As(ApiKeyCreated), api_keys::create)
         .row(delete("/api-keys/{id}"), &[Console], Free, NoCookie, As(ApiKeyRevoked), api_keys::revoke)
         .row(post("/export"), &[Console], Free, NoCookie, As(ExportMade), admin::export)
+        .row(get("/vault"), &[Console], Free, ChangesNothing, Nothing, vault::census)
+        .row(post("/vault/rotate"), &[Console], Free, NoCookie, As(VaultRotated), vault::rotate)
+        .row(post("/vault/rewrap"), &[Console], Free, NoCookie, As(VaultRewrapped), vault::rewrap)
+        .row(post("/vault/retire"), &[Console], Free, NoCookie, As(VaultRetired), vault::retire)
 }

@@ -186,6 +186,7 @@ impl From<Error> for Problem {
                 StoreError::Failed(_) | StoreError::Damaged(_) | StoreError::Unavailable(_),
             ) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
             Error::Backup(_) => (StatusCode::INTERNAL_SERVER_ERROR, "export_failed"),
+            Error::Keys(_) => (StatusCode::CONFLICT, "key_file"),
             Error::Vault(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         if status.is_server_error() {

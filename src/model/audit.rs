@@ -99,6 +99,8 @@ pub enum Action {
     VaultRotated,
     /// Everything was sealed anew under the master key.
     VaultRewrapped,
+    /// Master keys were retired.
+    VaultRetired,
     /// The store was written to a file.
     ExportMade,
     /// Writes are refused from now on.
@@ -113,7 +115,7 @@ pub enum Action {
 
 impl Action {
     /// Every action there is.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::AuditBegun,
         Self::RowAdopted,
         Self::AuditAccepted,
@@ -136,6 +138,7 @@ impl Action {
         Self::ClientRotated,
         Self::VaultRotated,
         Self::VaultRewrapped,
+        Self::VaultRetired,
         Self::ExportMade,
         Self::WritesFrozen,
         Self::WritesThawed,
@@ -168,6 +171,7 @@ impl Action {
             Self::ClientRotated => "client.rotated",
             Self::VaultRotated => "vault.rotated",
             Self::VaultRewrapped => "vault.rewrapped",
+            Self::VaultRetired => "vault.retired",
             Self::ExportMade => "export.made",
             Self::WritesFrozen => "writes.frozen",
             Self::WritesThawed => "writes.thawed",

@@ -119,7 +119,7 @@ pub enum Presence {
     Absent,
 }
 
-/// The first 128 bits of SHA-256 over a content.
+/// The first 128 bits of a keyed hash of a content.
 pub type Fingerprint = [u8; 16];
 
 /// What is known of Google's copy.

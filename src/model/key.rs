@@ -145,4 +145,26 @@ impl TicketKind {
     /// Every kind there is.
     pub const ALL: [Self; 5] =
         [Self::SetupCode, Self::Session, Self::Consent, Self::Link, Self::Receipt];
+
+    /// The kind's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SetupCode => "setup_code",
+            Self::Session => "session",
+            Self::Consent => "consent",
+            Self::Link => "link",
+            Self::Receipt => "receipt",
+        }
+    }
+}
+
+impl std::str::FromStr for TicketKind {
+    type Err = Invalid;
+
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
+            .ok_or_else(|| Invalid::new("ticket_kind", "the name of a kind of ticket"))
+    }
 }

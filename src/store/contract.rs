@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod batches;
 mod connections;
+mod envelopes;
 mod events;
 pub mod examples;
 mod forgetting;
@@ -24,6 +25,7 @@ pub use audit::*;
 pub use backup::*;
 pub use batches::*;
 pub use connections::*;
+pub use envelopes::*;
 pub use events::*;
 pub use forgetting::*;
 pub use hands::*;
@@ -136,6 +138,11 @@ macro_rules! promises {
             a_restored_job_runs
             a_record_that_is_there_stays_as_it_is
             a_restored_event_with_a_live_job_is_not_forgotten
+            envelopes_are_found_page_by_page
+            an_envelope_is_put_in_place_of_another
+            an_envelope_is_not_put_in_place_of_a_newer_one
+            an_envelope_too_large_is_not_put_anywhere
+            the_keystone_is_exchanged_by_whoever_knows_it
             acts_are_chained
             acts_beside_each_other_are_chained
             a_row_and_its_act_are_kept_together

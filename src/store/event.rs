@@ -48,7 +48,7 @@ pub struct Accept {
 pub struct Request {
     /// Keyed hash of owner, route and `Idempotency-Key`.
     pub key: Digest,
-    /// SHA-256 of the body.
+    /// Keyed hash of the body.
     pub body: Digest,
     /// Until when a repetition is known as one.
     pub expires: DateTime<Utc>,

@@ -6,6 +6,7 @@
 
 mod changes;
 pub mod contract;
+mod envelope;
 mod event;
 mod job;
 mod leases;
@@ -21,6 +22,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{broadcast, mpsc};
 
 pub use changes::{Change, Changes};
+pub use envelope::{Bound, Envelope, EnvelopeStore, Reseal, Spot};
 pub use event::{Accept, Accepted, Backlog, Changed, Crowd, EventStore, Request};
 pub use job::{Claimed, Counts, Fate, JobStore, Learned, Ran, Settled, Touched, Which};
 pub use period::{PeriodStore, Turn};
@@ -78,6 +80,7 @@ pub trait Store:
     + PeriodStore
     + ConnectionStore
     + AccessStore
+    + EnvelopeStore
     + AuditStore
     + Backup
     + Send

@@ -1,13 +1,12 @@
 //! The envelope: `version | key id | salt | nonce | ciphertext and tag`.
 
-use aes_gcm::Aes256Gcm;
-use aes_gcm::aead::{Aead, KeyInit, Payload};
 use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::cipher::{NONCE_BYTES, TAG_BYTES, decrypt, encrypt};
 use super::error::VaultError;
-use super::ring::{KeyRing, MasterKey};
+use super::ring::{KeyName, KeyRing, MasterKey};
 use crate::model::sealed::Sealed;
 use crate::random::Random;
 
@@ -31,8 +30,7 @@ const VERSION: u8 = 1;
 const KEY_ID: usize = 1;
 const SALT: usize = KEY_ID + 4;
 const NONCE: usize = SALT + 16;
-const CIPHERTEXT: usize = NONCE + 12;
-const TAG_BYTES: usize = 16;
+const CIPHERTEXT: usize = NONCE + NONCE_BYTES;
 
 /// Seals `plain` for `place` with the active key of `ring`.
 pub fn seal(
@@ -46,12 +44,10 @@ pub fn seal(
     envelope.push(VERSION);
     envelope.extend(key.id);
     envelope.extend(random.bytes::<16>());
-    envelope.extend(random.bytes::<12>());
-    let bound = associated_data(key.id, place);
+    envelope.extend(random.bytes::<NONCE_BYTES>());
     let nonce = envelope[NONCE..].try_into().expect("a nonce was just written");
-    let ciphertext = data_cipher(key, &envelope[SALT..NONCE], place.kind)
-        .encrypt(nonce, Payload { msg: plain, aad: &bound })
-        .map_err(|_| VaultError::TooLong)?;
+    let data_key = data_key(key, &envelope[SALT..NONCE], place.kind);
+    let ciphertext = encrypt(&data_key, nonce, &associated_data(key.id, place), plain)?;
     envelope.extend(ciphertext);
     Ok(Sealed::from_bytes(envelope))
 }
@@ -63,26 +59,27 @@ pub fn open(
     sealed: &Sealed,
 ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
     let envelope = sealed.as_bytes();
-    if envelope.len() < CIPHERTEXT + TAG_BYTES || envelope[0] != VERSION {
-        return Err(VaultError::Damaged);
-    }
-    let id = envelope[KEY_ID..SALT].try_into().expect("the length was checked");
+    let KeyName(id) = key_of(sealed).ok_or(VaultError::Damaged)?;
     let key = ring.opener(id)?;
     let nonce = envelope[NONCE..CIPHERTEXT].try_into().expect("the length was checked");
-    let bound = associated_data(id, place);
-    data_cipher(key, &envelope[SALT..NONCE], place.kind)
-        .decrypt(nonce, Payload { msg: &envelope[CIPHERTEXT..], aad: &bound })
-        .map(Zeroizing::new)
-        .map_err(|_| VaultError::Damaged)
+    let data_key = data_key(key, &envelope[SALT..NONCE], place.kind);
+    decrypt(&data_key, nonce, &associated_data(id, place), &envelope[CIPHERTEXT..])
 }
 
-/// The cipher of one envelope. Each has its own data key, so random nonces never run short.
-fn data_cipher(key: &MasterKey, salt: &[u8], kind: &str) -> Aes256Gcm {
+/// Which key sealed an envelope; none if it is no envelope of a version known here.
+pub fn key_of(sealed: &Sealed) -> Option<KeyName> {
+    let envelope = sealed.as_bytes();
+    let whole = envelope.len() >= CIPHERTEXT + TAG_BYTES && envelope[0] == VERSION;
+    whole.then(|| KeyName(envelope[KEY_ID..SALT].try_into().expect("the length was checked")))
+}
+
+/// The key of one envelope. Each has its own, so random nonces never run short.
+fn data_key(key: &MasterKey, salt: &[u8], kind: &str) -> Zeroizing<[u8; 32]> {
     let mut data_key = Zeroizing::new([0; 32]);
     Hkdf::<Sha256>::new(Some(salt), &*key.bytes)
         .expand(format!("calbridge/{kind}/v1").as_bytes(), &mut *data_key)
         .expect("HKDF-SHA-256 gives up to 8,160 bytes");
-    Aes256Gcm::new((&*data_key).into())
+    data_key
 }
 
 /// Everything the envelope is bound to, each part behind its length, so that no two places run

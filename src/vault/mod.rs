@@ -3,30 +3,36 @@
 //! An envelope is bound to its place (whose record, which field, which version), so one that was
 //! moved, or an old one put into a newer row, does not open. Knows nothing of what it seals.
 
+pub mod cipher;
 mod envelope;
 mod error;
 pub mod keyfile;
 mod ring;
+mod rotation;
 
 use std::fmt;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, RwLock};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-pub use envelope::Place;
+pub use envelope::{Place, key_of};
 pub use error::VaultError;
-pub use ring::{KeyRing, KeyState};
+pub use ring::{KeyName, KeyRing, KeyState};
 
 use crate::model::key::Digest;
 use crate::model::sealed::Sealed;
 use crate::random::Random;
 
-/// Seals and opens envelopes, and makes keyed hashes.
+/// Seals and opens envelopes, and makes keyed hashes. Its key ring can be exchanged while others seal
+/// and open; the index key stays for the life of the store.
 pub struct Vault {
-    ring: KeyRing,
+    ring: RwLock<Arc<KeyRing>>,
+    /// Where the ring is kept; none if nowhere.
+    file: Option<PathBuf>,
     index_key: Zeroizing<[u8; 32]>,
     random: Arc<dyn Random>,
 }
@@ -61,39 +67,79 @@ pub fn unlock(
     foundation: &Foundation,
     random: Arc<dyn Random>,
 ) -> Result<Vault, VaultError> {
-    match envelope::open(&ring, &CANARY_PLACE, &foundation.canary) {
+    let index_key = index_key(&ring, foundation)?;
+    Ok(Vault::new(ring, index_key, random))
+}
+
+/// The index key of a store, if `ring` opens its foundation.
+fn index_key(ring: &KeyRing, foundation: &Foundation) -> Result<Zeroizing<[u8; 32]>, VaultError> {
+    match envelope::open(ring, &CANARY_PLACE, &foundation.canary) {
         Ok(canary) if canary.as_slice() == CANARY => {}
         Err(retired @ VaultError::RetiredKey { .. }) => return Err(retired),
-        Ok(_) | Err(_) => return Err(VaultError::WrongKey),
+        Err(VaultError::UnknownKey { id }) => {
+            let names: Vec<String> = ring.keys().map(|(name, _)| name.to_string()).collect();
+            let holds = names.join(", ");
+            return Err(VaultError::WrongKey { needs: id.to_string(), holds });
+        }
+        Ok(_) | Err(_) => {
+            let id = key_of(&foundation.canary).unwrap_or_else(|| ring.active_name());
+            return Err(VaultError::Unfounded { id });
+        }
     }
-    let opened = envelope::open(&ring, &INDEX_KEY_PLACE, &foundation.index_key)?;
+    let opened = envelope::open(ring, &INDEX_KEY_PLACE, &foundation.index_key)?;
     let mut index_key = Zeroizing::new([0; 32]);
     if opened.len() != index_key.len() {
         return Err(VaultError::Damaged);
     }
     index_key.copy_from_slice(&opened);
-    Ok(Vault::new(ring, index_key, random))
+    Ok(index_key)
 }
 
 impl Vault {
     /// A vault that seals with the active key of `ring` and hashes with `index_key`.
     pub fn new(ring: KeyRing, index_key: Zeroizing<[u8; 32]>, random: Arc<dyn Random>) -> Self {
-        Self { ring, index_key, random }
+        Self { ring: RwLock::new(Arc::new(ring)), file: None, index_key, random }
+    }
+
+    /// The vault, whose key ring is kept in `file`.
+    #[must_use]
+    pub fn kept_in(self, file: PathBuf) -> Self {
+        Self { file: Some(file), ..self }
+    }
+
+    /// The key ring as it is now.
+    pub fn ring(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.ring.read().expect("no one panics while exchanging the ring"))
     }
 
     /// Seals `plain` for `place`. Two envelopes of the same text have nothing in common but their
     /// length.
     pub fn seal(&self, place: &Place<'_>, plain: &[u8]) -> Result<Sealed, VaultError> {
-        envelope::seal(&self.ring, &*self.random, place, plain)
+        envelope::seal(&self.ring(), &*self.random, place, plain)
     }
 
-    /// Opens an envelope that was sealed for `place`, and no other.
+    /// Opens an envelope that was sealed for `place`, and no other. If its key is not known here, the
+    /// ring's file is looked at: another process may have made one.
     pub fn open(
         &self,
         place: &Place<'_>,
         sealed: &Sealed,
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        envelope::open(&self.ring, place, sealed)
+        match envelope::open(&self.ring(), place, sealed) {
+            Err(unknown @ VaultError::UnknownKey { .. }) => {
+                self.open_with_file(place, sealed).ok_or(unknown)
+            }
+            opened => opened,
+        }
+    }
+
+    /// Seals anew what was sealed for `place`; none if it names the active key, which costs nothing.
+    pub fn reseal(&self, place: &Place<'_>, sealed: &Sealed) -> Result<Option<Sealed>, VaultError> {
+        if key_of(sealed) == Some(self.ring().active_name()) {
+            return Ok(None);
+        }
+        let plain = self.open(place, sealed)?;
+        self.seal(place, &plain).map(Some)
     }
 
     /// A hash of `parts` that only this store's key can make; another `domain` is another hash.
@@ -110,7 +156,7 @@ impl Vault {
 
 impl fmt::Debug for Vault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Vault({:?})", self.ring)
+        write!(out, "Vault({:?})", self.ring())
     }
 }
 

@@ -16,6 +16,10 @@ pub struct KeyRing {
     keys: Vec<MasterKey>,
 }
 
+/// A master key's id, which every envelope names: it says nothing of the key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyName(pub(super) [u8; 4]);
+
 /// What a master key may still be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
@@ -36,7 +40,8 @@ pub(super) struct MasterKey {
 
 const HEADER: &str = "\
 # The master key of a calbridge store. Whoever has this file can read what the store holds; without
-# it nobody can. Keep a copy away from the store's backups, and never change a line by hand.
+# it nobody can. Keep a copy away from the store's backups, and a new copy after each `calbridge vault
+# rotate`. Change no line by hand unless calbridge says so.
 ";
 const LINE_RULE: &str = "must be `calbridge-key:v1:<8 hex digits>:<active, decrypt-only or \
                          retired>:<32 bytes as base64>`";
@@ -50,6 +55,32 @@ impl KeyRing {
             bytes: Zeroizing::new(random.bytes()),
         };
         Self { keys: vec![key] }
+    }
+
+    /// The ring with a new active key; the old one opens what it sealed.
+    #[must_use]
+    pub fn rotated(&self, random: &dyn Random) -> Self {
+        let Self { keys: mut fresh } = Self::generate(random);
+        while self.keys.iter().any(|key| key.id == fresh[0].id) {
+            fresh[0].id = random.bytes();
+        }
+        let demoted = self.keys.iter().cloned().map(|key| match key.state {
+            KeyState::Active => MasterKey { state: KeyState::DecryptOnly, ..key },
+            KeyState::DecryptOnly | KeyState::Retired => key,
+        });
+        Self { keys: fresh.into_iter().chain(demoted).collect() }
+    }
+
+    /// The ring in which those of `names` that only opened do so no longer.
+    #[must_use]
+    pub fn retired(&self, names: &[KeyName]) -> Self {
+        let keys = self.keys.iter().cloned().map(|key| match key.state {
+            KeyState::DecryptOnly if names.contains(&KeyName(key.id)) => {
+                MasterKey { state: KeyState::Retired, ..key }
+            }
+            _ => key,
+        });
+        Self { keys: keys.collect() }
     }
 
     /// Reads a ring from the text of a key file: one line a key, `#` for comments.
@@ -96,9 +127,14 @@ impl KeyRing {
         text
     }
 
-    /// The ids of its keys, in hex, with their states.
-    pub fn keys(&self) -> impl Iterator<Item = (String, KeyState)> {
-        self.keys.iter().map(|key| (key.hex(), key.state))
+    /// The names of its keys, with their states; the active one, and then newer before older.
+    pub fn keys(&self) -> impl Iterator<Item = (KeyName, KeyState)> {
+        self.keys.iter().map(|key| (KeyName(key.id), key.state))
+    }
+
+    /// The name of the key that seals.
+    pub fn active_name(&self) -> KeyName {
+        KeyName(self.active().id)
     }
 
     /// The key that seals.
@@ -112,9 +148,9 @@ impl KeyRing {
     /// The key `id`, if it may still open.
     pub(super) fn opener(&self, id: [u8; 4]) -> Result<&MasterKey, VaultError> {
         match self.keys.iter().find(|key| key.id == id) {
-            None => Err(VaultError::UnknownKey { id: HEXLOWER.encode(&id) }),
+            None => Err(VaultError::UnknownKey { id: KeyName(id) }),
             Some(key) if key.state == KeyState::Retired => {
-                Err(VaultError::RetiredKey { id: key.hex() })
+                Err(VaultError::RetiredKey { id: KeyName(key.id) })
             }
             Some(key) => Ok(key),
         }
@@ -124,6 +160,18 @@ impl KeyRing {
 impl fmt::Debug for KeyRing {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "KeyRing({} keys, active {})", self.keys.len(), self.active().hex())
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for KeyName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
     }
 }
 

@@ -32,6 +32,7 @@ mod power;
 mod process;
 mod queue;
 mod quota;
+mod rewrap;
 mod rooms;
 mod rust_client;
 mod secrets;

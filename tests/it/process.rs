@@ -148,7 +148,8 @@ impl Home {
         String::from_utf8(output.stdout).expect("UTF-8").trim_end().to_owned()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A verb, for whoever looks at it while it runs.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_calbridge");
         let mut command = match self.file_blocks {
             Some(blocks) => {

@@ -73,6 +73,7 @@ fn every_promise_is_listed() {
         include_str!("../../src/store/contract/backup.rs"),
         include_str!("../../src/store/contract/batches.rs"),
         include_str!("../../src/store/contract/connections.rs"),
+        include_str!("../../src/store/contract/envelopes.rs"),
         include_str!("../../src/store/contract/events.rs"),
         include_str!("../../src/store/contract/forgetting.rs"),
         include_str!("../../src/store/contract/hands.rs"),

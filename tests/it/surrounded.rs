@@ -12,8 +12,9 @@ use calbridge::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::store::{
     Accept, Accepted, AccessStore, AuditStore, Backlog, Backup, Beat, Change, Changed, Claimed,
-    ConnectionStore, Counts, EventStore, Fate, JobStore, Keystone, PeriodStore, Ran, Record,
-    Retention, Settled, Store, StoreError, Touched, Turn, Which,
+    ConnectionStore, Counts, Envelope, EnvelopeStore, EventStore, Fate, JobStore, Keystone,
+    PeriodStore, Ran, Record, Reseal, Retention, Settled, Spot, Store, StoreError, Touched, Turn,
+    Which,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tokio::sync::{broadcast, mpsc};
@@ -313,6 +314,25 @@ impl<A: Around> AccessStore for Surrounded<A> {
 
     async fn drop_tickets(&self, kind: TicketKind) -> Result<usize, StoreError> {
         self.around.step("drop_tickets", self.store.drop_tickets(kind)).await
+    }
+}
+
+#[async_trait]
+impl<A: Around> EnvelopeStore for Surrounded<A> {
+    async fn envelopes(
+        &self,
+        after: Option<Spot>,
+        most: usize,
+    ) -> Result<Vec<Envelope>, StoreError> {
+        self.around.look(self.store.envelopes(after, most)).await
+    }
+
+    async fn reseal(&self, reseals: Vec<Reseal>) -> Result<usize, StoreError> {
+        self.around.step("reseal", self.store.reseal(reseals)).await
+    }
+
+    async fn relay_keystone(&self, was: &Keystone, now: Keystone) -> Result<bool, StoreError> {
+        self.around.step("relay_keystone", self.store.relay_keystone(was, now)).await
     }
 }
 

@@ -12,6 +12,9 @@ use calbridge::vault::{
 };
 use zeroize::Zeroizing;
 
+mod rotation;
+mod vectors;
+
 const PLACE: Place<'static> = Place {
     kind: "connection",
     owner: b"ana",
@@ -56,7 +59,7 @@ fn an_envelope_is_laid_out_as_documented() {
     let sealed = vault_over(ring).seal(&PLACE, SECRET).unwrap();
     let bytes = sealed.as_bytes();
     assert_eq!(bytes[0], 1);
-    assert_eq!(data_encoding::HEXLOWER.encode(&bytes[1..5]), id);
+    assert_eq!(data_encoding::HEXLOWER.encode(&bytes[1..5]), id.to_string());
     assert_eq!(bytes.len(), 1 + 4 + 16 + 12 + SECRET.len() + 16);
 }
 
@@ -117,7 +120,7 @@ fn another_key_opens_nothing() {
     let (id, _) = ring(1).keys().next().unwrap();
     let (other, _) = ring(2).keys().next().unwrap();
     assert_ne!(*one, *two);
-    let impostor = KeyRing::read(&two.replace(&other, &id)).unwrap();
+    let impostor = KeyRing::read(&two.replace(&other.to_string(), &id.to_string())).unwrap();
     let refused = vault_over(impostor).open(&PLACE, &sealed);
     assert!(matches!(refused, Err(VaultError::Damaged)));
 }
@@ -144,10 +147,29 @@ fn the_canary_tells_the_right_ring_from_a_wrong_one() {
     assert!(unlock(rotated(&right, KeyState::DecryptOnly)).is_ok());
 
     let refused = unlock(ring(2)).unwrap_err();
-    assert!(matches!(refused, VaultError::WrongKey));
-    assert!(refused.to_string().contains("restore the key file"), "{refused}");
-    let retired = unlock(rotated(&right, KeyState::Retired));
-    assert!(matches!(retired, Err(VaultError::RetiredKey { .. })));
+    assert!(matches!(refused, VaultError::WrongKey { .. }));
+    let (needed, _) = right.keys().next().unwrap();
+    let (held, _) = ring(2).keys().next().unwrap();
+    for word in ["Restore the key file", &needed.to_string(), &held.to_string()] {
+        assert!(refused.to_string().contains(word), "{refused}");
+    }
+    let retired = unlock(rotated(&right, KeyState::Retired)).unwrap_err();
+    assert!(matches!(retired, VaultError::RetiredKey { .. }));
+    for word in ["mark it `decrypt-only`", "vault rewrap", &needed.to_string()] {
+        assert!(retired.to_string().contains(word), "{retired}");
+    }
+}
+
+#[test]
+fn a_key_of_the_right_name_and_other_bytes_is_refused() {
+    let right = ring(1);
+    let (needed, _) = right.keys().next().unwrap();
+    let (other, _) = ring(2).keys().next().unwrap();
+    let impostor = ring(2).to_text().replace(&other.to_string(), &needed.to_string());
+    let impostor = KeyRing::read(&impostor).unwrap();
+    let refused = vault::unlock(impostor, &foundation_of(&right), Arc::new(OsRandom)).unwrap_err();
+    assert!(matches!(refused, VaultError::Unfounded { .. }));
+    assert!(refused.to_string().contains("Restore the key file"), "{refused}");
 }
 
 #[test]
@@ -156,7 +178,7 @@ fn a_foundation_with_its_parts_swapped_is_refused() {
     let Foundation { canary, index_key } = foundation_of(&right);
     let swapped = Foundation { canary: index_key, index_key: canary };
     let refused = vault::unlock(right, &swapped, Arc::new(CountingRandom::new(6)));
-    assert!(matches!(refused, Err(VaultError::WrongKey)));
+    assert!(matches!(refused, Err(VaultError::Unfounded { .. })));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod backup;
 mod connections;
+mod envelopes;
 mod events;
 mod jobs;
 mod periods;

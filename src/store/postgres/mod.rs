@@ -9,6 +9,7 @@ mod audit;
 mod backup;
 mod claims;
 mod connections;
+mod envelopes;
 mod error;
 mod events;
 mod jobs;

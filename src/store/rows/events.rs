@@ -32,7 +32,7 @@ pub(in crate::store) struct EventRow {
     copy: CopyRow,
     meet: MeetRow,
     version: u32,
-    links: Option<Vec<u8>>,
+    pub links: Option<Vec<u8>>,
 }
 
 /// Where Google's copy stands; in a form that people read, in words of `snake_case`.

@@ -114,6 +114,6 @@ pub(super) fn write(ledger: &mut Ledger, connection: &Connection) -> Result<(), 
     ledger.put(keys::connection(*id), &ConnectionRow::from(connection))
 }
 
-fn find(rows: &impl Read, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
+pub(super) fn find(rows: &impl Read, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
     rows.row::<ConnectionRow>(&keys::connection(id))?.map(Connection::try_from).transpose()
 }

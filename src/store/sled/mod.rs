@@ -10,6 +10,7 @@ mod check;
 mod claims;
 mod committer;
 mod connections;
+mod envelopes;
 mod events;
 mod head;
 mod jobs;

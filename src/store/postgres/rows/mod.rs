@@ -120,7 +120,7 @@ pub(super) fn owner_text(owner: &Owner) -> String {
     }
 }
 
-fn owner(text: String) -> Result<Owner, StoreError> {
+pub(super) fn owner(text: String) -> Result<Owner, StoreError> {
     if text.is_empty() {
         return Ok(Owner::Application);
     }
@@ -128,6 +128,6 @@ fn owner(text: String) -> Result<Owner, StoreError> {
     Ok(Owner::User(user))
 }
 
-fn count(number: i64) -> Result<u32, StoreError> {
+pub(super) fn count(number: i64) -> Result<u32, StoreError> {
     u32::try_from(number).map_err(|_| damaged("a row has a count that is none"))
 }
