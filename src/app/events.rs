@@ -113,6 +113,7 @@ pub async fn create_all(
     wishes: Vec<Wish>,
     class: Class,
 ) -> Result<Vec<Result<Created, Error>>, Error> {
+    app.must_not_be_frozen()?;
     let now = app.clock.now();
     let mut places = Places::new(app, caller);
     let mut answers = Vec::new();
@@ -178,6 +179,7 @@ pub async fn get(app: &App, caller: &Caller, id: EventId) -> Result<Event, Error
 
 /// Changes what the caller wants of an event.
 pub async fn edit(app: &App, caller: &Caller, id: EventId, edit: &Edit) -> Result<Event, Error> {
+    app.must_not_be_frozen()?;
     rewrite(app, caller, id, |content, presence| {
         if presence == Presence::Absent {
             return Err(Error::NotFound("event"));
@@ -197,6 +199,7 @@ pub async fn edit(app: &App, caller: &Caller, id: EventId, edit: &Edit) -> Resul
 
 /// Takes the caller's event out of the calendar. Once more changes nothing.
 pub async fn cancel(app: &App, caller: &Caller, id: EventId) -> Result<Event, Error> {
+    app.must_not_be_frozen()?;
     rewrite(app, caller, id, |_, _| Ok(Presence::Absent)).await
 }
 
