@@ -11,7 +11,6 @@ use super::super::{App, Error};
 use crate::model::audit::Action;
 use crate::model::id::base32hex;
 use crate::model::key::{Digest, Ticket, TicketKind};
-use crate::model::owner::Owner;
 
 const LIFE: TimeDelta = TimeDelta::hours(24);
 
@@ -25,7 +24,7 @@ pub async fn new_setup_code(app: &App) -> Result<String, Error> {
 /// key.
 pub async fn first_setup_code(app: &App) -> Result<Option<String>, Error> {
     let used = app.store.administrator().await?.is_some()
-        || !app.store.connections(&Owner::Application).await?.is_empty()
+        || !app.store.all_connections(None, 1).await?.is_empty()
         || !app.store.keys().await?.is_empty();
     if used { Ok(None) } else { make(app, By::Bridge).await.map(Some) }
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use access::{ApiKeyRow, KeystoneRow, TicketKindRow, TicketRow};
 pub(super) use administrator::{AdministratorRow, KeyUseRow};
 pub(super) use audit::{AuditRow, HeadRow};
-pub(super) use connections::ConnectionRow;
+pub(super) use connections::{ConnectionRow, RefreshRow};
 pub(super) use events::{ContentRow, CopyRow, EventRow, RequestRow};
 pub(super) use jobs::{JobRow, PayloadRow};
 

@@ -19,12 +19,13 @@ use super::ledger::{Read, failed};
 use super::meta::MetaRow;
 use crate::model::administrator::Administrator;
 use crate::model::connection::Connection;
+use crate::model::id::noun;
 use crate::model::job::Job;
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 use crate::store::rows::{
     AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, HeadRow, JobRow,
-    KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketRow,
+    KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RefreshRow, RequestRow, Row, TicketRow,
 };
 
 /// There are few large tables to share among threads.
@@ -151,6 +152,10 @@ impl Books {
             }
             Table::KeyUse => drop(KeyUseRow::decode(row)?.at()?),
             Table::AuditHead => drop(HeadRow::decode(row)?),
+            Table::Refresh => {
+                read.id::<noun::Connection>()?;
+                RefreshRow::decode(row)?.at()?;
+            }
             Table::Keystone => drop(KeystoneRow::decode(row)?),
             Table::OwnerJobs => self.find_many(key, number(row)?),
             Table::Period => drop(PeriodRow::decode(row)?.next()?),
