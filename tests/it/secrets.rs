@@ -18,6 +18,8 @@ use crate::process::{Browser, Home, Process, Simulated};
 const TITLE: &str = "Quokka-title-1f7c";
 const NOTES: &str = "Quokka-notes-93ab";
 const GUEST: &str = "quokka-guest-5d2e@example.org";
+/// Why an operator froze the writes: a detail of the audit.
+const REASON: &str = "Quokka-reason-c4f0";
 /// What callers show who have no right to.
 const WRONG_KEY: &str = "cb_0000000000000000000000000q_quokkawrongkeyquokkawrongkey";
 const WRONG_CODE: &str = "4/0Aquokka-code-that-nobody-gave";
@@ -42,6 +44,7 @@ async fn no_secret_reaches_a_log_the_store_or_an_answer() {
     let browser = process.connect(ANA).await;
     let key = process.new_key().await;
     live(&google, &process.home.base, &browser, &key).await;
+    let exports = exports(&process).await;
     assert_eq!(process.stop().await.code(), Some(0));
     let data = process.home.data_dir();
     std::fs::write(data.join("canary"), URL_SAFE_NO_PAD.encode(format!("...{CANARY}")))
@@ -53,6 +56,7 @@ async fn no_secret_reaches_a_log_the_store_or_an_answer() {
     }
     kept.read_files(&logs);
     kept.read_files(&data);
+    kept.read_files(&exports);
     for (url, answer) in browser.heard() {
         if url.starts_with(&process.home.base) {
             answers.pieces.push((url, answer.into_bytes()));
@@ -78,7 +82,7 @@ async fn no_secret_reaches_a_log_the_store_or_an_answer() {
         let found = [kept.find(secret), answers.find(secret)].concat();
         assert!(found.is_empty(), "{secret} is in {found:?}");
     }
-    for private in [TITLE, NOTES, GUEST, ANA] {
+    for private in [TITLE, NOTES, GUEST, ANA, REASON] {
         let found = kept.find(private);
         assert!(found.is_empty(), "{private} is in {found:?}");
     }
@@ -129,6 +133,22 @@ async fn live(google: &Simulated, base: &str, browser: &Browser, key: &str) {
     }
     browser.press(base, "revoke").await;
     assert_eq!(make(4, "respond-async").await.status, 409);
+}
+
+/// Everything that can be written out of a store, in a directory: what is personal stays sealed.
+async fn exports(process: &Process) -> PathBuf {
+    let home = &process.home;
+    home.told(&["incident", "freeze", "--reason", REASON]).await;
+    home.told(&["incident", "thaw"]).await;
+    assert!(home.told(&["audit", "list"]).await.contains(REASON));
+    let exports = home.place.path().join("exports");
+    std::fs::create_dir(&exports).expect("a directory");
+    for (verb, name) in [(&["export"][..], "store"), (&["audit", "export"], "audit")] {
+        let file = exports.join(name).display().to_string();
+        home.told(&[verb, &["--output", &file]].concat()).await;
+    }
+    home.told(&["audit", "verify"]).await;
+    exports
 }
 
 /// What is refused is not repeated, neither to the caller nor in the log.
