@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use calbridge::app::access::{self, Caller, KeyWish};
+use calbridge::app::incident;
+use calbridge::model::key::Scope;
 use calbridge::simulator::{Fault, FaultKind};
 use data_encoding::{BASE32HEX_NOPAD, HEXLOWER, HEXUPPER};
 use hyper::Method;
+use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::bridge::{ANA, tea, with};
+use crate::bridge::{ANA, Bridge, tea, with};
 use crate::process::{Browser, Home, Process, Simulated};
 
 /// What nobody but Google and the caller shall read.
@@ -232,6 +236,31 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
         }
     }
     false
+}
+
+#[tokio::test]
+async fn what_holds_a_secret_prints_as_if_it_held_none() {
+    let bridge = Bridge::connected().await;
+    let app = &bridge.tied.app;
+    let console = Caller::console();
+    let made = access::create_key(app, &console, KeyWish::new("crm", vec![Scope::Admin])).await;
+    let made = made.expect("a key");
+    let renewed = incident::renew_all(app, &console).await.expect("all is renewed");
+    let code = access::new_setup_code(app).await.expect("a code");
+    let session = access::open_session(app, &code).await.expect("a session");
+    let printed = format!("{made:?} {renewed:?} {session:?} {:?} {:?}", app.vault, app.settings);
+    let mut secrets = vec![
+        made.secret.expose_secret().to_owned(),
+        renewed.setup_code.expose_secret().to_owned(),
+        session.expose_secret().to_owned(),
+    ];
+    secrets.extend(renewed.keys.iter().map(|(_, key)| key.secret.expose_secret().to_owned()));
+    secrets.extend(master_keys(&bridge.place.path().join("data.key")));
+    let pieces = vec![("here".to_owned(), printed.into_bytes())];
+    let printed = Haystack { pieces };
+    for secret in secrets {
+        assert!(printed.find(&secret).is_empty(), "{secret} is printed");
+    }
 }
 
 #[test]
