@@ -7,7 +7,6 @@ use super::access::Caller;
 use super::placement::{Aim, Place, Places};
 use super::sealing::{Links, Profile};
 use super::{App, Error, connections};
-use crate::model::connection::Health;
 use crate::model::event::{
     Content, Copied, Event, Known, Meet, Notify, Placement, Presence, Wanted,
 };
@@ -215,8 +214,9 @@ pub async fn wait(app: &App, event: Event, until: DateTime<Utc>) -> Result<Event
         if event.is_settled() || app.clock.now() >= until || app.stopping.is_cancelled() {
             return Ok(event);
         }
-        let state = app.store.connection(connection).await?.map(|connection| connection.state);
-        if state != Some(Health::Connected) || is_left_alone(app, &event).await? {
+        let placed = app.store.connection(connection).await?;
+        let stuck = placed.is_none_or(|placed| connections::obstacle(app, &placed).is_some());
+        if stuck || is_left_alone(app, &event).await? {
             return Ok(event);
         }
         loop {

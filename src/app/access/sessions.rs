@@ -12,7 +12,6 @@ use super::super::{App, Error};
 use crate::model::audit::Action;
 use crate::model::id::base32hex;
 use crate::model::key::{Digest, Ticket, TicketKind};
-use crate::model::owner::Owner;
 
 const SETUP_CODE_LIFE: TimeDelta = TimeDelta::hours(24);
 const SESSION_IDLE: TimeDelta = TimeDelta::minutes(30);
@@ -60,7 +59,7 @@ async fn make_setup_code(app: &App, by: By) -> Result<String, Error> {
 
 /// Makes a setup code at a start, as long as nobody has connected an account or made a key.
 pub async fn first_setup_code(app: &App) -> Result<Option<String>, Error> {
-    let used = !app.store.connections(&Owner::Application).await?.is_empty()
+    let used = !app.store.all_connections(None, 1).await?.is_empty()
         || !app.store.keys().await?.is_empty();
     if used { Ok(None) } else { make_setup_code(app, By::Bridge).await.map(Some) }
 }
