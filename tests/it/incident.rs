@@ -132,7 +132,7 @@ async fn every_secret_is_exchanged_in_one_command_and_what_was_linked_works_on()
     let refused = browser.create(&base, &old, &tea(), &[]).await.unwrap();
     assert_eq!(refused.status, 401, "{}", refused.text);
     let home = browser.get(&format!("{base}/google-calendar-setup")).await;
-    assert!(home.text.contains("setup code"), "the session is over: {}", home.text);
+    assert!(home.text.contains("Setup code"), "the session is over: {}", home.text);
     let made = browser.create(&base, &new, &tea(), &[]).await.unwrap();
     assert_eq!(made.status, 200, "{}", made.text);
     assert_ne!(std::fs::read_to_string(process.home.key_file()).unwrap(), key_file);
