@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::backup::BackupError;
 use crate::google::error::Failure;
 use crate::model::invalid::Invalid;
+use crate::model::job::Cause;
 use crate::model::key::Scope;
 use crate::store::Which;
 pub use crate::store::{Crowd, StoreError};
@@ -96,6 +97,9 @@ pub enum Error {
         /// Where the job stands.
         state: Which,
     },
+    /// The connection cannot be used until that is mended.
+    #[error("{}", .0.text)]
+    Blocked(Cause),
     /// What was shown does not open this door.
     #[error("{0}")]
     Denied(&'static str),
@@ -117,6 +121,15 @@ pub enum Error {
          auth.jwt.jwks_file); the log has the reason"
     )]
     NoIssuerKeys,
+    /// Too many wrong passwords were tried; this one was not looked at.
+    #[error(
+        "Too many wrong passwords were tried, so this one was not looked at. Try again in {secs} s, or \
+         make a setup code on the server: calbridge setup-code"
+    )]
+    TooManyTries {
+        /// When to try again.
+        secs: u64,
+    },
     /// The caller may not do what needs this scope.
     #[error(
         "this needs the scope `{0}`; make an API key that has it: calbridge api-keys create --scope {0}"

@@ -48,6 +48,8 @@ pub(super) enum Table {
     /// Day → calls.
     Tally = b'y' as isize,
     Connection = b'C' as isize,
+    /// Connection → when its grant was honoured last.
+    Refresh = b'f' as isize,
     /// Owner, linked, connection.
     OwnerConnection = b'O' as isize,
     /// Account, connection.
@@ -60,11 +62,15 @@ pub(super) enum Table {
     Audit = b'U' as isize,
     /// The end of the audit's chain.
     AuditHead = b'u' as isize,
+    /// The administrator's account.
+    Administrator = b'N' as isize,
+    /// Key → its last use.
+    KeyUse = b'n' as isize,
 }
 
 impl Table {
     /// Every table whose rows are counted.
-    pub(super) const COUNTED: [Self; 25] = [
+    pub(super) const COUNTED: [Self; 28] = [
         Self::Keystone,
         Self::Event,
         Self::Content,
@@ -83,6 +89,7 @@ impl Table {
         Self::Period,
         Self::Tally,
         Self::Connection,
+        Self::Refresh,
         Self::OwnerConnection,
         Self::AccountConnection,
         Self::Key,
@@ -90,6 +97,8 @@ impl Table {
         Self::TicketOver,
         Self::Audit,
         Self::AuditHead,
+        Self::Administrator,
+        Self::KeyUse,
     ];
 
     /// The byte its keys begin with.
@@ -201,6 +210,10 @@ pub(super) fn connection(id: ConnectionId) -> Vec<u8> {
     with_id(Table::Connection.prefix(), id)
 }
 
+pub(super) fn refresh(id: ConnectionId) -> Vec<u8> {
+    with_id(Table::Refresh.prefix(), id)
+}
+
 /// What the keys of an owner's connections begin with.
 pub(super) fn connections_of(owner: &Owner) -> Vec<u8> {
     with_owner(Table::OwnerConnection.prefix(), owner)
@@ -221,6 +234,14 @@ pub(super) fn account_connection(account: &AccountTag, id: ConnectionId) -> Vec<
 
 pub(super) fn key(id: KeyId) -> Vec<u8> {
     with_id(Table::Key.prefix(), id)
+}
+
+pub(super) fn key_use(id: KeyId) -> Vec<u8> {
+    with_id(Table::KeyUse.prefix(), id)
+}
+
+pub(super) fn administrator() -> Vec<u8> {
+    Table::Administrator.prefix()
 }
 
 /// What the keys of the tickets of a kind begin with.

@@ -115,6 +115,12 @@ CREATE INDEX connection_owner ON connection (owner, linked, id);
 CREATE INDEX connection_account ON connection (account, id);
 CREATE INDEX connection_touched ON connection (touched);
 
+-- Apart from the connection, whose versions it is no part of.
+CREATE TABLE connection_refresh (
+    connection bytea PRIMARY KEY,
+    at bigint NOT NULL
+);
+
 CREATE TABLE api_key (
     id bytea PRIMARY KEY,
     name text NOT NULL,
@@ -124,6 +130,19 @@ CREATE TABLE api_key (
     created bigint NOT NULL,
     expires bigint,
     revoked bigint
+);
+
+-- When a key was used last: apart from the key, whose row is audited.
+CREATE TABLE key_use (
+    id bytea PRIMARY KEY,
+    at bigint NOT NULL
+);
+
+-- The administrator's account: a single row, or none yet.
+CREATE TABLE administrator (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    password text NOT NULL,
+    set_at bigint NOT NULL
 );
 
 CREATE TABLE ticket (
