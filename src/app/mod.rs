@@ -8,6 +8,7 @@ pub mod client;
 pub mod connections;
 pub mod error;
 pub mod events;
+pub mod incident;
 pub mod jobs;
 pub mod keyring;
 pub mod placement;
@@ -31,6 +32,7 @@ use crate::store::{Backlog, Store};
 use crate::vault::Vault;
 
 pub use error::Error;
+use incident::Frozen;
 pub use sealing::{Links, Profile};
 use tokens::Tokens;
 
@@ -53,6 +55,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Access tokens, refreshed once for many.
     pub tokens: Arc<Tokens>,
+    /// Whether writes are refused.
+    pub frozen: Arc<Frozen>,
     /// What was last seen of the OAuth client and the service account.
     pub credentials: Arc<client::Credentials>,
     /// What the door keeps in memory.
@@ -85,6 +89,9 @@ pub struct Settings {
     pub setup_url: String,
     /// The directory of what is kept.
     pub data_dir: PathBuf,
+    /// Where the end of the audit's chain is kept, outside the store; nowhere for a store that
+    /// forgets.
+    pub audit_head: Option<PathBuf>,
     /// Where the setup code for the first administrator is written.
     pub setup_code_file: PathBuf,
 }

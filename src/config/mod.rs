@@ -89,6 +89,8 @@ pub struct Config {
     pub google: GoogleConfig,
     /// The master key.
     pub vault: VaultConfig,
+    /// Who did what.
+    pub audit: AuditConfig,
     /// The store.
     pub store: StoreConfig,
     /// Background work.
@@ -204,6 +206,13 @@ pub struct AllowanceConfig {
 pub struct VaultConfig {
     /// Its file.
     pub key_file: PathBuf,
+}
+
+/// Who did what.
+#[derive(Clone, Debug)]
+pub struct AuditConfig {
+    /// Where the end of its chain is kept.
+    pub head_file: PathBuf,
 }
 
 /// The store.

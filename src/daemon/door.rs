@@ -1,5 +1,7 @@
 //! How the door is hung, from the settings.
 
+use std::sync::Arc;
+
 use axum::http::HeaderValue;
 use url::Url;
 
@@ -12,7 +14,7 @@ pub fn settings(config: &Config, public_url: Url) -> Settings {
         ForwardedHeader::XForwarded => Header::XForwarded,
         ForwardedHeader::Forwarded => Header::Forwarded,
     };
-    let proxies = Proxies { trusted: config.proxies.trusted.clone(), header };
+    let proxies = Arc::new(Proxies::new(config.proxies.trusted.clone(), header));
     let origins = config.cors.origins.iter();
     let origins = origins.map(|origin| HeaderValue::from_str(origin).expect("an origin is ASCII"));
     Settings { public_url, rates: rates(config), proxies, origins: origins.collect() }

@@ -8,6 +8,7 @@
 //! `public_url`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, header};
@@ -42,18 +43,19 @@ pub enum Header {
 }
 
 /// The proxies that are believed.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Proxies {
-    /// Their networks.
-    pub trusted: Vec<IpNet>,
-    /// What they write.
-    pub header: Header,
+    trusted: Vec<IpNet>,
+    header: Header,
+    /// Whether the log has said that one is there which is not believed.
+    noticed: AtomicBool,
 }
 
 /// Finds out for every request where it comes from.
 pub async fn know(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let peer = request.extensions().get().map_or(loopback, |Peer(peer)| peer.to_canonical());
+    door.proxies.notice(peer, request.headers());
     let client = door.proxies.client(peer, request.headers());
     let asked = door.proxies.host(peer, request.headers());
     request.extensions_mut().insert(Client(client));
@@ -62,6 +64,31 @@ pub async fn know(State(door): State<Door>, mut request: Request, next: Next) ->
 }
 
 impl Proxies {
+    /// Those in these networks, which write this.
+    pub fn new(trusted: Vec<IpNet>, header: Header) -> Self {
+        Self { trusted, header, noticed: AtomicBool::new(false) }
+    }
+
+    /// Says once that something on this machine or network looks like a proxy and is not believed.
+    fn notice(&self, peer: IpAddr, headers: &HeaderMap) {
+        let near = match peer {
+            IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
+            IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
+        };
+        let forwards =
+            [&X_FORWARDED_FOR, &header::FORWARDED].map(|name| headers.contains_key(name));
+        if near && forwards.contains(&true) && !self.trusts(peer) {
+            let told = self.noticed.swap(true, Ordering::Relaxed);
+            if !told {
+                tracing::warn!(
+                    %peer,
+                    "a proxy forwards requests and is not in trusted_proxies: all its clients share \
+                     the limits of one address"
+                );
+            }
+        }
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(&address))
     }

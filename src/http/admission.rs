@@ -50,14 +50,9 @@ pub async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Re
         Face::Page => caller::shown(request.headers()).is_some() && gate.row.takes_bearer(),
         Face::Api | Face::Console => false,
     };
-    let response = match gate.enter(request).await {
-        Ok((request, left)) => {
-            let mut response = next.run(request).await;
-            if let Some(left) = left {
-                left.tell(response.headers_mut());
-            }
-            response
-        }
+    let mut left = None;
+    let mut response = match gate.enter(request, &mut left).await {
+        Ok(request) => next.run(request).await,
         Err(Refusal::Told(problem)) if gate.row.face == Face::Page && !classic => {
             let mut response = Fault::from(&problem).into_response();
             problem.tell(response.headers_mut());
@@ -65,6 +60,9 @@ pub async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Re
         }
         Err(refusal) => refusal.into_response(),
     };
+    if let Some(left) = left {
+        left.tell(response.headers_mut());
+    }
     if classic { in_classic_words(response).await } else { response }
 }
 
@@ -74,7 +72,12 @@ impl Gate {
         Self { door, row: Arc::new(row) }
     }
 
-    async fn enter(&self, mut request: Request) -> Result<(Request, Option<Left>), Refusal> {
+    /// The request with what was found out of its sender, and in `left` what may still be sent.
+    async fn enter(
+        &self,
+        mut request: Request,
+        left: &mut Option<Left>,
+    ) -> Result<Request, Refusal> {
         let row = &*self.row;
         let client = request.extensions().get();
         let address = client.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |Client(client)| *client);
@@ -96,7 +99,7 @@ impl Gate {
             Shown::Caller(caller) => Payer::of(caller, address),
             Shown::Session(_) | Shown::Nothing => Payer::at(address),
         };
-        let left = self.door.limits.check(row.class, payer)?;
+        *left = self.door.limits.check(row.class, payer)?;
         match shown {
             Shown::Nothing => {}
             Shown::Caller(caller) => {
@@ -111,7 +114,7 @@ impl Gate {
                 request.extensions_mut().insert(session);
             }
         }
-        Ok((request, left))
+        Ok(request)
     }
 
     /// The right host, and for whatever a form changes the right origin.

@@ -5,6 +5,7 @@ mod address;
 pub mod admin;
 mod admission;
 pub mod api_keys;
+pub mod audit;
 mod batch;
 mod body;
 mod caller;
@@ -15,6 +16,7 @@ mod events;
 mod headers;
 mod health;
 mod idempotency;
+pub mod incident;
 mod jobs;
 mod limit;
 mod metrics;
@@ -74,7 +76,7 @@ pub struct Settings {
     /// How often callers may knock.
     pub rates: Rates,
     /// The proxies that are believed.
-    pub proxies: Proxies,
+    pub proxies: Arc<Proxies>,
     /// The sites whose pages may call `/api/`, as origins.
     pub origins: Vec<HeaderValue>,
 }
@@ -95,7 +97,7 @@ fn hang(app: App, settings: &Settings, table: Table) -> Router {
         limits: Arc::new(Limits::new(&settings.rates, &app)),
         app,
         public_url: Arc::new(settings.public_url.clone()),
-        proxies: Arc::new(settings.proxies.clone()),
+        proxies: Arc::clone(&settings.proxies),
     };
     let secure = middleware::map_response_with_state(door.clone(), headers::secure);
     let know = middleware::from_fn_with_state(door.clone(), address::know);

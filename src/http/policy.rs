@@ -12,13 +12,14 @@ use axum::handler::Handler;
 use axum::response::Redirect;
 
 use super::{
-    admin, api_keys, batch, classic, delegation, events, health, jobs, metrics, oauth_client,
-    setup, vault,
+    admin, api_keys, audit, batch, classic, delegation, events, health, incident, jobs, metrics,
+    oauth_client, setup, vault,
 };
 use crate::model::audit::Action::{
-    ApiKeyCreated, ApiKeyRevoked, ClientRotated, ConnectionDisconnected, ConnectionLinked,
-    ExportMade, SessionClosed, SessionOpened, SetupCodeCreated, VaultRetired, VaultRewrapped,
-    VaultRotated,
+    ApiKeyCreated, ApiKeyRevoked, AuditAccepted, AuditExported, ClientRotated,
+    ConnectionDisconnected, ConnectionLinked, EverythingRevoked, EverythingRotated, ExportMade,
+    SessionClosed, SessionOpened, SetupCodeCreated, VaultRetired, VaultRewrapped, VaultRotated,
+    WritesFrozen, WritesThawed,
 };
 use crate::model::key::Scope::{
     Admin, AdminRead, ConnectionsAdmin, ConnectionsRead, EventsRead, EventsWrite, TasksRead,
@@ -113,6 +114,7 @@ fn watching() -> Table {
         .row(put("/api/v1/oauth-client"), &[Key(Admin)], Manage, NoCookie, As(ClientRotated), oauth_client::replace)
         .row(post("/api/v1/connections"), &[Key(ConnectionsAdmin)], Manage, NoCookie, As(ConnectionLinked), delegation::link)
         .row(get("/api/v1/status"), ANY_KEY, Read, ChangesNothing, Nothing, health::status)
+        .row(get("/api/v1/audit"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, audit::list)
         .row(get("/metrics"), ANY_KEY, Read, ChangesNothing, Nothing, metrics::show)
 }
 
@@ -125,6 +127,14 @@ pub fn console() -> Table {
         .row(post("/api-keys"), &[Console], Free, NoCookie, As(ApiKeyCreated), api_keys::create)
         .row(delete("/api-keys/{id}"), &[Console], Free, NoCookie, As(ApiKeyRevoked), api_keys::revoke)
         .row(post("/export"), &[Console], Free, NoCookie, As(ExportMade), admin::export)
+        .row(get("/audit"), &[Console], Free, ChangesNothing, Nothing, audit::list)
+        .row(post("/audit/verify"), &[Console], Free, NoCookie, Nothing, audit::verify)
+        .row(post("/audit/accept"), &[Console], Free, NoCookie, As(AuditAccepted), audit::accept)
+        .row(post("/audit/export"), &[Console], Free, NoCookie, As(AuditExported), audit::export)
+        .row(post("/incident/freeze"), &[Console], Free, NoCookie, As(WritesFrozen), incident::freeze)
+        .row(post("/incident/thaw"), &[Console], Free, NoCookie, As(WritesThawed), incident::thaw)
+        .row(post("/incident/revoke-all"), &[Console], Free, NoCookie, As(EverythingRevoked), incident::revoke_all)
+        .row(post("/incident/renew-all"), &[Console], Free, NoCookie, As(EverythingRotated), incident::renew_all)
         .row(get("/vault"), &[Console], Free, ChangesNothing, Nothing, vault::census)
         .row(post("/vault/rotate"), &[Console], Free, NoCookie, As(VaultRotated), vault::rotate)
         .row(post("/vault/rewrap"), &[Console], Free, NoCookie, As(VaultRewrapped), vault::rewrap)

@@ -175,6 +175,8 @@ impl From<Error> for Problem {
             Error::NoIssuerKeys => (StatusCode::SERVICE_UNAVAILABLE, "issuer_keys_unavailable"),
             Error::Scope(_) => (StatusCode::FORBIDDEN, "scope_missing"),
             Error::NotForUsers => (StatusCode::FORBIDDEN, "not_for_users"),
+            Error::Frozen { .. } => (StatusCode::SERVICE_UNAVAILABLE, "frozen"),
+            Error::AuditHead { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "audit_head"),
             Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
             Error::Delegation(_) => (StatusCode::UNPROCESSABLE_ENTITY, "delegation"),
             Error::Google(_) => (StatusCode::BAD_GATEWAY, "google"),

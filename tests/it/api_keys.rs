@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::bridge::{Answer, Bridge};
 use crate::policy::bearer;
+use crate::process::{Process, Simulated};
 
 const KEYS: &str = "/api/v1/api-keys";
 
@@ -105,4 +106,24 @@ async fn whoever_may_look_at_keys_may_not_make_any() {
             (404, Some("there is no such API key"))
         );
     }
+}
+
+#[tokio::test]
+async fn the_command_line_gives_a_key_an_end_and_shows_it() {
+    let google = Simulated::start();
+    let process = Process::start(&google, "").await;
+    let end = "2126-01-31T00:00:00Z";
+    let made = ["api-keys", "create", "--name", "crm", "--scope", "events:read", "--expires", end];
+    let key = process.home.told(&made).await;
+    let (id, _) = key.trim_start_matches("cb_").split_once('_').expect("an id and a secret");
+    let list = process.home.told(&["api-keys", "list"]).await;
+    let line = list.lines().find(|line| line.starts_with(id)).expect("the key is listed");
+    assert!(
+        line.contains("crm  events:read  ") && line.contains(&format!("until {end}")),
+        "{line}"
+    );
+    let wrong = ["api-keys", "create", "--name", "crm", "--expires", "soon"];
+    let refused = process.home.cli(&wrong).await;
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("expires: a moment of RFC 3339"));
 }

@@ -1,7 +1,7 @@
 //! A person at a real browser: the setup page from the first code to the last click, with Google on
 //! another site, and no page that a phone or a dark room spoils.
 
-mod driver;
+pub mod driver;
 
 use calbridge::simulator::Settings;
 use serde_json::json;

@@ -262,13 +262,18 @@ async fn sighup_tells_a_running_process_of_a_new_file() {
     let made = browser.create(&base, &key, &tea(), &[]).await.expect("an answer");
     assert_eq!(made.status, 202, "{}", made.text);
     process.line_with("refresh failed").await;
-    std::fs::write(&file, right).expect("a file");
     let id = Pid::from_raw(i32::try_from(process.id()).expect("an id")).expect("an id");
-    kill_process(id, Signal::HUP).expect("it runs");
-    process.line_with("SIGHUP").await;
-    let headers = [("prefer", "wait=50")];
+    let hang_up = || kill_process(id, Signal::HUP).expect("it runs");
+    std::fs::write(&file, right.replace("-simulator.apps", "-other.apps")).expect("a file");
+    hang_up();
+    process.line_with("the OAuth client is another than the one").await;
+    let made = browser.create(&base, &key, &tea(), &[]).await.expect("an answer");
+    assert_eq!((made.status, &made.json()["code"]), (202, &json!("client_changed")));
+    std::fs::write(&file, right).expect("a file");
+    hang_up();
     let again = with(tea(), &json!({"summary": "Coffee"}));
-    let made = browser.create(&base, &key, &again, &headers).await.expect("an answer");
+    let made = browser.create(&base, &key, &again, &[("prefer", "wait=50")]).await;
+    let made = made.expect("an answer");
     assert_eq!(made.status, 200, "{}", made.text);
     assert_eq!(process.stop().await.code(), Some(0));
 }

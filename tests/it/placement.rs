@@ -159,6 +159,11 @@ async fn a_named_calendar_is_where_the_event_goes() {
     let made = created(&bridge, &json!({"calendar": "ana@example.com"})).await;
     bridge.run_until_idle().await;
     assert_eq!(bridge.event(&made["id"]).await["state"], "confirmed");
+    let named = json!({"calendar": "team@group.calendar.google.com", "summary": "Elsewhere"});
+    let elsewhere = created(&bridge, &named).await;
+    bridge.work().await;
+    assert_eq!(elsewhere["placement"]["calendar"], named["calendar"]);
+    assert_eq!(bridge.titles(ANA), ["Tea"], "not in the default calendar instead");
     for calendar in ["", "primary", "a\nb"] {
         let answer = create(&bridge, &json!({"calendar": calendar})).await;
         assert_eq!(answer.status, 422, "{calendar:?}: {}", answer.text);

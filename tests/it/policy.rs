@@ -4,6 +4,7 @@
 mod addresses;
 mod answers;
 mod limits;
+mod settings;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -71,6 +71,7 @@ pub fn check_redirect(app: &App, client: &OauthClient) -> Result<(), Error> {
 
 /// Begins a consent: PKCE with S256, and a state that works once, soon, and in this browser only.
 pub async fn begin(app: &App) -> Result<Consent, Error> {
+    app.must_not_be_frozen()?;
     check_client(app)?;
     let client = app.oauth_client()?;
     let secret = || BASE64URL_NOPAD.encode(&app.random.bytes::<32>());
@@ -108,6 +109,7 @@ pub async fn begin(app: &App) -> Result<Consent, Error> {
 /// Ends a consent: whoever comes back with an unknown, used, old or foreign state is refused before
 /// Google is asked anything. A reconnect must bring the same account.
 pub async fn finish(app: &App, answer: Answer, cookie: Option<&str>) -> Result<Profile, Error> {
+    app.must_not_be_frozen()?;
     let pending = take_pending(app, &answer, cookie).await?;
     if let Some(error) = answer.error {
         return Err(explain(&error));

@@ -1,10 +1,10 @@
 //! Letting go of an account.
 
 use super::{of_server, resealed};
-use crate::app::audit::By;
+use crate::app::access::Caller;
 use crate::app::{App, Error, Profile};
 use crate::model::audit::Action;
-use crate::model::connection::Health;
+use crate::model::connection::{Connection, Health};
 use crate::model::id::JobId;
 use crate::model::job::{Class, Kind, Lane, Line, NewJob};
 
@@ -15,7 +15,18 @@ pub async fn disconnect(app: &App) -> Result<Profile, Error> {
         return Err(Error::NotConnected { setup_url: app.settings.setup_url.clone() });
     };
     let profile = app.profile(&connection)?;
-    let mut next = resealed(app, &connection)?;
+    let_go(app, &Caller::administrator(), &connection).await?;
+    Ok(profile)
+}
+
+/// Forgets the connection's token at once, and tells Google as soon as Google listens.
+pub(in crate::app) async fn let_go(
+    app: &App,
+    caller: &Caller,
+    connection: &Connection,
+) -> Result<Connection, Error> {
+    let profile = app.profile(connection)?;
+    let mut next = resealed(app, connection)?;
     next.state = Health::Disconnected;
     let now = app.clock.now();
     let revocation = next.token.take().map(|token| NewJob {
@@ -26,13 +37,12 @@ pub async fn disconnect(app: &App) -> Result<Profile, Error> {
         due: now,
         payload: Some(token),
     });
-    let id = next.id;
-    let act = app.act(By::Administrator, Action::ConnectionDisconnected).connection(&next);
+    let act = app.act(caller, Action::ConnectionDisconnected).connection(&next);
     let act = act.with("email", &profile.email).seal()?;
-    if !app.store.put_connection(next, revocation, act).await? {
+    if !app.store.put_connection(next.clone(), revocation, act).await? {
         return Err(Error::Overtaken);
     }
-    app.tokens.forget(id);
-    tracing::info!(connection.id = %id, "Google account disconnected");
-    Ok(profile)
+    app.tokens.forget(next.id);
+    tracing::info!(connection.id = %next.id, "Google account disconnected");
+    Ok(next)
 }

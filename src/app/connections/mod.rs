@@ -15,6 +15,7 @@ use super::{App, Error, client};
 
 pub use consent::{Answer, Consent, begin, check_client, check_redirect, finish, missing_scopes};
 pub use disconnect::disconnect;
+pub(super) use disconnect::let_go;
 
 /// The connection of `owner`, if there is one that was not taken away.
 pub async fn of(app: &App, owner: &Owner) -> Result<Option<Connection>, Error> {

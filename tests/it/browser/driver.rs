@@ -119,6 +119,12 @@ impl Driver {
         ran.unwrap_or_else(|error| panic!("{script}: {error}"))
     }
 
+    /// Runs a script that takes this as its argument; what it promises is waited for.
+    pub async fn run_with(&self, script: &str, argument: Value) -> Value {
+        let ran = self.client.execute(script, vec![argument]).await;
+        ran.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
     /// Sends a command of the browser's developer tools.
     pub async fn tool(&self, command: &str, parameters: Value) -> Value {
         self.ask("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await
