@@ -136,7 +136,13 @@ async fn run_to_the_end(bridge: &Bridge) {
 #[tokio::test]
 async fn a_dead_grant_blocks_its_own_connection_alone_and_drains_after_the_reconnect() {
     let bridge = connected().await;
-    calbridge::app::connections::disconnect(&bridge.tied.app).await.expect("there is one");
+    calbridge::app::connections::disconnect_server(
+        &bridge.tied.app,
+        &calbridge::app::access::Caller::administrator(),
+        calbridge::app::connections::Waiting::Kept,
+    )
+    .await
+    .expect("there is one");
     bridge.work().await;
     let bens = link(&bridge, "u-ben", BEN).await;
     bridge.connect(ANA).await.expect("the server's account");
