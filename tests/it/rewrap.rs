@@ -3,7 +3,7 @@
 
 use calbridge::app::rewrap::{self, PAGE};
 use calbridge::app::{audit::By, keyring};
-use calbridge::store::Spot;
+use calbridge::store::{Record, Spot};
 use calbridge::vault::{KeyName, KeyState, key_of};
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ async fn rewrap_all(bridge: &Bridge) -> (usize, Vec<Spot>) {
 async fn is_exported(bridge: &Bridge, key: KeyName) -> bool {
     let mut begins = vec![1];
     begins.extend(HEXLOWER.decode(key.to_string().as_bytes()).unwrap());
-    let (into, mut records) = tokio::sync::mpsc::channel(8);
+    let (into, mut records) = tokio::sync::mpsc::channel::<Record>(8);
     let looking = async {
         let mut found = false;
         while let Some(record) = records.recv().await {
