@@ -390,6 +390,7 @@ impl Daemon {
             error = failed => return Err(error.into()),
         }
         bridge.count_calls().await;
+        bridge.write_uses().await;
         if let Err(error) = app.store.leave(app.clock.now()).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
