@@ -1,10 +1,10 @@
 //! What an operator does when something went wrong, one command each.
 #![expect(clippy::unwrap_used, reason = "a test ends where it goes wrong")]
 
-use calbridge::app::access::{Caller, KeyWish};
-use calbridge::app::{access, audit, incident};
+use calbridge::app::access::{Caller, KeyWish, Proof};
+use calbridge::app::{App, Error, access, audit, incident};
 use calbridge::model::key::Scope;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::bridge::{ANA, Bridge, tea, with};
@@ -96,7 +96,7 @@ async fn everything_that_opens_a_door_is_taken_back_at_once() {
     let bridge = Bridge::connected().await;
     let app = &bridge.tied.app;
     let code = access::new_setup_code(app).await.unwrap();
-    let session = access::open_session(app, &code).await.unwrap();
+    let session = sign_in(app, &code).await.unwrap();
     let code = access::new_setup_code(app).await.unwrap();
     let waits = bridge.accept(&tea()).await;
     assert_eq!(waits["success"], true);
@@ -105,7 +105,7 @@ async fn everything_that_opens_a_door_is_taken_back_at_once() {
     assert_eq!((done.keys, done.tickets, done.connections), (1, 2, 1));
     assert_eq!(bridge.post(&tea(), &[]).await.status, 401);
     assert!(access::session(app, session.expose_secret()).await.unwrap().is_none());
-    assert!(access::open_session(app, &code).await.is_err());
+    assert!(sign_in(app, &code).await.is_err());
     bridge.run_until_idle().await;
     assert_eq!(bridge.calls("revoke"), 1, "Google is told");
     assert_eq!(bridge.titles(ANA), [""; 0]);
@@ -157,4 +157,9 @@ async fn the_console_alone_handles_incidents() {
     assert!(incident::revoke_all(app, &reader).await.is_err());
     assert!(incident::renew_all(app, &reader).await.is_err());
     assert_eq!(bridge.get("/incident/freeze").await.status, 404);
+}
+
+async fn sign_in(app: &App, code: &str) -> Result<SecretString, Error> {
+    let proof = Proof::Code { code: code.to_owned(), new_password: None };
+    access::open_session(app, proof, std::net::Ipv4Addr::LOCALHOST.into(), None).await
 }

@@ -247,7 +247,11 @@ async fn what_holds_a_secret_prints_as_if_it_held_none() {
     let made = made.expect("a key");
     let renewed = incident::renew_all(app, &console).await.expect("all is renewed");
     let code = access::new_setup_code(app).await.expect("a code");
-    let session = access::open_session(app, &code).await.expect("a session");
+    let session = {
+        let proof = access::Proof::Code { code, new_password: None };
+        let home = std::net::Ipv4Addr::LOCALHOST.into();
+        access::open_session(app, proof, home, None).await.expect("a session")
+    };
     let printed = format!("{made:?} {renewed:?} {session:?} {:?} {:?}", app.vault, app.settings);
     let mut secrets = vec![
         made.secret.expose_secret().to_owned(),
