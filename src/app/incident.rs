@@ -126,6 +126,7 @@ pub struct Renewed {
 /// again, it does what is left of it.
 pub async fn revoke_all(app: &App, by: &Caller) -> Result<Revoked, Error> {
     by.must(Scope::Admin)?;
+    access::void_password(app, app.act(by, Action::EverythingRevoked).seal()?).await?;
     let mut done = Revoked { tickets: void_tickets(app).await?, ..Revoked::default() };
     for key in app.store.keys().await? {
         if key.revoked.is_none() {
@@ -168,6 +169,7 @@ async fn let_go(app: &App, by: &Caller, connection: Connection) -> Result<bool, 
 /// and makes a fresh setup code. Linked accounts stay linked.
 pub async fn renew_all(app: &App, by: &Caller) -> Result<Renewed, Error> {
     by.must(Scope::Admin)?;
+    access::void_password(app, app.act(by, Action::EverythingRotated).seal()?).await?;
     let tickets = void_tickets(app).await?;
     let now = app.clock.now();
     let mut keys = Vec::new();
