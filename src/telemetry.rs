@@ -23,15 +23,17 @@ use tracing_subscriber::{Layer, fmt};
 use crate::config::{LogConfig, LogFormat};
 
 /// Crates that see tokens, by the beginning of their targets.
-const HANDLE_SECRETS: [&str; 9] = [
+const HANDLE_SECRETS: [&str; 11] = [
     "google_apis_common",
     "google_calendar3",
     "h2",
     "hyper",
     "hyper_util",
+    "jsonwebtoken",
     "oauth2",
     "rustls",
     "sled",
+    "sqlx",
     "yup_oauth2",
 ];
 

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
+use super::audit::By;
 use super::{App, Error};
+use crate::model::audit::Action;
 use crate::store::{Keystone, Record, Store, StoreError};
 
 /// What every export of this format begins with.
@@ -62,10 +64,16 @@ pub async fn write(store: &dyn Store, file: File) -> Result<u64, BackupError> {
 /// What the files of exports in the data directory are called at first.
 const PREFIX: &str = "export-";
 
+/// A new file in the data directory, which somebody takes away soon.
+pub(super) fn fresh_file(app: &App) -> Result<tempfile::NamedTempFile, BackupError> {
+    let made = tempfile::Builder::new().prefix(PREFIX).tempfile_in(&app.settings.data_dir);
+    made.map_err(BackupError::Io)
+}
+
 /// Writes all that the store keeps to a new file in the data directory.
 pub async fn to_file(app: &App) -> Result<(PathBuf, u64), Error> {
-    let made = tempfile::Builder::new().prefix(PREFIX).tempfile_in(&app.settings.data_dir);
-    let made = made.map_err(BackupError::Io)?;
+    app.act(By::Console, Action::ExportMade).keep().await?;
+    let made = fresh_file(app)?;
     let file = made.as_file().try_clone().map_err(BackupError::Io)?;
     let records = write(&*app.store, file).await?;
     let (_, path) = made.keep().map_err(|error| BackupError::Io(error.error))?;

@@ -21,6 +21,7 @@ use crate::model::key::Digest;
 
 /// No such file is larger.
 const MOST_BYTES: u64 = 64 * 1024;
+const TOO_LARGE: &str = "it is far too large for a file of that kind";
 /// How many connections are read at once.
 const PAGE: usize = 500;
 
@@ -151,6 +152,9 @@ pub async fn look(app: &App) -> Result<(), Error> {
 /// the file as Google's console hands it out; one that could not be used is not taken.
 pub async fn replace(app: &App, by: impl Into<By>, json: &str) -> Result<Standing, Error> {
     let refused = |reason| Error::BadCredentials { reason };
+    if json.len() as u64 > MOST_BYTES {
+        return Err(refused(TOO_LARGE.into()));
+    }
     let client = OauthClient::read(json).map_err(|error| refused(error.to_string()))?;
     connections::check_redirect(app, &client)?;
     // What was seen before is what the new one is compared with.
@@ -209,7 +213,7 @@ fn digest(app: &App) -> Digest {
 fn read_small(file: &Path) -> Result<String, String> {
     let size = std::fs::metadata(file).map_err(|error| error.to_string())?.len();
     if size > MOST_BYTES {
-        return Err("it is far too large for a file of that kind".into());
+        return Err(TOO_LARGE.into());
     }
     std::fs::read_to_string(file).map_err(|error| error.to_string())
 }
@@ -223,10 +227,18 @@ fn put_private(file: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut written = File::options().write(true).create_new(true).mode(0o600).open(fresh)?;
-    written.write_all(bytes)?;
-    written.sync_all()?;
-    std::fs::rename(fresh, file)?;
+    let written = write_new(fresh, bytes).and_then(|()| std::fs::rename(fresh, file));
+    if written.is_err() {
+        // Best effort: it holds a secret that nobody reads.
+        let _ = std::fs::remove_file(fresh);
+    }
+    written?;
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
     File::open(dir.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut written = File::options().write(true).create_new(true).mode(0o600).open(file)?;
+    written.write_all(bytes)?;
+    written.sync_all()
 }

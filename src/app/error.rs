@@ -1,8 +1,11 @@
 //! Every way a use case can say no.
 
+use chrono::{DateTime, Utc};
+
 use super::backup::BackupError;
 use crate::google::error::Failure;
 use crate::model::invalid::Invalid;
+use crate::model::job::Cause;
 use crate::model::key::Scope;
 use crate::store::Which;
 pub use crate::store::{Crowd, StoreError};
@@ -94,6 +97,9 @@ pub enum Error {
         /// Where the job stands.
         state: Which,
     },
+    /// The connection cannot be used until that is mended.
+    #[error("{}", .0.text)]
+    Blocked(Cause),
     /// What was shown does not open this door.
     #[error("{0}")]
     Denied(&'static str),
@@ -125,6 +131,25 @@ pub enum Error {
         "users act for themselves alone; what concerns others needs an API key with the scope for it"
     )]
     NotForUsers,
+    /// Writes are refused until somebody takes them again.
+    #[error(
+        "writes have been frozen by {by} since {}; an operator takes them again with `calbridge incident thaw`",
+        since.format("%Y-%m-%dT%H:%M:%SZ")
+    )]
+    Frozen {
+        /// Since when.
+        since: DateTime<Utc>,
+        /// By whom.
+        by: &'static str,
+    },
+    /// The head file of the audit cannot be read or written.
+    #[error("the audit's head file {file} (audit.head_file) cannot be used: {reason}")]
+    AuditHead {
+        /// Which.
+        file: String,
+        /// Why.
+        reason: String,
+    },
     /// The consent did not come to a good end.
     #[error("{text}")]
     Consent {

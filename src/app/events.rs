@@ -7,7 +7,6 @@ use super::access::Caller;
 use super::placement::{Aim, Place, Places};
 use super::sealing::{Links, Profile};
 use super::{App, Error, connections};
-use crate::model::connection::Health;
 use crate::model::event::{
     Content, Copied, Event, Known, Meet, Notify, Placement, Presence, Wanted,
 };
@@ -114,6 +113,7 @@ pub async fn create_all(
     wishes: Vec<Wish>,
     class: Class,
 ) -> Result<Vec<Result<Created, Error>>, Error> {
+    app.must_not_be_frozen()?;
     let now = app.clock.now();
     let mut places = Places::new(app, caller);
     let mut answers = Vec::new();
@@ -179,6 +179,7 @@ pub async fn get(app: &App, caller: &Caller, id: EventId) -> Result<Event, Error
 
 /// Changes what the caller wants of an event.
 pub async fn edit(app: &App, caller: &Caller, id: EventId, edit: &Edit) -> Result<Event, Error> {
+    app.must_not_be_frozen()?;
     rewrite(app, caller, id, |content, presence| {
         if presence == Presence::Absent {
             return Err(Error::NotFound("event"));
@@ -198,6 +199,7 @@ pub async fn edit(app: &App, caller: &Caller, id: EventId, edit: &Edit) -> Resul
 
 /// Takes the caller's event out of the calendar. Once more changes nothing.
 pub async fn cancel(app: &App, caller: &Caller, id: EventId) -> Result<Event, Error> {
+    app.must_not_be_frozen()?;
     rewrite(app, caller, id, |_, _| Ok(Presence::Absent)).await
 }
 
@@ -212,8 +214,9 @@ pub async fn wait(app: &App, event: Event, until: DateTime<Utc>) -> Result<Event
         if event.is_settled() || app.clock.now() >= until || app.stopping.is_cancelled() {
             return Ok(event);
         }
-        let state = app.store.connection(connection).await?.map(|connection| connection.state);
-        if state != Some(Health::Connected) || is_left_alone(app, &event).await? {
+        let placed = app.store.connection(connection).await?;
+        let stuck = placed.is_none_or(|placed| connections::obstacle(app, &placed).is_some());
+        if stuck || is_left_alone(app, &event).await? {
             return Ok(event);
         }
         loop {

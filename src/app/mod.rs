@@ -8,6 +8,7 @@ pub mod client;
 pub mod connections;
 pub mod error;
 pub mod events;
+pub mod incident;
 pub mod jobs;
 pub mod keyring;
 pub mod placement;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::clock::Clock;
 use crate::google::Google;
@@ -31,6 +33,7 @@ use crate::store::{Backlog, Store};
 use crate::vault::Vault;
 
 pub use error::Error;
+use incident::Frozen;
 pub use sealing::{Links, Profile};
 use tokens::Tokens;
 
@@ -53,6 +56,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// Access tokens, refreshed once for many.
     pub tokens: Arc<Tokens>,
+    /// Whether writes are refused.
+    pub frozen: Arc<Frozen>,
     /// What was last seen of the OAuth client and the service account.
     pub credentials: Arc<client::Credentials>,
     /// What the door keeps in memory.
@@ -81,10 +86,17 @@ pub struct Settings {
     pub backlog: Backlog,
     /// How long a request waits for its event when the caller does not say.
     pub wait: TimeDelta,
+    /// Whether an authorization answer must say who made it.
+    pub require_issuer: bool,
+    /// Where people may be sent after they followed a link: scheme, host, port and path of each.
+    pub return_to: Vec<Url>,
     /// Where a person is sent to connect an account.
     pub setup_url: String,
     /// The directory of what is kept.
     pub data_dir: PathBuf,
+    /// Where the end of the audit's chain is kept, outside the store; nowhere for a store that
+    /// forgets.
+    pub audit_head: Option<PathBuf>,
     /// Where the setup code for the first administrator is written.
     pub setup_code_file: PathBuf,
 }

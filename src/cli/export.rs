@@ -24,10 +24,7 @@ pub struct ExportArguments {
 pub async fn run(loaded: Loaded, arguments: &ExportArguments) -> Result<(), Failed> {
     let mut output = Output::of(arguments.output.as_deref())?;
     let made: ExportBody = client::ask(loaded, Method::POST, "/export", None::<&()>).await?;
-    let copied = File::open(&made.file).and_then(|mut export| output.take(&mut export));
-    // It was made for this one reader; a daemon's next start removes what stays behind.
-    let _ = std::fs::remove_file(&made.file);
-    copied.map_err(|error| Failed::new(1, format!("cannot write the export: {error}")))?;
+    output.take_file(&made.file)?;
     eprintln!(
         "{} records were exported. Keep the master key too, and apart from it.",
         made.records
@@ -35,7 +32,8 @@ pub async fn run(loaded: Loaded, arguments: &ExportArguments) -> Result<(), Fail
     Ok(())
 }
 
-enum Output {
+/// Where an export goes.
+pub enum Output {
     Standard,
     File(File),
 }
@@ -50,9 +48,26 @@ impl Output {
             }
             return Ok(Self::Standard);
         };
+        Self::of_file(file)
+    }
+
+    /// The same, of what people can read.
+    pub fn of_text(file: Option<&Path>) -> Result<Self, Failed> {
+        file.map_or(Ok(Self::Standard), Self::of_file)
+    }
+
+    fn of_file(file: &Path) -> Result<Self, Failed> {
         let refused =
             |error| Failed::new(1, format!("cannot make the file {}: {error}", file.display()));
         File::create_new(file).map(Self::File).map_err(refused)
+    }
+
+    /// Takes in what the daemon wrote to `made`, which is gone afterwards.
+    pub fn take_file(&mut self, made: &Path) -> Result<(), Failed> {
+        let copied = File::open(made).and_then(|mut export| self.take(&mut export));
+        // It was made for this one reader; a daemon's next start removes what stays behind.
+        let _ = std::fs::remove_file(made);
+        copied.map_err(|error| Failed::new(1, format!("cannot write the export: {error}")))
     }
 
     fn take(&mut self, export: &mut File) -> io::Result<()> {

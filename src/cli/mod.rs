@@ -1,11 +1,13 @@
 //! The command line: one verb, one file.
 
 mod api_keys;
+mod audit;
 mod client;
 mod demo;
 mod export;
 mod healthcheck;
 mod import;
+mod incident;
 mod serve;
 mod setup_code;
 mod simulator;
@@ -22,7 +24,7 @@ use crate::config::{self, Loaded};
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 69 the daemon or the database does not answer · 73 the data cannot \
+    after_help = "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 `audit verify` found something · 69 the daemon or the database does not answer · 73 the data cannot \
                   be used · 74 the store failed and must be opened anew · 75 another process holds the data · \
                   78 wrong settings"
 )]
@@ -64,6 +66,20 @@ enum Verb {
         settings: SettingsArguments,
         #[command(subcommand)]
         verb: api_keys::KeysVerb,
+    },
+    /// Show who did what, and find what was changed behind the bridge's back
+    Audit {
+        #[command(flatten)]
+        settings: SettingsArguments,
+        #[command(subcommand)]
+        verb: audit::AuditVerb,
+    },
+    /// What to do when something went wrong
+    Incident {
+        #[command(flatten)]
+        settings: SettingsArguments,
+        #[command(subcommand)]
+        verb: incident::IncidentVerb,
     },
     /// Look after the master keys: which key sealed how much, a new one, everything under it
     Vault {
@@ -122,6 +138,8 @@ async fn obey(arguments: Arguments) -> Result<(), Failed> {
         Verb::Simulator(simulator) => simulator::run(&simulator).await,
         Verb::SetupCode(settings) => setup_code::run(load(&settings)?).await,
         Verb::ApiKeys { settings, verb } => api_keys::run(load(&settings)?, verb).await,
+        Verb::Audit { settings, verb } => audit::run(load(&settings)?, verb).await,
+        Verb::Incident { settings, verb } => incident::run(load(&settings)?, verb).await,
         Verb::Vault { settings, verb } => vault::run(load(&settings)?, verb).await,
         Verb::Export(arguments) => export::run(load(&arguments.settings)?, &arguments).await,
         Verb::Import(arguments) => import::run(load(&arguments.settings)?, &arguments).await,

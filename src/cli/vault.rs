@@ -110,6 +110,14 @@ pub async fn run(loaded: Loaded, verb: VaultVerb) -> Result<(), Failed> {
     Ok(())
 }
 
+/// A new active key, and everything sealed with it. Tells how many records were.
+pub async fn rotate_and_rewrap(desk: &Desk) -> Result<usize, Failed> {
+    let _: KeysBody = desk.ask(Method::POST, "/vault/rotate", None::<&()>).await?;
+    let rewrapped = rewrap(desk).await?;
+    rewrapped.must_be_whole()?;
+    Ok(rewrapped.resealed)
+}
+
 /// The new ring as a file of its own. Needs no daemon, and sends no key anywhere.
 fn rotate_into(key_file: &Path, output: &Path, json: bool) -> Result<(), Failed> {
     let ring = keyfile::rotate_into(key_file, output, &OsRandom)

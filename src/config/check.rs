@@ -12,10 +12,10 @@ use url::{Host, Url};
 use super::raw::{Origin, Raw};
 use super::reader::Reader;
 use super::{
-    AllowanceConfig, CALLBACK, ClassicConfig, Config, CorsConfig, Faults, ForwardedHeader,
-    GoogleConfig, LimitsConfig, Loaded, LogConfig, LogFormat, Notify, PostgresConfig,
-    ProxiesConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig, StoreKind, VaultConfig,
-    origin_of,
+    AllowanceConfig, AuditConfig, CALLBACK, ClassicConfig, Config, CorsConfig, Faults,
+    ForwardedHeader, GoogleConfig, LimitsConfig, Loaded, LogConfig, LogFormat, Notify,
+    PostgresConfig, ProxiesConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig,
+    StoreKind, VaultConfig, origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
@@ -65,13 +65,15 @@ impl Reader {
         let insecure_http = self.flag("insecure_http");
         let data_dir = self.path("data_dir");
         let google = self.google(insecure_http);
+        let vault = self.vault(&data_dir);
         Config {
             listen: self.listen(),
             public_url: self.public_url(insecure_http),
             namespace: self.namespace(),
             insecure_http,
+            audit: self.audit(&data_dir, &vault.key_file),
+            vault,
             auth: self.auth(),
-            vault: self.vault(&data_dir),
             data_dir,
             queue: self.queue(google.deadline),
             // A request is known for three days, and must not outlive its event.
@@ -86,6 +88,7 @@ impl Reader {
             limits: self.limits(),
             cors: CorsConfig { origins: self.origins() },
             store: self.store(),
+            return_to: self.return_to(insecure_http),
             classic: ClassicConfig {
                 notify: self.choice(
                     "classic.notify",
@@ -166,6 +169,7 @@ impl Reader {
                 .iter()
                 .map(|scope| (*scope).to_owned())
                 .collect(),
+            require_issuer: self.flag("google.require_issuer"),
             consent_url,
             token_url,
             revoke_url,
@@ -334,6 +338,34 @@ impl Reader {
         Some(written)
     }
 
+    fn return_to(&mut self, insecure_http: bool) -> Vec<Url> {
+        const KEY: &str = "connections.return_to";
+        let written = self.optional(KEY).unwrap_or_default();
+        let mut listed = Vec::new();
+        for address in written.split([' ', ',']).filter(|address| !address.is_empty()) {
+            let bare = |url: &Url| {
+                matches!(url.scheme(), "http" | "https")
+                    && url.host().is_some()
+                    && url.query().is_none()
+                    && url.fragment().is_none()
+                    && url.username().is_empty()
+                    && url.password().is_none()
+            };
+            let Some(url) = Url::parse(address).ok().filter(bare) else {
+                self.fault(
+                    KEY,
+                    "must be http or https addresses with their paths, such as \
+                     `https://app.example.com/calendar/connected`, without query or fragment, and spaces \
+                     between them",
+                );
+                return Vec::new();
+            };
+            self.refuse_plain_http(KEY, &url, insecure_http);
+            listed.push(url);
+        }
+        listed
+    }
+
     fn refuse_plain_http(&mut self, key: &'static str, url: &Url, insecure_http: bool) {
         if !travels_safely(url) && !insecure_http {
             self.fault(
@@ -363,20 +395,47 @@ impl Reader {
             },
             PathBuf::from,
         );
-        let known = !data_dir.as_os_str().is_empty();
-        let inside = known && resolved(&key_file).starts_with(resolved(data_dir));
-        if inside && !allowed {
-            self.fault(
-                "vault.key_file",
-                "lies inside data_dir, so whoever steals that directory can read it: put it \
-                 elsewhere, or set insecure_key_location = true",
-            );
-        } else if inside {
-            self.raw.notes.push(
-                "the key file lies inside data_dir: a stolen copy of it can be read".to_owned(),
-            );
+        if self.lies_inside(data_dir, &key_file) {
+            if allowed {
+                self.raw.notes.push(
+                    "the key file lies inside data_dir: a stolen copy of it can be read".to_owned(),
+                );
+            } else {
+                self.fault(
+                    "vault.key_file",
+                    "lies inside data_dir, so whoever steals that directory can read it: put it \
+                     elsewhere, or set insecure_key_location = true",
+                );
+            }
         }
         VaultConfig { key_file }
+    }
+
+    fn audit(&mut self, data_dir: &Path, key_file: &Path) -> AuditConfig {
+        let allowed = self.flag("insecure_key_location");
+        let head_file = self.optional("audit.head_file").map_or_else(
+            || {
+                let mut beside = key_file.as_os_str().to_owned();
+                beside.push(".audit-head");
+                PathBuf::from(beside)
+            },
+            PathBuf::from,
+        );
+        // Of a key file inside it is told already, and its own head file lies beside it.
+        let inside =
+            self.lies_inside(data_dir, &head_file) && !self.lies_inside(data_dir, key_file);
+        if inside && !allowed {
+            self.fault(
+                "audit.head_file",
+                "lies inside data_dir, so whoever puts an old copy of that directory back puts it back too: put it \
+                 elsewhere, or set insecure_key_location = true",
+            );
+        }
+        AuditConfig { head_file }
+    }
+
+    fn lies_inside(&self, data_dir: &Path, file: &Path) -> bool {
+        !data_dir.as_os_str().is_empty() && resolved(file).starts_with(resolved(data_dir))
     }
 
     fn queue(&mut self, deadline: Duration) -> QueueConfig {

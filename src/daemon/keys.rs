@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::DaemonError;
 use crate::app::keyring;
-use crate::model::owner::Owner;
 use crate::random::Random;
 use crate::store::{Counts, Keystone, Store};
 use crate::vault::{self, KeyRing, Vault, keyfile};
@@ -61,8 +60,7 @@ pub fn must_fit(
 
 /// Whether nothing is kept that a vault would have to open.
 async fn is_blank(store: &dyn Store) -> Result<bool, DaemonError> {
-    let connections = store.connections(&Owner::Application).await?;
-    Ok(connections.is_empty()
+    Ok(store.all_connections(None, 1).await?.is_empty()
         && store.keys().await?.is_empty()
         && store.count_jobs().await? == Counts::default())
 }

@@ -2,6 +2,7 @@
 
 mod auth;
 mod door;
+mod gatekeeper;
 mod import;
 mod keys;
 mod listen;
@@ -26,7 +27,7 @@ use crate::app::access::Gate;
 use crate::app::backup::{self, BackupError};
 use crate::app::client::Credentials;
 use crate::app::tokens::Tokens;
-use crate::app::{self, App, Error, access};
+use crate::app::{self, App, Error, access, audit};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, StoreKind};
 use crate::google::{Endpoints, Google, OauthClient, Wires};
@@ -43,6 +44,7 @@ use crate::store::postgres::{self, PostgresStore};
 use crate::store::sled::{OpenError, Options, SledStore};
 use crate::store::{Backlog, Beat, Retention, Store, StoreError};
 use crate::vault::VaultError;
+use gatekeeper::Gatekeeper;
 pub use import::import;
 use keys::KeyMissing;
 
@@ -184,9 +186,13 @@ impl Bridge {
             notify: notify(config.classic.notify),
             backlog: Backlog { all: config.queue.max_jobs, owner: config.queue.max_jobs_per_owner },
             wait: delta(config.classic.wait),
+            require_issuer: config.google.require_issuer,
+            return_to: config.return_to.clone(),
             setup_url: format!("{public_url}google-calendar-setup"),
             setup_code_file: config.data_dir.join(SETUP_CODE_FILE),
             data_dir: config.data_dir.clone(),
+            audit_head: (config.store.kind != StoreKind::Memory)
+                .then(|| config.audit.head_file.clone()),
         };
         let limits = limits::Limits::new(limits_of(&config.google), Arc::clone(&clock));
         let deadline = config.google.deadline;
@@ -200,17 +206,19 @@ impl Bridge {
             random: Arc::clone(&random),
             settings: Arc::new(settings),
             tokens: Arc::new(Tokens::default()),
+            frozen: Arc::default(),
             credentials: Arc::new(Credentials::default()),
             gate: Arc::new(Gate::new(config.auth.jwt.clone().map(auth::terms))),
             stopping: CancellationToken::new(),
         };
+        audit::begin(&app).await?;
         let limits = queue::Limits {
             workers: config.queue.workers,
             per_connection: config.queue.per_connection,
             lease: delta(config.queue.lease),
             drain: delta(config.stop.drain),
         };
-        let (for_jobs, gates) = (app.clone(), Arc::new(app.limits.clone()));
+        let (for_jobs, gates) = (app.clone(), Arc::new(Gatekeeper::of(&app)));
         let worker = Worker::new(store, clock, random, limits, gates, move |claim| {
             let (google, meter) = for_jobs.google.metered();
             let app = App { google, ..for_jobs.clone() };
@@ -361,7 +369,8 @@ impl Daemon {
             );
         }
         let recurring = periodic.run(beating, &stop);
-        let everything = async { tokio::join!(serving, working, recurring) };
+        let audited = audit::keep_up(app, &stop);
+        let everything = async { tokio::join!(serving, working, recurring, audited) };
         // Until the last job in hand has ended: others shall not take it for lost.
         let living = async {
             let postgres = postgres.as_deref();
@@ -395,6 +404,7 @@ impl Daemon {
 
     /// Lets go of the data directory.
     pub async fn close(self) -> Result<(), DaemonError> {
+        audit::catch_up(&self.bridge.app, true).await;
         drop(self.bridge);
         close(self.sled).await
     }

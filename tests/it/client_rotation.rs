@@ -136,7 +136,13 @@ async fn run_to_the_end(bridge: &Bridge) {
 #[tokio::test]
 async fn a_dead_grant_blocks_its_own_connection_alone_and_drains_after_the_reconnect() {
     let bridge = connected().await;
-    calbridge::app::connections::disconnect(&bridge.tied.app).await.expect("there is one");
+    calbridge::app::connections::disconnect_server(
+        &bridge.tied.app,
+        &calbridge::app::access::Caller::administrator(),
+        calbridge::app::connections::Waiting::Kept,
+    )
+    .await
+    .expect("there is one");
     bridge.work().await;
     let bens = link(&bridge, "u-ben", BEN).await;
     bridge.connect(ANA).await.expect("the server's account");
@@ -262,13 +268,18 @@ async fn sighup_tells_a_running_process_of_a_new_file() {
     let made = browser.create(&base, &key, &tea(), &[]).await.expect("an answer");
     assert_eq!(made.status, 202, "{}", made.text);
     process.line_with("refresh failed").await;
-    std::fs::write(&file, right).expect("a file");
     let id = Pid::from_raw(i32::try_from(process.id()).expect("an id")).expect("an id");
-    kill_process(id, Signal::HUP).expect("it runs");
-    process.line_with("SIGHUP").await;
-    let headers = [("prefer", "wait=50")];
+    let hang_up = || kill_process(id, Signal::HUP).expect("it runs");
+    std::fs::write(&file, right.replace("-simulator.apps", "-other.apps")).expect("a file");
+    hang_up();
+    process.line_with("the OAuth client is another than the one").await;
+    let made = browser.create(&base, &key, &tea(), &[]).await.expect("an answer");
+    assert_eq!((made.status, &made.json()["code"]), (202, &json!("client_changed")));
+    std::fs::write(&file, right).expect("a file");
+    hang_up();
     let again = with(tea(), &json!({"summary": "Coffee"}));
-    let made = browser.create(&base, &key, &again, &headers).await.expect("an answer");
+    let made = browser.create(&base, &key, &again, &[("prefer", "wait=50")]).await;
+    let made = made.expect("an answer");
     assert_eq!(made.status, 200, "{}", made.text);
     assert_eq!(process.stop().await.code(), Some(0));
 }

@@ -2,13 +2,16 @@
 
 mod accounts;
 mod api_keys;
+mod audit;
 mod backlog;
 mod bridge;
 mod browser;
+mod callbacks;
 mod classic;
 mod client_rotation;
 mod config;
 mod conformance;
+mod connections;
 mod cross_site;
 mod delivery;
 mod demo;
@@ -17,6 +20,7 @@ mod effect;
 mod export;
 mod fairness;
 mod google;
+mod incident;
 mod jobs;
 mod jwt;
 mod kill;

@@ -1,5 +1,6 @@
 //! Whose an event is, and in whose calendar it lands: never in anybody else's.
 
+use calbridge::app::access::Caller;
 use calbridge::app::connections;
 use calbridge::clock::Clock;
 use chrono::TimeDelta;
@@ -137,7 +138,13 @@ async fn an_event_stays_where_it_was_accepted_whatever_becomes_of_the_accounts()
     bridge.connect(ANA).await.expect("the server's account");
     let ours = created(&bridge, &json!({"summary": "Ours"})).await;
     // Before it is written, the server changes to another account.
-    connections::disconnect(&bridge.tied.app).await.expect("there is one");
+    connections::disconnect_server(
+        &bridge.tied.app,
+        &Caller::administrator(),
+        connections::Waiting::Kept,
+    )
+    .await
+    .expect("there is one");
     bridge.connect(BEN).await.expect("another account");
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(BEN), Vec::<String>::new(), "it was accepted for Ana's calendar");
@@ -146,7 +153,13 @@ async fn an_event_stays_where_it_was_accepted_whatever_becomes_of_the_accounts()
         (&waits["state"], &waits["waits_for"]["code"]),
         (&json!("pending"), &json!("disconnected"))
     );
-    connections::disconnect(&bridge.tied.app).await.expect("there is one");
+    connections::disconnect_server(
+        &bridge.tied.app,
+        &Caller::administrator(),
+        connections::Waiting::Kept,
+    )
+    .await
+    .expect("there is one");
     bridge.connect(ANA).await.expect("the first account again");
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(ANA), ["Ours"]);
@@ -159,6 +172,11 @@ async fn a_named_calendar_is_where_the_event_goes() {
     let made = created(&bridge, &json!({"calendar": "ana@example.com"})).await;
     bridge.run_until_idle().await;
     assert_eq!(bridge.event(&made["id"]).await["state"], "confirmed");
+    let named = json!({"calendar": "team@group.calendar.google.com", "summary": "Elsewhere"});
+    let elsewhere = created(&bridge, &named).await;
+    bridge.work().await;
+    assert_eq!(elsewhere["placement"]["calendar"], named["calendar"]);
+    assert_eq!(bridge.titles(ANA), ["Tea"], "not in the default calendar instead");
     for calendar in ["", "primary", "a\nb"] {
         let answer = create(&bridge, &json!({"calendar": calendar})).await;
         assert_eq!(answer.status, 422, "{calendar:?}: {}", answer.text);

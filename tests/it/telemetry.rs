@@ -52,6 +52,8 @@ fn tell_everywhere() {
     tracing::debug!(target: "oauth2", "capped");
     tracing::debug!(target: "rustls::client", "capped");
     tracing::trace!(target: "sled::pagecache", "capped");
+    tracing::debug!(target: "jsonwebtoken", "capped");
+    tracing::debug!(target: "sqlx::query", "capped");
     tracing::warn!(target: "yup_oauth2", "a warning of theirs");
 }
 

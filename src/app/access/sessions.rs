@@ -7,10 +7,11 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 
+use super::super::audit::By;
 use super::super::{App, Error};
+use crate::model::audit::Action;
 use crate::model::id::base32hex;
 use crate::model::key::{Digest, Ticket, TicketKind};
-use crate::model::owner::Owner;
 
 const SETUP_CODE_LIFE: TimeDelta = TimeDelta::hours(24);
 const SESSION_IDLE: TimeDelta = TimeDelta::minutes(30);
@@ -26,8 +27,13 @@ pub struct Session {
 
 /// Makes the one setup code that works: written to its file, and returned. Earlier ones are void.
 pub async fn new_setup_code(app: &App) -> Result<String, Error> {
+    make_setup_code(app, By::Console).await
+}
+
+async fn make_setup_code(app: &App, by: By) -> Result<String, Error> {
     let code = base32hex(&app.random.bytes::<16>());
     let now = app.clock.now();
+    app.act(by, Action::SetupCodeCreated).keep().await?;
     app.store.drop_tickets(TicketKind::SetupCode).await?;
     let ticket = Ticket {
         kind: TicketKind::SetupCode,
@@ -53,9 +59,9 @@ pub async fn new_setup_code(app: &App) -> Result<String, Error> {
 
 /// Makes a setup code at a start, as long as nobody has connected an account or made a key.
 pub async fn first_setup_code(app: &App) -> Result<Option<String>, Error> {
-    let used = !app.store.connections(&Owner::Application).await?.is_empty()
+    let used = !app.store.all_connections(None, 1).await?.is_empty()
         || !app.store.keys().await?.is_empty();
-    if used { Ok(None) } else { new_setup_code(app).await.map(Some) }
+    if used { Ok(None) } else { make_setup_code(app, By::Bridge).await.map(Some) }
 }
 
 /// Opens a session for the setup code, which is void afterwards. Returns what the browser shows from
@@ -64,6 +70,7 @@ pub async fn open_session(app: &App, code: &str) -> Result<SecretString, Error> 
     let digest = setup_digest(app, code.trim());
     let ticket = app.store.take_ticket(TicketKind::SetupCode, &digest).await?;
     if ticket.is_none_or(|ticket| ticket.expires <= app.clock.now()) {
+        app.act(By::Administrator, Action::SessionRefused).keep().await?;
         return Err(Error::Denied(
             "This setup code does not work: it was used before, or replaced, or is older than a day. \
              `calbridge setup-code` on the server prints a fresh one.",
@@ -81,6 +88,7 @@ pub async fn open_session(app: &App, code: &str) -> Result<SecretString, Error> 
         payload: None,
     };
     app.store.put_ticket(ticket).await?;
+    app.act(By::Administrator, Action::SessionOpened).keep().await?;
     tracing::info!("an administrator's session was opened");
     Ok(SecretString::from(shown))
 }
@@ -106,7 +114,9 @@ pub async fn session(app: &App, shown: &str) -> Result<Option<Session>, Error> {
 
 /// Ends a session.
 pub async fn close_session(app: &App, session: &Session) -> Result<(), Error> {
-    app.store.take_ticket(TicketKind::Session, &session.digest).await?;
+    if app.store.take_ticket(TicketKind::Session, &session.digest).await?.is_some() {
+        app.act(By::Administrator, Action::SessionClosed).keep().await?;
+    }
     Ok(())
 }
 

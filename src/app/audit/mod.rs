@@ -1,6 +1,14 @@
 //! Who did what: the acts that the store chains, and what is read of them.
 
+pub mod export;
+pub mod head;
+mod upkeep;
+mod verify;
+
 use std::collections::BTreeMap;
+
+pub use upkeep::{accept, begin, catch_up, keep_up};
+pub use verify::{Finding, Verdict, verify};
 
 use super::access::{Caller, Who};
 use super::{App, Error};
@@ -103,6 +111,12 @@ impl Telling<'_> {
     pub fn connection(mut self, connection: &Connection) -> Self {
         self.subject = Some(Subject::Connection(connection.id));
         self.row = Some(connection.digest());
+        self
+    }
+
+    /// It is done to something of which there is no row from then on.
+    pub fn gone(mut self, subject: Subject) -> Self {
+        self.subject = Some(subject);
         self
     }
 
