@@ -24,7 +24,7 @@ fn body(row: &Row) -> Value {
     match (&row.method, row.path) {
         (&Method::PATCH, "/api/v1/events/{id}") => json!({ "summary": "Mine now" }),
         (&Method::POST, "/api/v1/jobs/{id}/snooze") => json!({ "until": "2026-11-03T08:00:00Z" }),
-        (&Method::PATCH, "/api/v1/connections/{id}") => json!({ "calendar": "primary" }),
+        (&Method::PATCH, "/api/v1/connections/{id}") => json!({ "default_calendar": "primary" }),
         _ => json!({}),
     }
 }
