@@ -121,6 +121,15 @@ pub enum Error {
          auth.jwt.jwks_file); the log has the reason"
     )]
     NoIssuerKeys,
+    /// Too many wrong passwords were tried; this one was not looked at.
+    #[error(
+        "Too many wrong passwords were tried, so this one was not looked at. Try again in {secs} s, or \
+         make a setup code on the server: calbridge setup-code"
+    )]
+    TooManyTries {
+        /// When to try again.
+        secs: u64,
+    },
     /// The caller may not do what needs this scope.
     #[error(
         "this needs the scope `{0}`; make an API key that has it: calbridge api-keys create --scope {0}"

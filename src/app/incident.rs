@@ -3,6 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
+use secrecy::SecretString;
 
 use super::access::{self, Caller, KeyWish, NewKey};
 use super::audit::By;
@@ -117,7 +118,7 @@ pub struct Renewed {
     /// Sessions, codes, links and consents under way that were voided.
     pub tickets: usize,
     /// A fresh setup code.
-    pub setup_code: String,
+    pub setup_code: SecretString,
 }
 
 /// Takes back everything that opens a door: every API key, session, code and link, and every linked
@@ -180,7 +181,7 @@ pub async fn renew_all(app: &App, by: &Caller) -> Result<Renewed, Error> {
         access::revoke_key(app, by, id).await?;
         keys.push((id, new));
     }
-    let setup_code = access::new_setup_code(app).await?;
+    let setup_code = SecretString::from(access::new_setup_code(app).await?);
     app.act(by, Action::EverythingRotated).keep().await?;
     tracing::warn!(keys = keys.len(), tickets, "everything that opens a door was exchanged");
     Ok(Renewed { keys, tickets, setup_code })

@@ -87,5 +87,8 @@ fn print(key: &KeyBody) {
         (None, Some(at)) => format!("until {at}"),
         (None, None) => "without end".to_owned(),
     };
-    println!("{}  {}  {}  made {}  {state}", key.id, key.name, key.scopes.join(","), key.created);
+    let used =
+        key.last_used.as_ref().map_or_else(|| "never used".into(), |at| format!("used {at}"));
+    let scopes = key.scopes.join(",");
+    println!("{}  {}  {scopes}  made {}  {state}  {used}", key.id, key.name, key.created);
 }

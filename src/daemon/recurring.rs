@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use super::Bridge;
-use crate::app::{App, tokens};
+use crate::app::{App, access, tokens};
 use crate::clock::Clock;
 use crate::queue::periodic::{self, Periodic, Recurring};
 use crate::store::postgres::PostgresStore;
@@ -106,12 +106,24 @@ impl Bridge {
         }
     }
 
-    /// Writes down, again and again, how many calls to Google this process made.
+    /// Writes down, again and again, how many calls to Google this process made, and which API keys
+    /// were used.
     pub async fn count(&self) {
         let clock = &self.app.clock;
         loop {
             self.count_calls().await;
+            self.write_uses().await;
             clock.sleep_until(clock.now() + COUNT).await;
+        }
+    }
+
+    /// Writes down which API keys were used since that was done last.
+    pub async fn write_uses(&self) {
+        if let Err(error) = access::write_uses(&self.app).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the last uses of API keys are written down later"
+            );
         }
     }
 

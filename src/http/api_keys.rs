@@ -55,6 +55,8 @@ pub struct KeyBody {
     pub expires: Option<String>,
     /// When it was taken back.
     pub revoked: Option<String>,
+    /// When it was used last, as far as is known.
+    pub last_used: Option<String>,
     /// The whole key: only in the answer to its making.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -72,7 +74,12 @@ pub struct KeysBody {
 /// `GET /api/v1/api-keys`.
 pub async fn list(State(door): State<Door>) -> Result<Json<KeysBody>, Problem> {
     let keys = door.app.store.keys().await.map_err(Error::from)?;
-    let data = keys.iter().map(KeyBody::from).collect();
+    let uses = access::last_uses(&door.app).await?;
+    let body = |key: &ApiKey| KeyBody {
+        last_used: uses.get(&key.id).copied().map(utc),
+        ..KeyBody::from(key)
+    };
+    let data = keys.iter().map(body).collect();
     Ok(Json(KeysBody { object: "list".to_owned(), data }))
 }
 
@@ -81,8 +88,11 @@ pub async fn show(
     State(door): State<Door>,
     Path(id): Path<String>,
 ) -> Result<Json<KeyBody>, Problem> {
-    let key = door.app.store.key(key_id(&id)?).await.map_err(Error::from)?;
-    Ok(Json(KeyBody::from(&key.ok_or(Error::NotFound("API key"))?)))
+    let id = key_id(&id)?;
+    let key = door.app.store.key(id).await.map_err(Error::from)?;
+    let key = key.ok_or(Error::NotFound("API key"))?;
+    let last_used = access::last_uses(&door.app).await?.get(&id).copied().map(utc);
+    Ok(Json(KeyBody { last_used, ..KeyBody::from(&key) }))
 }
 
 /// `POST /api/v1/api-keys`: makes a key, whose secret is in this answer alone.
@@ -144,6 +154,7 @@ impl From<&ApiKey> for KeyBody {
             created: utc(key.created),
             expires: key.expires.map(utc),
             revoked: key.revoked.map(utc),
+            last_used: None,
             key: None,
         }
     }

@@ -74,6 +74,7 @@ fn pages() -> Table {
         .row(get("/google-calendar-setup"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::home::show)
         .row(post("/google-calendar-setup/session"), &[Anybody], SignIn, Origin, As(SessionOpened), setup::sign_in::open)
         .row(post("/google-calendar-setup/logout"), &[Administrator], Page, Form, As(SessionClosed), setup::sign_in::close)
+        .row(post("/google-calendar-setup/logout-everywhere"), &[Administrator], Page, Form, As(SessionClosed), setup::sign_in::close_all)
         .row(post("/google-calendar-setup/connect"), &[Administrator], Page, Form, Nothing, setup::connect::begin)
         .row(get("/google-calendar-setup/calendars"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::calendars::show)
         .row(post("/google-calendar-setup/calendars"), &[Administrator], Page, Form, As(ConnectionCalendarChosen), setup::calendars::choose)

@@ -174,6 +174,7 @@ impl From<Error> for Problem {
             Error::KeyRefused => (StatusCode::UNAUTHORIZED, "unknown_api_key"),
             Error::TokenRefused => (StatusCode::UNAUTHORIZED, "token_refused"),
             Error::NoIssuerKeys => (StatusCode::SERVICE_UNAVAILABLE, "issuer_keys_unavailable"),
+            Error::TooManyTries { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
             Error::Scope(_) => (StatusCode::FORBIDDEN, "scope_missing"),
             Error::NotForUsers => (StatusCode::FORBIDDEN, "not_for_users"),
             Error::Frozen { .. } => (StatusCode::SERVICE_UNAVAILABLE, "frozen"),
@@ -199,6 +200,7 @@ impl From<Error> for Problem {
         match &error {
             // Seconds after which the job has ended, most likely.
             Error::JobRunning => problem.retry_after(5),
+            Error::TooManyTries { secs } => problem.retry_after(*secs),
             _ if matches!(status.as_u16(), 429 | 503) => problem.retry_after(30),
             _ => problem,
         }

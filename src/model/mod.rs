@@ -1,5 +1,6 @@
 //! Values and their rules: no I/O, no async, no clock, no serde.
 
+pub mod administrator;
 pub mod audit;
 pub mod connection;
 pub mod event;

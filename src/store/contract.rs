@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a promise is broken by a panic")]
 
 mod access;
+mod administrator;
 mod audit;
 mod backup;
 mod batches;
@@ -21,6 +22,7 @@ mod periods;
 mod upkeep;
 
 pub use access::*;
+pub use administrator::*;
 pub use audit::*;
 pub use backup::*;
 pub use batches::*;
@@ -85,6 +87,10 @@ macro_rules! promises {
             tickets_of_every_kind_are_told_apart
             a_ticket_replaces_its_namesake
             tickets_of_a_kind_are_dropped_together
+            a_ticket_is_prolonged_where_it_still_is
+            the_administrators_account_is_kept
+            a_new_password_ends_every_session
+            the_last_use_of_each_key_is_kept
             the_first_keystone_stays
             only_what_is_over_is_forgotten
             no_more_is_forgotten_than_asked

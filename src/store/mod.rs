@@ -28,6 +28,7 @@ pub use job::{Claimed, Counts, Fate, JobStore, Learned, Ran, Settled, Touched, W
 pub use period::{PeriodStore, Turn};
 pub use record::Record;
 
+use crate::model::administrator::Administrator;
 use crate::model::audit::{Act, Entry, Head};
 use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::{ConnectionId, InstanceId, KeyId};
@@ -80,6 +81,7 @@ pub trait Store:
     + PeriodStore
     + ConnectionStore
     + AccessStore
+    + AdministratorStore
     + EnvelopeStore
     + AuditStore
     + Backup
@@ -212,6 +214,14 @@ pub trait AccessStore {
     async fn ticket(&self, kind: TicketKind, digest: &Digest)
     -> Result<Option<Ticket>, StoreError>;
 
+    /// Moves a ticket's end, if the ticket is still there. Says whether it is.
+    async fn prolong_ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+        expires: DateTime<Utc>,
+    ) -> Result<bool, StoreError>;
+
     /// The ticket, which is gone afterwards: only one of several takers gets it.
     async fn take_ticket(
         &self,
@@ -234,6 +244,27 @@ pub trait AuditStore {
 
     /// The end of the chain, as it was written with the last entry.
     async fn audit_head(&self) -> Result<Head, StoreError>;
+}
+
+/// The administrator's account, and when keys were used.
+#[async_trait]
+pub trait AdministratorStore {
+    /// The account; none as long as no password was set.
+    async fn administrator(&self) -> Result<Option<Administrator>, StoreError>;
+
+    /// Keeps the account, in place of the one before, voids every session, and keeps the entry of
+    /// `act` with it.
+    async fn put_administrator(
+        &self,
+        administrator: Administrator,
+        act: Act,
+    ) -> Result<(), StoreError>;
+
+    /// Keeps when keys were used, where that is later than what is known.
+    async fn note_uses(&self, uses: Vec<(KeyId, DateTime<Utc>)>) -> Result<(), StoreError>;
+
+    /// When each key was used last, of those that ever were.
+    async fn last_uses(&self) -> Result<Vec<(KeyId, DateTime<Utc>)>, StoreError>;
 }
 
 /// The whole store, out and in.

@@ -7,14 +7,15 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{
-    ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow,
-    PeriodRow, RequestRow, Row, TicketKindRow, TicketRow, unreadable,
+    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeyUseRow,
+    KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketKindRow, TicketRow, unreadable,
 };
 use super::{Keystone, Request, StoreError};
+use crate::model::administrator::Administrator;
 use crate::model::audit::Entry;
 use crate::model::connection::Connection;
 use crate::model::event::Event;
-use crate::model::id::{EventId, JobId};
+use crate::model::id::{EventId, JobId, KeyId};
 use crate::model::job::Job;
 use crate::model::key::{ApiKey, Digest, Ticket};
 use crate::model::sealed::Sealed;
@@ -42,6 +43,10 @@ pub enum Record {
     Keystone(Keystone),
     /// Who did what.
     Audit(Entry),
+    /// The administrator's account.
+    Administrator(Administrator),
+    /// When a key was used last.
+    KeyUse(KeyId, DateTime<Utc>),
 }
 
 impl Record {
@@ -69,6 +74,8 @@ enum RecordRow {
     Tally(i32, u64),
     Keystone(KeystoneRow),
     Audit(u64, AuditRow),
+    Administrator(AdministratorRow),
+    KeyUse(u128, KeyUseRow),
 }
 
 impl Row for RecordRow {
@@ -97,6 +104,8 @@ impl From<&Record> for RecordRow {
             Record::Period(name, next) => Self::Period(name.clone(), PeriodRow::new(*next)),
             Record::Tally(day, calls) => Self::Tally(day.to_epoch_days(), *calls),
             Record::Keystone(keystone) => Self::Keystone(keystone.into()),
+            Record::Administrator(administrator) => Self::Administrator(administrator.into()),
+            Record::KeyUse(key, at) => Self::KeyUse(key.as_u128(), KeyUseRow::new(*at)),
             Record::Audit(entry) => Self::Audit(entry.seq, entry.into()),
         }
     }
@@ -126,6 +135,8 @@ impl TryFrom<RecordRow> for Record {
                 Self::Tally(day.ok_or_else(unreadable::<RecordRow>)?, calls)
             }
             RecordRow::Keystone(row) => Self::Keystone(row.into()),
+            RecordRow::Administrator(row) => Self::Administrator(row.try_into()?),
+            RecordRow::KeyUse(key, row) => Self::KeyUse(KeyId::from_u128(key), row.at()?),
             RecordRow::Audit(seq, row) => Self::Audit(row.under(seq)?),
         })
     }

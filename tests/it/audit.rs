@@ -330,8 +330,12 @@ async fn what_is_done_is_written_down_with_who_did_it() {
     let bridge = Bridge::start().await;
     let app = &bridge.tied.app;
     let code = access::new_setup_code(app).await.unwrap();
-    assert!(access::open_session(app, "wrong").await.is_err());
-    access::open_session(app, &code).await.unwrap();
+    let open = async |code: &str| {
+        let proof = access::Proof::Code { code: code.to_owned(), new_password: None };
+        access::open_session(app, proof, std::net::Ipv4Addr::LOCALHOST.into(), None).await
+    };
+    assert!(open("wrong").await.is_err());
+    open(&code).await.unwrap();
     let admin = Caller { scopes: vec![Scope::Admin], ..Caller::console() };
     let key = access::create_key(app, &admin, KeyWish::new("crm", vec![Scope::EventsRead])).await;
     let key = key.unwrap().key;

@@ -59,18 +59,19 @@ fn the_defaults_hold_and_are_silent() {
     assert_eq!(config.log.dir, None);
 }
 
+/// Every key of a table, and of those in it.
+fn keys_of(before: &str, table: &toml::Table) -> Vec<String> {
+    let keys = table.iter().map(|(key, value)| match value {
+        toml::Value::Table(section) => keys_of(&format!("{before}{key}."), section),
+        _ => vec![format!("{before}{key}")],
+    });
+    keys.flatten().collect()
+}
+
 #[test]
 fn every_key_of_the_defaults_is_read_and_has_a_type() {
     let defaults: toml::Table = DEFAULTS.parse().unwrap();
-    let mut keys = Vec::new();
-    for (key, value) in &defaults {
-        match value {
-            toml::Value::Table(section) => {
-                keys.extend(section.keys().map(|name| format!("{key}.{name}")));
-            }
-            _ => keys.push(key.clone()),
-        }
-    }
+    let keys = keys_of("", &defaults);
     assert!(keys.len() > 30, "{keys:?}");
     for key in keys {
         let faults = faults_of(&format!("{key} = []"));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use calbridge::model::administrator::Administrator;
 use calbridge::model::audit::{Act, Entry, Head};
 use calbridge::model::connection::{AccountTag, Connection, Health};
 use calbridge::model::event::{Event, Wanted};
@@ -11,10 +12,10 @@ use calbridge::model::job::{Claim, Job, Line, NewJob};
 use calbridge::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::store::{
-    Accept, Accepted, AccessStore, AuditStore, Backlog, Backup, Beat, Change, Changed, Claimed,
-    ConnectionStore, Counts, Envelope, EnvelopeStore, EventStore, Fate, JobStore, Keystone,
-    PeriodStore, Ran, Record, Reseal, Retention, Settled, Spot, Store, StoreError, Touched, Turn,
-    Which,
+    Accept, Accepted, AccessStore, AdministratorStore, AuditStore, Backlog, Backup, Beat, Change,
+    Changed, Claimed, ConnectionStore, Counts, Envelope, EnvelopeStore, EventStore, Fate, JobStore,
+    Keystone, PeriodStore, Ran, Record, Reseal, Retention, Settled, Spot, Store, StoreError,
+    Touched, Turn, Which,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tokio::sync::{broadcast, mpsc};
@@ -312,6 +313,16 @@ impl<A: Around> AccessStore for Surrounded<A> {
         self.around.look(self.store.ticket(kind, digest)).await
     }
 
+    async fn prolong_ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+        expires: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let prolonged = self.store.prolong_ticket(kind, digest, expires);
+        self.around.step("prolong_ticket", prolonged).await
+    }
+
     async fn take_ticket(
         &self,
         kind: TicketKind,
@@ -322,6 +333,30 @@ impl<A: Around> AccessStore for Surrounded<A> {
 
     async fn drop_tickets(&self, kind: TicketKind) -> Result<usize, StoreError> {
         self.around.step("drop_tickets", self.store.drop_tickets(kind)).await
+    }
+}
+
+#[async_trait]
+impl<A: Around> AdministratorStore for Surrounded<A> {
+    async fn administrator(&self) -> Result<Option<Administrator>, StoreError> {
+        self.around.look(self.store.administrator()).await
+    }
+
+    async fn put_administrator(
+        &self,
+        administrator: Administrator,
+        act: Act,
+    ) -> Result<(), StoreError> {
+        let put = self.store.put_administrator(administrator, act);
+        self.around.step("put_administrator", put).await
+    }
+
+    async fn note_uses(&self, uses: Vec<(KeyId, DateTime<Utc>)>) -> Result<(), StoreError> {
+        self.around.step("note_uses", self.store.note_uses(uses)).await
+    }
+
+    async fn last_uses(&self) -> Result<Vec<(KeyId, DateTime<Utc>)>, StoreError> {
+        self.around.look(self.store.last_uses()).await
     }
 }
 

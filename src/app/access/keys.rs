@@ -112,12 +112,15 @@ pub(super) async fn by_key(app: &App, shown: &str) -> Result<Caller, Error> {
     let stored = found.as_ref().map_or([0; 32], |key| key.secret);
     let right: bool = digest(app, id, half).ct_eq(&stored).into();
     match found {
-        Some(key) if right && works(&key, app.clock.now()) => Ok(Caller {
-            who: Who::Key(id),
-            owner: Owner::Application,
-            source: key.source,
-            scopes: key.scopes,
-        }),
+        Some(key) if right && works(&key, app.clock.now()) => {
+            app.gate.uses.note(id, app.clock.now());
+            Ok(Caller {
+                who: Who::Key(id),
+                owner: Owner::Application,
+                source: key.source,
+                scopes: key.scopes,
+            })
+        }
         _ => Err(Error::KeyRefused),
     }
 }

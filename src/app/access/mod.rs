@@ -1,6 +1,7 @@
 //! Who may come in: the first administrator by a setup code, people by a session, programs by an API
 //! key, users by a token of their application's. Only keyed hashes of what they show are kept.
 
+mod backoff;
 mod caller;
 mod gate;
 mod issuer;
@@ -8,15 +9,18 @@ mod jwt;
 mod key_set;
 mod keys;
 mod members;
+mod password;
 mod sessions;
+mod setup_code;
+mod uses;
 
 pub use caller::{Caller, Who};
 pub use gate::Gate;
 pub use issuer::{Algorithm, Issuer, Keys, Terms};
 pub use keys::{KeyWish, NewKey, create_key, revoke_key};
-pub use sessions::{
-    Session, close_session, first_setup_code, new_setup_code, open_session, session,
-};
+pub use sessions::{Proof, Session, close_every_session, close_session, open_session, session};
+pub use setup_code::{first_setup_code, new_setup_code};
+pub use uses::{last_uses, write_uses};
 
 use super::{App, Error};
 

@@ -1,7 +1,7 @@
-//! Sessions of administrators at the pages, and the setup code that opens the first.
+//! Sessions of the administrator at the pages: opened by the password or a setup code, ended by
+//! themselves, by logging out, and all at once.
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::net::IpAddr;
 
 use chrono::TimeDelta;
 use secrecy::SecretString;
@@ -9,15 +9,21 @@ use subtle::ConstantTimeEq;
 
 use super::super::audit::By;
 use super::super::{App, Error};
+use super::{password, setup_code};
+use crate::model::administrator::Administrator;
 use crate::model::audit::Action;
 use crate::model::id::base32hex;
 use crate::model::key::{Digest, Ticket, TicketKind};
 
-const SETUP_CODE_LIFE: TimeDelta = TimeDelta::hours(24);
-const SESSION_IDLE: TimeDelta = TimeDelta::minutes(30);
-const SESSION_WHOLE: TimeDelta = TimeDelta::hours(12);
-/// A session's expiry is written anew at most this often.
-const SESSION_TOUCH: TimeDelta = TimeDelta::minutes(5);
+const IDLE: TimeDelta = TimeDelta::minutes(30);
+const WHOLE: TimeDelta = TimeDelta::hours(12);
+/// A session's end is written anew at most this often.
+const TOUCH: TimeDelta = TimeDelta::minutes(1);
+const WRONG_CODE: &str = "This setup code does not work: it was used before, or replaced, or is older than a \
+     day. `calbridge setup-code` on the server prints a fresh one.";
+/// The same whether there is a password or none.
+const WRONG_PASSWORD: &str = "This password does not work. If it is lost, or was never set, `calbridge setup-code` \
+     on the server prints a code with which to set one.";
 
 /// An open session of an administrator.
 #[derive(Clone, Copy, Debug)]
@@ -25,89 +31,121 @@ pub struct Session {
     digest: Digest,
 }
 
-/// Makes the one setup code that works: written to its file, and returned. Earlier ones are void.
-pub async fn new_setup_code(app: &App) -> Result<String, Error> {
-    make_setup_code(app, By::Console).await
+/// What an administrator shows to come in.
+#[derive(Debug)]
+pub enum Proof {
+    /// The password.
+    Password(SecretString),
+    /// A setup code, and the password to be set with it.
+    Code {
+        /// The code.
+        code: String,
+        /// The password from now on; without one, it stays as it is.
+        new_password: Option<SecretString>,
+    },
 }
 
-async fn make_setup_code(app: &App, by: By) -> Result<String, Error> {
-    let code = base32hex(&app.random.bytes::<16>());
-    let now = app.clock.now();
-    app.act(by, Action::SetupCodeCreated).keep().await?;
-    app.store.drop_tickets(TicketKind::SetupCode).await?;
-    let ticket = Ticket {
-        kind: TicketKind::SetupCode,
-        digest: setup_digest(app, &code),
-        created: now,
-        expires: now + SETUP_CODE_LIFE,
-        payload: None,
+/// Opens a session for whoever shows `proof` from this address. The session that the browser showed
+/// until now ends. Returns what it shows from now on.
+pub async fn open_session(
+    app: &App,
+    proof: Proof,
+    from: IpAddr,
+    earlier: Option<&str>,
+) -> Result<SecretString, Error> {
+    let how = match proof {
+        Proof::Password(password) => {
+            by_password(app, password, from).await?;
+            "password"
+        }
+        Proof::Code { code, new_password } => {
+            by_code(app, &code, new_password, from).await?;
+            "setup code"
+        }
     };
-    app.store.put_ticket(ticket).await?;
-    let file = &app.settings.setup_code_file;
-    let mut options = std::fs::OpenOptions::new();
-    let written = std::fs::remove_file(file)
-        .or_else(
-            |error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) },
-        )
-        .and_then(|()| options.write(true).create_new(true).mode(0o600).open(file))
-        .and_then(|mut file| writeln!(file, "{code}"));
-    if let Err(error) = written {
-        tracing::warn!(%error, file = %file.display(), "the setup code could not be written to its file");
+    if let Some(earlier) = earlier {
+        app.store.take_ticket(TicketKind::Session, &digest(app, earlier)).await?;
     }
-    Ok(code)
-}
-
-/// Makes a setup code at a start, as long as nobody has connected an account or made a key.
-pub async fn first_setup_code(app: &App) -> Result<Option<String>, Error> {
-    let used = !app.store.all_connections(None, 1).await?.is_empty()
-        || !app.store.keys().await?.is_empty();
-    if used { Ok(None) } else { make_setup_code(app, By::Bridge).await.map(Some) }
-}
-
-/// Opens a session for the setup code, which is void afterwards. Returns what the browser shows from
-/// now on.
-pub async fn open_session(app: &App, code: &str) -> Result<SecretString, Error> {
-    let digest = setup_digest(app, code.trim());
-    let ticket = app.store.take_ticket(TicketKind::SetupCode, &digest).await?;
-    if ticket.is_none_or(|ticket| ticket.expires <= app.clock.now()) {
-        app.act(By::Administrator, Action::SessionRefused).keep().await?;
-        return Err(Error::Denied(
-            "This setup code does not work: it was used before, or replaced, or is older than a day. \
-             `calbridge setup-code` on the server prints a fresh one.",
-        ));
-    }
-    // Best effort: the code in it is void.
-    let _ = std::fs::remove_file(&app.settings.setup_code_file);
     let shown = base32hex(&app.random.bytes::<32>());
     let now = app.clock.now();
     let ticket = Ticket {
         kind: TicketKind::Session,
-        digest: session_digest(app, &shown),
+        digest: digest(app, &shown),
         created: now,
-        expires: now + SESSION_IDLE,
+        expires: now + IDLE,
         payload: None,
     };
+    let opened = app.act(By::Administrator, Action::SessionOpened);
+    opened.with("by", how).with("address", from.to_string()).keep().await?;
     app.store.put_ticket(ticket).await?;
-    app.act(By::Administrator, Action::SessionOpened).keep().await?;
-    tracing::info!("an administrator's session was opened");
+    tracing::info!(by = how, "an administrator's session was opened");
     Ok(SecretString::from(shown))
 }
 
-/// The session that a browser shows, if it is open still: 30 minutes after its last use, 12 hours
-/// after its beginning at most.
+async fn by_password(app: &App, password: SecretString, from: IpAddr) -> Result<(), Error> {
+    app.gate
+        .backoff
+        .begin(from, app.clock.now())
+        .map_err(|wait| Error::TooManyTries { secs: wait.num_seconds().unsigned_abs() + 1 })?;
+    let account = app.store.administrator().await?;
+    if password::is_right(app, account, password).await? {
+        app.gate.backoff.succeeded(from);
+        return Ok(());
+    }
+    refuse(app, "password", from).await?;
+    Err(Error::Denied(WRONG_PASSWORD))
+}
+
+async fn by_code(
+    app: &App,
+    code: &str,
+    new_password: Option<SecretString>,
+    from: IpAddr,
+) -> Result<(), Error> {
+    // Before the code is taken, which works once.
+    if let Some(password) = &new_password {
+        password::check(password)?;
+    }
+    if !setup_code::take(app, code).await? {
+        refuse(app, "setup code", from).await?;
+        return Err(Error::Denied(WRONG_CODE));
+    }
+    app.gate.backoff.succeeded(from);
+    let Some(password) = new_password else { return Ok(()) };
+    let password = password::hash(app, password).await?;
+    let act = app.act(By::Administrator, Action::PasswordSet);
+    let act = act.with("address", from.to_string()).seal()?;
+    let administrator = Administrator { password, set: app.clock.now() };
+    app.store.put_administrator(administrator, act).await?;
+    tracing::warn!("the administrator's password was set, and every session ended");
+    Ok(())
+}
+
+async fn refuse(app: &App, what: &'static str, from: IpAddr) -> Result<(), Error> {
+    tracing::warn!(shown = what, "an administrator's session was refused");
+    let refused = app.act(By::Administrator, Action::SessionRefused);
+    refused.with("by", what).with("address", from.to_string()).keep().await?;
+    Ok(())
+}
+
+/// The session that a browser shows, if it is open still: 30 minutes after its last use, give or take
+/// one, 12 hours after its beginning at most.
 pub async fn session(app: &App, shown: &str) -> Result<Option<Session>, Error> {
-    let digest = session_digest(app, shown);
-    let Some(mut ticket) = app.store.ticket(TicketKind::Session, &digest).await? else {
+    let digest = digest(app, shown);
+    let Some(ticket) = app.store.ticket(TicketKind::Session, &digest).await? else {
         return Ok(None);
     };
     let now = app.clock.now();
-    if ticket.expires <= now {
+    // The second guards against a clock that was set back and an end that was moved since.
+    if ticket.expires <= now || ticket.created + WHOLE <= now {
         return Ok(None);
     }
-    let expires = (now + SESSION_IDLE).min(ticket.created + SESSION_WHOLE);
-    if expires - ticket.expires >= SESSION_TOUCH {
-        ticket.expires = expires;
-        app.store.put_ticket(ticket).await?;
+    let expires = (now + IDLE).min(ticket.created + WHOLE);
+    // Where somebody logged out meanwhile, it must not come back.
+    if expires - ticket.expires >= TOUCH
+        && !app.store.prolong_ticket(TicketKind::Session, &digest, expires).await?
+    {
+        return Ok(None);
     }
     Ok(Some(Session { digest }))
 }
@@ -117,6 +155,14 @@ pub async fn close_session(app: &App, session: &Session) -> Result<(), Error> {
     if app.store.take_ticket(TicketKind::Session, &session.digest).await?.is_some() {
         app.act(By::Administrator, Action::SessionClosed).keep().await?;
     }
+    Ok(())
+}
+
+/// Ends every session there is.
+pub async fn close_every_session(app: &App) -> Result<(), Error> {
+    app.store.drop_tickets(TicketKind::Session).await?;
+    app.act(By::Administrator, Action::SessionClosed).with("which", "every").keep().await?;
+    tracing::info!("every administrator's session was ended");
     Ok(())
 }
 
@@ -132,10 +178,6 @@ impl Session {
     }
 }
 
-fn setup_digest(app: &App, code: &str) -> Digest {
-    app.vault.tag("setup-code", &[code.as_bytes()])
-}
-
-fn session_digest(app: &App, shown: &str) -> Digest {
+fn digest(app: &App, shown: &str) -> Digest {
     app.vault.tag("session", &[shown.as_bytes()])
 }

@@ -7,6 +7,7 @@ use super::examples::{
     LEASE, NOON, accept, act, after, cause, claim_one, connection, digest, done, event, learned,
     line_of, push, request, sealed, take_in, ticket, user,
 };
+use crate::model::administrator::Administrator;
 use crate::model::audit::{Action, Entry, Freeze, Head};
 use crate::model::id::KeyId;
 use crate::model::job::{Job, JobState, Kind};
@@ -48,6 +49,8 @@ fn records() -> Vec<Record> {
     vec![
         Record::Audit(begun),
         Record::Audit(last),
+        Record::Administrator(Administrator { password: "$argon2id$".into(), set: after(2) }),
+        Record::KeyUse(KeyId::from_u128(1), after(40)),
         Record::Connection(connection(1, user("ana"))),
         Record::Key(key),
         Record::Ticket(ticket(TicketKind::Session, 1, after(60))),

@@ -1,6 +1,7 @@
 //! Keys and tickets in memory.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::MemoryStore;
 use crate::model::audit::Act;
@@ -42,6 +43,18 @@ impl AccessStore for MemoryStore {
         digest: &Digest,
     ) -> Result<Option<Ticket>, StoreError> {
         Ok(self.state().tickets.get(&(kind, *digest)).cloned())
+    }
+
+    async fn prolong_ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+        expires: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(ticket) = state.tickets.get_mut(&(kind, *digest)) else { return Ok(false) };
+        ticket.expires = expires;
+        Ok(true)
     }
 
     async fn take_ticket(

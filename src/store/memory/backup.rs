@@ -44,7 +44,9 @@ impl State {
         let audit = self.audit.values().cloned().map(Record::Audit);
         let keystone = self.keystone.iter().cloned().map(Record::Keystone);
         let before = connections.chain(keys).chain(tickets).chain(events);
-        let recurring = periods.chain(tallies).chain(audit);
+        let administrator = self.administrator.iter().cloned().map(Record::Administrator);
+        let uses = self.key_uses.iter().map(|(id, at)| Record::KeyUse(*id, *at));
+        let recurring = periods.chain(tallies).chain(audit).chain(administrator).chain(uses);
         before.chain(requests).chain(jobs).chain(recurring).chain(keystone).collect()
     }
 
@@ -70,6 +72,8 @@ impl State {
             }
             Record::Period(name, next) => drop(self.periods.entry(name).or_insert(next)),
             Record::Tally(day, calls) => drop(self.tallies.entry(day).or_insert(calls)),
+            Record::Administrator(account) => drop(self.administrator.get_or_insert(account)),
+            Record::KeyUse(id, at) => drop(self.key_uses.entry(id).or_insert(at)),
             Record::Audit(entry) => self.keep_entry(entry),
             Record::Keystone(keystone) => drop(self.keystone.get_or_insert(keystone)),
         }

@@ -2,6 +2,7 @@
 //! stores are judged by.
 
 mod access;
+mod administrator;
 mod audit;
 mod backup;
 mod connections;
@@ -20,6 +21,7 @@ use tokio::sync::broadcast;
 
 use super::leases::Leases;
 use super::{Beat, Change, Changes, Keystone, Request, Retention, Store, StoreError, fits};
+use crate::model::administrator::Administrator;
 use crate::model::audit::{Entry, Head};
 use crate::model::connection::Connection;
 use crate::model::event::Event;
@@ -59,6 +61,9 @@ struct State {
     refreshes: HashMap<ConnectionId, DateTime<Utc>>,
     keys: HashMap<KeyId, ApiKey>,
     tickets: HashMap<(TicketKind, Digest), Ticket>,
+    administrator: Option<Administrator>,
+    /// When each key was used last.
+    key_uses: BTreeMap<KeyId, DateTime<Utc>>,
     audit: BTreeMap<u64, Entry>,
     audit_head: Option<Head>,
 }

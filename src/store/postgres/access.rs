@@ -1,9 +1,10 @@
 //! Keys and tickets in PostgreSQL.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::error::{Trouble, failure};
-use super::rows::{ApiKeyRow, TicketRow, id_bytes, read, ticket_kind, written};
+use super::rows::{ApiKeyRow, TicketRow, id_bytes, nanos, read, ticket_kind, written};
 use super::{PostgresStore, audit};
 use crate::model::audit::Act;
 use crate::model::id::KeyId;
@@ -61,6 +62,22 @@ impl AccessStore for PostgresStore {
             digest,
         )
         .await
+    }
+
+    async fn prolong_ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+        expires: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let moved = sqlx::query("UPDATE ticket SET expires = $3 WHERE kind = $1 AND digest = $2")
+            .bind(ticket_kind(kind))
+            .bind(digest.as_slice())
+            .bind(nanos(expires))
+            .execute(&self.pool)
+            .await
+            .map_err(failure)?;
+        Ok(moved.rows_affected() > 0)
     }
 
     async fn take_ticket(

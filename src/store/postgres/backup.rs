@@ -7,14 +7,16 @@ use sqlx::PgConnection;
 use tokio::sync::mpsc;
 
 use super::PostgresStore;
+use super::administrator::{administrator_in, uses_in};
 use super::error::Trouble;
 use super::events::insert_contents;
 use super::rows::{
-    ApiKeyRow, AuditRow, ConnectionRow, EventRow, Hex, JobRow, RequestRow, TicketRow, nanos, read,
-    time, written,
+    ApiKeyRow, AuditRow, ConnectionRow, EventRow, Hex, JobRow, RequestRow, TicketRow, id_bytes,
+    nanos, read, time, written,
 };
+use crate::model::administrator::Administrator;
 use crate::model::audit::Entry;
-use crate::model::id::{EventId, JobId};
+use crate::model::id::{EventId, JobId, KeyId};
 use crate::model::job::Job;
 use crate::model::sealed::Sealed;
 use crate::store::{Backup, Keystone, Record, StoreError};
@@ -80,6 +82,12 @@ impl PostgresStore {
             send(into, Record::Tally(day, calls.unsigned_abs())).await?;
         }
         export_audit(&mut tx, into).await?;
+        if let Some(account) = administrator_in(&mut tx).await? {
+            send(into, Record::Administrator(account)).await?;
+        }
+        for (id, at) in uses_in(&mut tx).await? {
+            send(into, Record::KeyUse(id, at)).await?;
+        }
         if let Some(keystone) = super::keystone_in(&mut tx).await? {
             send(into, Record::Keystone(keystone)).await?;
         }
@@ -210,6 +218,8 @@ struct Sorted<'a> {
     periods: Vec<(&'a str, DateTime<Utc>)>,
     tallies: Vec<(NaiveDate, u64)>,
     audit: Vec<&'a Entry>,
+    administrator: Option<&'a Administrator>,
+    key_uses: Vec<(KeyId, DateTime<Utc>)>,
     keystone: Option<&'a Keystone>,
 }
 
@@ -232,6 +242,8 @@ impl<'a> Sorted<'a> {
             }
             Record::Period(name, next) => self.periods.push((name, *next)),
             Record::Tally(day, calls) => self.tallies.push((*day, *calls)),
+            Record::Administrator(account) => self.administrator = Some(account),
+            Record::KeyUse(id, at) => self.key_uses.push((*id, *at)),
             Record::Audit(entry) => self.audit.push(entry),
             Record::Keystone(keystone) => self.keystone = Some(keystone),
         }
@@ -270,6 +282,22 @@ impl<'a> Sorted<'a> {
             sqlx::query("INSERT INTO tally VALUES ($1, $2) ON CONFLICT DO NOTHING")
                 .bind(day)
                 .bind(i64::try_from(calls).unwrap_or(i64::MAX))
+                .execute(&mut *tx)
+                .await?;
+        }
+        if let Some(account) = self.administrator {
+            sqlx::query(
+                "INSERT INTO administrator (password, set_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            )
+            .bind(&account.password)
+            .bind(nanos(account.set))
+            .execute(&mut *tx)
+            .await?;
+        }
+        for (id, at) in self.key_uses {
+            sqlx::query("INSERT INTO key_use VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                .bind(id_bytes(id))
+                .bind(nanos(at))
                 .execute(&mut *tx)
                 .await?;
         }

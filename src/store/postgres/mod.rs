@@ -5,6 +5,7 @@
 //! anew. No transaction is open while work is done.
 
 mod access;
+mod administrator;
 mod audit;
 mod backup;
 mod claims;

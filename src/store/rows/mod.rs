@@ -2,6 +2,7 @@
 //! behind a byte that tells its version. An old version is read as long as a release wrote it.
 
 mod access;
+mod administrator;
 mod audit;
 mod connections;
 mod events;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub(super) use access::{ApiKeyRow, KeystoneRow, TicketKindRow, TicketRow};
+pub(super) use administrator::{AdministratorRow, KeyUseRow};
 pub(super) use audit::{AuditRow, HeadRow};
 pub(super) use connections::{ConnectionRow, RefreshRow};
 pub(super) use events::{ContentRow, CopyRow, EventRow, RequestRow};

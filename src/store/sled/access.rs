@@ -55,6 +55,22 @@ impl AccessStore for SledStore {
         find(&**self.read()?, kind, *digest)
     }
 
+    async fn prolong_ticket(
+        &self,
+        kind: TicketKind,
+        digest: &Digest,
+        expires: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let digest = *digest;
+        let step = move |ledger: &mut Ledger| {
+            ledger.must_have_room()?;
+            let Some(ticket) = remove(ledger, kind, digest)? else { return Ok(false) };
+            write_ticket(ledger, &Ticket { expires, ..ticket })?;
+            Ok(true)
+        };
+        self.committer.commit(step).await
+    }
+
     async fn take_ticket(
         &self,
         kind: TicketKind,
@@ -65,20 +81,22 @@ impl AccessStore for SledStore {
     }
 
     async fn drop_tickets(&self, kind: TicketKind) -> Result<usize, StoreError> {
-        let step = move |ledger: &mut Ledger| {
-            let prefix = keys::tickets_of(kind);
-            let mut digests = Vec::new();
-            for found in ledger.scan(&prefix) {
-                digests.push(KeyReader::behind(&prefix, &found?.0)?.bytes()?);
-            }
-            let dropped = digests.len();
-            for digest in digests {
-                remove(ledger, kind, digest)?;
-            }
-            Ok(dropped)
-        };
-        self.committer.commit(step).await
+        self.committer.commit(move |ledger| drop_tickets(ledger, kind)).await
     }
+}
+
+/// Voids every ticket of a kind.
+pub(super) fn drop_tickets(ledger: &mut Ledger, kind: TicketKind) -> Result<usize, StoreError> {
+    let prefix = keys::tickets_of(kind);
+    let mut digests = Vec::new();
+    for found in ledger.scan(&prefix) {
+        digests.push(KeyReader::behind(&prefix, &found?.0)?.bytes()?);
+    }
+    let dropped = digests.len();
+    for digest in digests {
+        remove(ledger, kind, digest)?;
+    }
+    Ok(dropped)
 }
 
 fn find(rows: &impl Read, kind: TicketKind, digest: Digest) -> Result<Option<Ticket>, StoreError> {

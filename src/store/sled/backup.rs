@@ -7,20 +7,21 @@ use super::events::Open;
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Ledger, Read};
 use super::{SledStore, access, audit, connections, events, lines};
+use crate::model::administrator::Administrator;
 use crate::model::connection::Connection;
 use crate::model::event::Event;
 use crate::model::job::{Job, Kind};
 use crate::model::key::ApiKey;
 use crate::model::sealed::Sealed;
 use crate::store::rows::{
-    ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow,
-    PeriodRow, RequestRow, Row, TicketRow,
+    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeyUseRow,
+    KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketRow,
 };
 use crate::store::{Backup, Record, Request, StoreError};
 
 /// The tables that records are made of, in the order in which they are exported: what shows that a
 /// store is in use comes first, what makes it usable last.
-const TABLES: [Table; 10] = [
+const TABLES: [Table; 12] = [
     Table::Connection,
     Table::Key,
     Table::Ticket,
@@ -30,6 +31,8 @@ const TABLES: [Table; 10] = [
     Table::Period,
     Table::Tally,
     Table::Audit,
+    Table::Administrator,
+    Table::KeyUse,
     Table::Keystone,
 ];
 
@@ -91,6 +94,10 @@ fn record(ledger: &Ledger, table: Table, key: &[u8], row: &[u8]) -> Result<Recor
         }
         Table::Period => Record::Period(read.text()?, PeriodRow::decode(row)?.next()?),
         Table::Tally => Record::Tally(read.day()?, ledger.number(key)?),
+        Table::Administrator => {
+            Record::Administrator(Administrator::try_from(AdministratorRow::decode(row)?)?)
+        }
+        Table::KeyUse => Record::KeyUse(read.id()?, KeyUseRow::decode(row)?.at()?),
         Table::Audit => Record::Audit(AuditRow::decode(row)?.under(read.seq()?)?),
         Table::Keystone => Record::Keystone(KeystoneRow::decode(row)?.into()),
         _ => return Err(StoreError::Damaged("an index was taken for a table".to_owned())),
@@ -108,6 +115,8 @@ fn keep(ledger: &mut Ledger, record: &Record) -> Result<(), StoreError> {
         Record::Job(job, _) => keys::job(job.id),
         Record::Period(name, _) => keys::period(name),
         Record::Tally(day, _) => keys::tally_of(*day),
+        Record::Administrator(_) => keys::administrator(),
+        Record::KeyUse(id, _) => keys::key_use(*id),
         Record::Audit(entry) => keys::audit(entry.seq),
         Record::Keystone(_) => keys::keystone(),
     };
@@ -123,6 +132,8 @@ fn keep(ledger: &mut Ledger, record: &Record) -> Result<(), StoreError> {
         Record::Job(job, payload) => write_job(ledger, job, payload.as_ref()),
         Record::Period(_, next) => ledger.put(key, &PeriodRow::new(*next)),
         Record::Tally(_, calls) => ledger.put_bytes(key, calls.to_be_bytes().to_vec()),
+        Record::Administrator(account) => ledger.put(key, &AdministratorRow::from(account)),
+        Record::KeyUse(_, at) => ledger.put(key, &KeyUseRow::new(*at)),
         Record::Audit(entry) => audit::write(ledger, entry),
         Record::Keystone(keystone) => ledger.put(key, &KeystoneRow::from(keystone)),
     }

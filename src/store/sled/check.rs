@@ -17,14 +17,15 @@ use super::events::listing;
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Read, failed};
 use super::meta::MetaRow;
+use crate::model::administrator::Administrator;
 use crate::model::connection::Connection;
 use crate::model::id::noun;
 use crate::model::job::Job;
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 use crate::store::rows::{
-    ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, HeadRow, JobRow, KeystoneRow,
-    PayloadRow, PeriodRow, RefreshRow, RequestRow, Row, TicketRow,
+    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, HeadRow, JobRow,
+    KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RefreshRow, RequestRow, Row, TicketRow,
 };
 
 /// There are few large tables to share among threads.
@@ -146,6 +147,10 @@ impl Books {
             }
             Table::Key => drop(ApiKey::try_from(ApiKeyRow::decode(row)?)?),
             Table::Audit => drop(AuditRow::decode(row)?.under(read.seq()?)?),
+            Table::Administrator => {
+                drop(Administrator::try_from(AdministratorRow::decode(row)?)?);
+            }
+            Table::KeyUse => drop(KeyUseRow::decode(row)?.at()?),
             Table::AuditHead => drop(HeadRow::decode(row)?),
             Table::Refresh => {
                 read.id::<noun::Connection>()?;

@@ -62,11 +62,15 @@ pub(super) enum Table {
     Audit = b'U' as isize,
     /// The end of the audit's chain.
     AuditHead = b'u' as isize,
+    /// The administrator's account.
+    Administrator = b'N' as isize,
+    /// Key → its last use.
+    KeyUse = b'n' as isize,
 }
 
 impl Table {
     /// Every table whose rows are counted.
-    pub(super) const COUNTED: [Self; 26] = [
+    pub(super) const COUNTED: [Self; 28] = [
         Self::Keystone,
         Self::Event,
         Self::Content,
@@ -93,6 +97,8 @@ impl Table {
         Self::TicketOver,
         Self::Audit,
         Self::AuditHead,
+        Self::Administrator,
+        Self::KeyUse,
     ];
 
     /// The byte its keys begin with.
@@ -228,6 +234,14 @@ pub(super) fn account_connection(account: &AccountTag, id: ConnectionId) -> Vec<
 
 pub(super) fn key(id: KeyId) -> Vec<u8> {
     with_id(Table::Key.prefix(), id)
+}
+
+pub(super) fn key_use(id: KeyId) -> Vec<u8> {
+    with_id(Table::KeyUse.prefix(), id)
+}
+
+pub(super) fn administrator() -> Vec<u8> {
+    Table::Administrator.prefix()
 }
 
 /// What the keys of the tickets of a kind begin with.

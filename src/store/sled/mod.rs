@@ -4,6 +4,7 @@
 //! `committer`; reads go straight to the tree.
 
 mod access;
+mod administrator;
 mod audit;
 mod backup;
 mod check;

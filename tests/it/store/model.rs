@@ -5,6 +5,7 @@
 mod events;
 mod jobs;
 
+use calbridge::model::administrator::Administrator;
 use calbridge::model::connection::Connection;
 use calbridge::model::id::{EventId, InstanceId, JobId, KeyId};
 use calbridge::model::job::{Claim, Class, Job, Kind, Lane, Line, NewJob};
@@ -18,8 +19,8 @@ use calbridge::store::memory::MemoryStore;
 use calbridge::store::postgres::PostgresStore;
 use calbridge::store::sled::SledStore;
 use calbridge::store::{
-    AccessStore, Change, ConnectionStore, EventStore, JobStore, Keystone, PeriodStore, Retention,
-    Store, Which,
+    AccessStore, AdministratorStore, Change, ConnectionStore, EventStore, JobStore, Keystone,
+    PeriodStore, Retention, Store, Which,
 };
 use chrono::TimeDelta;
 use tempfile::TempDir;
@@ -194,7 +195,13 @@ impl Pair {
         let kind = TicketKind::ALL[usize::from(self.small(5))];
         let ticket = ticket(kind, self.small(6), after(self.now + self.seconds(200)));
         let digest = ticket.digest;
-        match self.below(9) {
+        match self.below(12) {
+            9..=10 => {
+                let later = after(self.now + self.seconds(300));
+                let memory = self.memory.prolong_ticket(kind, &digest, later).await;
+                let disk = self.disk().prolong_ticket(kind, &digest, later).await;
+                assert_eq!(disk, memory, "{at}: prolong");
+            }
             0..=3 => {
                 let memory = self.memory.put_ticket(ticket.clone()).await;
                 assert_eq!(self.disk().put_ticket(ticket).await, memory, "{at}: put ticket");
@@ -216,6 +223,24 @@ impl Pair {
                 Keystone { canary: sealed(usize::from(self.small(9))), index_key: sealed(1) };
             let memory = self.memory.lay_keystone(stone.clone()).await;
             assert_eq!(self.disk().lay_keystone(stone).await, memory, "{at}: keystone");
+            return;
+        }
+        if self.below(3) == 0 {
+            let uses = vec![(KeyId::from_u128(u128::from(self.below(5))), after(self.now))];
+            let memory = self.memory.note_uses(uses.clone()).await;
+            assert_eq!(self.disk().note_uses(uses).await, memory, "{at}: uses");
+            let known = self.memory.last_uses().await;
+            assert_eq!(self.disk().last_uses().await, known, "{at}: last uses");
+            return;
+        }
+        if self.below(4) == 0 {
+            let account =
+                Administrator { password: format!("at {}", self.now), set: after(self.now) };
+            let memory = self.memory.put_administrator(account.clone(), some_act()).await;
+            let disk = self.disk().put_administrator(account, some_act()).await;
+            assert_eq!(disk, memory, "{at}: put administrator");
+            let known = self.memory.administrator().await;
+            assert_eq!(self.disk().administrator().await, known, "{at}: administrator");
             return;
         }
         let key = ApiKey {

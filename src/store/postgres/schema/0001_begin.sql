@@ -132,6 +132,19 @@ CREATE TABLE api_key (
     revoked bigint
 );
 
+-- When a key was used last: apart from the key, whose row is audited.
+CREATE TABLE key_use (
+    id bytea PRIMARY KEY,
+    at bigint NOT NULL
+);
+
+-- The administrator's account: a single row, or none yet.
+CREATE TABLE administrator (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    password text NOT NULL,
+    set_at bigint NOT NULL
+);
+
 CREATE TABLE ticket (
     kind smallint NOT NULL,
     digest bytea NOT NULL,
