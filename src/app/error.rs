@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::backup::BackupError;
 use crate::google::error::Failure;
 use crate::model::invalid::Invalid;
+use crate::model::job::Cause;
 use crate::model::key::Scope;
 use crate::store::Which;
 pub use crate::store::{Crowd, StoreError};
@@ -96,6 +97,9 @@ pub enum Error {
         /// Where the job stands.
         state: Which,
     },
+    /// The connection cannot be used until that is mended.
+    #[error("{}", .0.text)]
+    Blocked(Cause),
     /// What was shown does not open this door.
     #[error("{0}")]
     Denied(&'static str),

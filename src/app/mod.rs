@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::clock::Clock;
 use crate::google::Google;
@@ -85,6 +86,10 @@ pub struct Settings {
     pub backlog: Backlog,
     /// How long a request waits for its event when the caller does not say.
     pub wait: TimeDelta,
+    /// Whether an authorization answer must say who made it.
+    pub require_issuer: bool,
+    /// Where people may be sent after they followed a link: scheme, host, port and path of each.
+    pub return_to: Vec<Url>,
     /// Where a person is sent to connect an account.
     pub setup_url: String,
     /// The directory of what is kept.

@@ -1,6 +1,7 @@
 //! What goes into the vault's envelopes, and how it is written there. The first byte is the form's
 //! version, so that old envelopes stay readable.
 
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -33,6 +34,10 @@ pub struct Profile {
     pub calendar: String,
     /// What the account's holder agreed to.
     pub scopes: Vec<String>,
+    /// When Google ends the grant by itself, if it said so.
+    pub ends: Option<DateTime<Utc>>,
+    /// How many refresh tokens Google gave for it so far: the oldest of too many die.
+    pub tokens: u32,
 }
 
 /// Google's addresses of an event and its meeting.
@@ -59,7 +64,7 @@ struct ContentForm {
 
 #[derive(Serialize, Deserialize)]
 struct MomentForm {
-    instant: chrono::DateTime<chrono::Utc>,
+    instant: DateTime<Utc>,
     wall: chrono::NaiveDateTime,
     zone: Option<String>,
 }

@@ -13,7 +13,6 @@ use crate::google::error::{Failure, Verdict};
 use crate::google::oauth::AccessToken;
 use crate::model::connection::{ClientTag, Connection, Health, Means};
 use crate::model::id::ConnectionId;
-use crate::model::job::Cause;
 
 /// A token is replaced this long before it runs out.
 const EARLY: TimeDelta = TimeDelta::minutes(5);
@@ -144,6 +143,17 @@ pub async fn touch(app: &App) -> Result<(), Error> {
     }
 }
 
+/// Writes down that Google honours a grant. A token is good whether or not that is written.
+pub(super) async fn note(app: &App, id: ConnectionId) {
+    if let Err(error) = app.store.note_refresh(id, app.clock.now()).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            connection.id = %id,
+            "a refresh could not be written down"
+        );
+    }
+}
+
 /// Whether a connection has a grant that may be used.
 fn is_idle(app: &App, connection: &Connection) -> bool {
     matches!(connection.means, Means::Consent { .. })
@@ -162,12 +172,13 @@ async fn refresh(app: &App, connection: &Connection) -> Result<AccessToken, Erro
     match refreshed {
         Ok(access) => {
             tracing::debug!(connection.id = %connection.id, "access token refreshed");
+            note(app, connection.id).await;
             Ok(AccessToken { payer: Some(connection.account), ..access })
         }
         Err(failure) => {
             tracing::warn!(connection.id = %connection.id, reason = failure.reason.as_deref(), "refresh failed: {}", failure.text);
             if failure.verdict == Verdict::GrantDead {
-                let cause = Cause::new("grant_dead", failure.text.clone());
+                let cause = connections::death(app, connection, &failure).await?;
                 connections::mark(app, connection, Health::ReconnectNeeded(cause)).await?;
             }
             Err(failure.into())

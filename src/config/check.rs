@@ -88,6 +88,7 @@ impl Reader {
             limits: self.limits(),
             cors: CorsConfig { origins: self.origins() },
             store: self.store(),
+            return_to: self.return_to(insecure_http),
             classic: ClassicConfig {
                 notify: self.choice(
                     "classic.notify",
@@ -168,6 +169,7 @@ impl Reader {
                 .iter()
                 .map(|scope| (*scope).to_owned())
                 .collect(),
+            require_issuer: self.flag("google.require_issuer"),
             consent_url,
             token_url,
             revoke_url,
@@ -334,6 +336,34 @@ impl Reader {
             ));
         }
         Some(written)
+    }
+
+    fn return_to(&mut self, insecure_http: bool) -> Vec<Url> {
+        const KEY: &str = "connections.return_to";
+        let written = self.optional(KEY).unwrap_or_default();
+        let mut listed = Vec::new();
+        for address in written.split([' ', ',']).filter(|address| !address.is_empty()) {
+            let bare = |url: &Url| {
+                matches!(url.scheme(), "http" | "https")
+                    && url.host().is_some()
+                    && url.query().is_none()
+                    && url.fragment().is_none()
+                    && url.username().is_empty()
+                    && url.password().is_none()
+            };
+            let Some(url) = Url::parse(address).ok().filter(bare) else {
+                self.fault(
+                    KEY,
+                    "must be http or https addresses with their paths, such as \
+                     `https://app.example.com/calendar/connected`, without query or fragment, and spaces \
+                     between them",
+                );
+                return Vec::new();
+            };
+            self.refuse_plain_http(KEY, &url, insecure_http);
+            listed.push(url);
+        }
+        listed
     }
 
     fn refuse_plain_http(&mut self, key: &'static str, url: &Url, insecure_http: bool) {

@@ -97,6 +97,8 @@ pub struct Config {
     pub queue: QueueConfig,
     /// How long what is over is kept.
     pub retention: RetentionConfig,
+    /// Where people may be sent after they connected an account by a link.
+    pub return_to: Vec<Url>,
     /// `POST /api/create-calendar-event`.
     pub classic: ClassicConfig,
     /// The end of the process.
@@ -186,6 +188,8 @@ pub struct GoogleConfig {
     pub daily_warning: u64,
     /// For how long an account rests that reached a limit of Calendar itself.
     pub quota_park: Duration,
+    /// Whether an authorization answer must say who made it (RFC 9207).
+    pub require_issuer: bool,
     /// What `redirect_uri()` starts from: letter for letter as written, as Google compares it.
     redirect_uri: Option<String>,
 }

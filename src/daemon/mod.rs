@@ -186,6 +186,8 @@ impl Bridge {
             notify: notify(config.classic.notify),
             backlog: Backlog { all: config.queue.max_jobs, owner: config.queue.max_jobs_per_owner },
             wait: delta(config.classic.wait),
+            require_issuer: config.google.require_issuer,
+            return_to: config.return_to.clone(),
             setup_url: format!("{public_url}google-calendar-setup"),
             setup_code_file: config.data_dir.join(SETUP_CODE_FILE),
             data_dir: config.data_dir.clone(),

@@ -5,13 +5,18 @@ use std::time::Duration;
 
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::{Method, Request, Response};
-use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse};
+use oauth2::basic::{
+    BasicClient, BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+    BasicTokenType,
+};
 use oauth2::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, HttpRequest,
-    HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RefreshToken, RequestTokenError, Scope,
-    TokenResponse, TokenUrl,
+    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
+    ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RefreshToken,
+    RequestTokenError, Scope, StandardRevocableToken, StandardTokenResponse, TokenResponse,
+    TokenUrl,
 };
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
 use super::Google;
@@ -46,6 +51,9 @@ pub struct Grant {
     pub access: AccessToken,
     /// What was really granted, in Google's words and order.
     pub scopes: Vec<String>,
+    /// For how long it is good, if Google set it an end: the person chose one, or the project is
+    /// being tested.
+    pub ends_in: Option<Duration>,
 }
 
 /// Whose grant it is.
@@ -56,6 +64,26 @@ pub struct Account {
     /// Its e-mail address as of now, if it may be seen.
     pub email: Option<String>,
 }
+
+/// What Google's token endpoint says beyond RFC 6749.
+#[derive(Debug, Deserialize, Serialize)]
+struct Beyond {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_token_expires_in: Option<u64>,
+}
+
+impl ExtraTokenFields for Beyond {}
+
+type Tokens = StandardTokenResponse<Beyond, BasicTokenType>;
+
+/// The crate's client, reading what Google says beyond the standard.
+type Speaker = Client<
+    BasicErrorResponse,
+    Tokens,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+>;
 
 /// Taken for the life of an access token that comes without one: short, so that a wrong guess
 /// costs a refresh and not a rejected call.
@@ -113,7 +141,8 @@ impl Google {
             .map_err(failure_of)?;
         let refresh_token = answer.refresh_token().map(|token| token.secret().clone().into());
         let scopes = scopes_of(&answer).unwrap_or_default();
-        Ok(Grant { refresh_token, access: access_of(&answer)?, scopes })
+        let ends_in = answer.extra_fields().refresh_token_expires_in.map(Duration::from_secs);
+        Ok(Grant { refresh_token, access: access_of(&answer)?, scopes, ends_in })
     }
 
     /// A new access token, and what Google says is granted, if it says so.
@@ -204,8 +233,8 @@ impl fmt::Debug for Account {
     }
 }
 
-fn with_secret(client: &OauthClient) -> BasicClient {
-    BasicClient::new(ClientId::new(client.id.clone()))
+fn with_secret(client: &OauthClient) -> Speaker {
+    Speaker::new(ClientId::new(client.id.clone()))
         .set_client_secret(ClientSecret::new(client.secret.expose_secret().to_owned()))
         .set_auth_type(AuthType::RequestBody)
 }
@@ -222,7 +251,7 @@ fn failure_of(error: RequestTokenError<Failure, BasicErrorResponse>) -> Failure 
 }
 
 /// The access token of an answer: one that no header can hold is no token.
-fn access_of(answer: &BasicTokenResponse) -> Result<AccessToken, Failure> {
+fn access_of(answer: &Tokens) -> Result<AccessToken, Failure> {
     let token = answer.access_token().secret();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Failure::unknown(Some(200)));
@@ -231,6 +260,6 @@ fn access_of(answer: &BasicTokenResponse) -> Result<AccessToken, Failure> {
     Ok(AccessToken { token: token.clone().into(), expires_in, payer: None, quota_user: None })
 }
 
-fn scopes_of(answer: &BasicTokenResponse) -> Option<Vec<String>> {
+fn scopes_of(answer: &Tokens) -> Option<Vec<String>> {
     Some(answer.scopes()?.iter().map(|scope| scope.to_string()).collect())
 }

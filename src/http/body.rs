@@ -1,7 +1,7 @@
 //! JSON bodies: read whole, checked in shape, with every fault named by its pointer.
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::body::{Bytes, HttpBody};
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::{StatusCode, header};
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
@@ -42,6 +42,18 @@ impl<T: DeserializeOwned + Validate> FromRequest<Door> for Body<T> {
             )
         })?;
         Ok(Self { value: read(&bytes)?, digest: Sha256::digest(&bytes).into() })
+    }
+}
+
+/// A body may be left out: with nothing in it, and nothing said of it.
+impl<T: DeserializeOwned + Validate> OptionalFromRequest<Door> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, door: &Door) -> Result<Option<Self>, Problem> {
+        if request.body().is_end_stream() && !request.headers().contains_key(header::CONTENT_TYPE) {
+            return Ok(None);
+        }
+        <Self as FromRequest<Door>>::from_request(request, door).await.map(Some)
     }
 }
 

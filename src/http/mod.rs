@@ -10,6 +10,7 @@ mod batch;
 mod body;
 mod caller;
 mod classic;
+mod connections;
 mod cross_origin;
 mod delegation;
 mod events;

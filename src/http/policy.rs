@@ -12,14 +12,14 @@ use axum::handler::Handler;
 use axum::response::Redirect;
 
 use super::{
-    admin, api_keys, audit, batch, classic, delegation, events, health, incident, jobs, metrics,
-    oauth_client, setup, vault,
+    admin, api_keys, audit, batch, classic, connections, delegation, events, health, incident,
+    jobs, metrics, oauth_client, setup, vault,
 };
 use crate::model::audit::Action::{
     ApiKeyCreated, ApiKeyRevoked, AuditAccepted, AuditExported, ClientRotated,
-    ConnectionDisconnected, ConnectionLinked, EverythingRevoked, EverythingRotated, ExportMade,
-    SessionClosed, SessionOpened, SetupCodeCreated, VaultRetired, VaultRewrapped, VaultRotated,
-    WritesFrozen, WritesThawed,
+    ConnectionCalendarChosen, ConnectionDisconnected, ConnectionLinked, EverythingRevoked,
+    EverythingRotated, ExportMade, LinkCreated, LinkUsed, SessionClosed, SessionOpened,
+    SetupCodeCreated, VaultRetired, VaultRewrapped, VaultRotated, WritesFrozen, WritesThawed,
 };
 use crate::model::key::Scope::{
     Admin, AdminRead, ConnectionsAdmin, ConnectionsRead, EventsRead, EventsWrite, TasksRead,
@@ -36,7 +36,13 @@ const ANY_KEY: &[Pass] = &[Key(EventsRead), Key(TasksRead), Key(ConnectionsRead)
 
 /// Every route of the public door.
 pub fn public() -> Table {
-    open().and(classic()).and(pages()).and(events_and_jobs()).and(keys()).and(watching())
+    open()
+        .and(classic())
+        .and(pages())
+        .and(accounts())
+        .and(events_and_jobs())
+        .and(keys())
+        .and(watching())
 }
 
 /// What tells nothing that is anybody's. A Google outage is not ours: no probe fails for it.
@@ -69,6 +75,10 @@ fn pages() -> Table {
         .row(post("/google-calendar-setup/session"), &[Anybody], SignIn, Origin, As(SessionOpened), setup::sign_in::open)
         .row(post("/google-calendar-setup/logout"), &[Administrator], Page, Form, As(SessionClosed), setup::sign_in::close)
         .row(post("/google-calendar-setup/connect"), &[Administrator], Page, Form, Nothing, setup::connect::begin)
+        .row(get("/google-calendar-setup/calendars"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::calendars::show)
+        .row(post("/google-calendar-setup/calendars"), &[Administrator], Page, Form, As(ConnectionCalendarChosen), setup::calendars::choose)
+        .row(get(setup::link::PATH), &[Anybody], Page, ChangesNothing, Nothing, setup::link::ask)
+        .row(post(setup::link::PATH), &[Anybody], Page, Origin, As(LinkUsed), setup::link::follow)
         .row(get("/oauth2callback"), &[Anybody], Page, State, As(ConnectionLinked), setup::connect::callback)
         .row(post("/google-calendar-setup/oauth-client"), &[Administrator], Page, Form, As(ClientRotated), setup::client::exchange)
         .row(get("/google-calendar-setup/test-event"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::test_event::show)
@@ -78,6 +88,21 @@ fn pages() -> Table {
         .row(post("/google-calendar-revoke"), &[Administrator, Key(Admin)], Page, Form, As(ConnectionDisconnected), setup::revoke::submit)
         .row(get("/google-calendar-setup/revoke"), &[Anybody, Administrator, Key(Admin)], Page, NoCookie, As(ConnectionDisconnected), setup::revoke::ask)
         .row(post("/google-calendar-setup/revoke"), &[Administrator, Key(Admin)], Page, Form, As(ConnectionDisconnected), setup::revoke::submit)
+}
+
+/// Linked accounts, and the links by which users connect theirs.
+#[rustfmt::skip]
+fn accounts() -> Table {
+    Table::of(Face::Api)
+        .row(get("/api/v1/connections"), &[Key(ConnectionsRead), User], Read, ChangesNothing, Nothing, connections::list)
+        .row(post("/api/v1/connections/links"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As(LinkCreated), connections::links::create)
+        .row(post("/api/v1/connections/codes"), &[Key(ConnectionsAdmin), User], Write, NoCookie, Nothing, connections::links::redeem)
+        .row(get("/api/v1/connections/{id}"), &[Key(ConnectionsRead), User], Read, ChangesNothing, Nothing, connections::show)
+        .row(patch("/api/v1/connections/{id}"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As(ConnectionCalendarChosen), connections::edit)
+        .row(delete("/api/v1/connections/{id}"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As(ConnectionDisconnected), connections::delete)
+        .row(get("/api/v1/connections/{id}/calendars"), &[Key(ConnectionsRead), User], Read, ChangesNothing, Nothing, connections::calendars)
+        .row(post("/api/v1/connections/{id}/disconnect"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As(ConnectionDisconnected), connections::disconnect)
+        .row(post("/api/v1/connections/{id}/reconnect"), &[Key(ConnectionsAdmin), User], Write, NoCookie, As(LinkCreated), connections::links::reconnect)
 }
 
 /// Events, and the jobs that bring them to Google.

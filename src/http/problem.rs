@@ -169,6 +169,7 @@ impl From<Error> for Problem {
             Error::Backlog(Crowd::Owner) => (StatusCode::TOO_MANY_REQUESTS, "owner_backlog_full"),
             Error::JobRunning => (StatusCode::CONFLICT, "job_running"),
             Error::JobState { .. } => (StatusCode::CONFLICT, "job_state"),
+            Error::Blocked(_) => (StatusCode::CONFLICT, "connection_blocked"),
             Error::Denied(_) => (StatusCode::FORBIDDEN, "denied"),
             Error::KeyRefused => (StatusCode::UNAUTHORIZED, "unknown_api_key"),
             Error::TokenRefused => (StatusCode::UNAUTHORIZED, "token_refused"),

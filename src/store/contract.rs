@@ -77,6 +77,7 @@ macro_rules! promises {
             connections_are_listed_last_linked_first
             connections_to_an_account_are_found
             all_connections_are_found_page_by_page
+            the_last_refresh_of_a_connection_is_known
             connections_are_told
             a_connection_too_large_is_refused
             keys_are_kept

@@ -176,6 +176,13 @@ pub trait ConnectionStore {
         most: usize,
     ) -> Result<Vec<Connection>, StoreError>;
 
+    /// Writes down when Google last honoured a connection's grant. It is no part of the connection's
+    /// own row, nor of an export: a restored store learns it at the next refresh.
+    async fn note_refresh(&self, id: ConnectionId, at: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// When that was; none if nobody wrote it down.
+    async fn last_refresh(&self, id: ConnectionId) -> Result<Option<DateTime<Utc>>, StoreError>;
+
     /// Keeps the connection, and `job` and the entry of `act` with it, if its version is one more than
     /// the stored one's, or 1 where none is stored. Else nothing changes, and the answer is `false`.
     async fn put_connection(

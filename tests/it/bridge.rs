@@ -13,13 +13,15 @@ use axum::Router;
 use axum::body::Body;
 use calbridge::app::App;
 use calbridge::app::access::{self, Caller, KeyWish};
-use calbridge::app::connections::{self, Answer as Redirect};
+use calbridge::app::connections::{self, Answer as Redirect, Purpose};
+use calbridge::app::tokens;
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::config::Config;
 use calbridge::daemon::{Bridge as Tied, Parts};
 use calbridge::google::{Open, Wires};
 use calbridge::model::id::InstanceId;
 use calbridge::model::key::Scope;
+use calbridge::model::owner::{Owner, UserId};
 use calbridge::random::{CountingRandom, Random};
 use calbridge::simulator::{Fault, Settings, Simulator};
 use calbridge::store::Store;
@@ -222,10 +224,10 @@ impl Bridge {
     /// Connects the server's account through the real endpoints.
     pub async fn connect(&self, account: &str) -> Result<(), calbridge::app::Error> {
         let app = &self.tied.app;
-        let consent = connections::begin(app).await?;
+        let consent = connections::begin(app, Purpose::server()).await?;
         let redirect =
             self.consent(&consent.url, &[("decision", "allow"), ("user", account)]).await;
-        connections::finish(app, redirect, Some(&consent.cookie)).await.map(drop)
+        connections::finish(app, redirect, Some(&consent.cookie)).await.outcome.map(drop)
     }
 
     /// What Google's redirect brings back when its consent page is answered so.
@@ -239,6 +241,25 @@ impl Bridge {
             Wires::Memory(open) => ask_google(open, request).await.0.headers,
         };
         redirect_of(&headers)
+    }
+
+    /// Asks the simulated Calendar API with the token of a user's connection. Returns its answer.
+    pub async fn at_google(&self, user: &str, method: Method, path: &str, body: &Value) -> Value {
+        let app = &self.tied.app;
+        let user = UserId::try_from(user.to_owned()).expect("a user");
+        let linked = connections::of(app, &Owner::User(user)).await.expect("a store that works");
+        let token = tokens::access(app, &linked.expect("a connection")).await.expect("a token");
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}calendar/v3/{path}", app.google.endpoints().api))
+            .header(header::AUTHORIZATION, format!("Bearer {}", token.token.expose_secret()))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body.to_string())))
+            .expect("a request");
+        let (head, body) = self.http.request(request).await.expect("an answer").into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        assert!(head.status.is_success(), "{path}: {}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).unwrap_or_default()
     }
 
     /// The next calls meet this.

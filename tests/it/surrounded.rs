@@ -260,6 +260,14 @@ impl<A: Around> ConnectionStore for Surrounded<A> {
         self.around.look(self.store.all_connections(after, most)).await
     }
 
+    async fn note_refresh(&self, id: ConnectionId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.around.step("note_refresh", self.store.note_refresh(id, at)).await
+    }
+
+    async fn last_refresh(&self, id: ConnectionId) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.around.look(self.store.last_refresh(id)).await
+    }
+
     async fn put_connection(
         &self,
         connection: Connection,

@@ -6,16 +6,16 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::{account_tag, client_tag, of_server};
-use crate::app::audit::By;
+use super::answer::{Answer, explain, refused};
+use super::grants::{self, Given};
+use super::purpose::Purpose;
+use super::{client_tag, of};
 use crate::app::{App, Error, Profile, tokens};
 use crate::google::OauthClient;
-use crate::google::oauth::{Account, Grant, ISSUER};
-use crate::model::audit::Action;
-use crate::model::connection::{Connection, Health, Means};
-use crate::model::id::ConnectionId;
+use crate::google::error::Verdict;
+use crate::google::oauth::ISSUER;
+use crate::model::connection::{Connection, Means};
 use crate::model::key::{Digest, Ticket, TicketKind};
-use crate::model::owner::Owner;
 
 /// A consent must come back within this time.
 const CONSENT_LIFE: TimeDelta = TimeDelta::minutes(10);
@@ -29,22 +29,27 @@ pub struct Consent {
     pub cookie: String,
 }
 
-/// What Google's redirect brings back (RFC 6749 §4.1.2, RFC 9207).
-#[derive(Default, Deserialize)]
-pub struct Answer {
-    /// What the consent was begun with.
-    pub state: Option<String>,
-    /// What a token can be had for.
-    pub code: Option<String>,
-    /// Why there is none.
-    pub error: Option<String>,
-    /// Who says so.
-    pub iss: Option<String>,
+/// How a consent ended.
+pub struct Finished {
+    /// What it was for; none if whoever came back is not known to have begun it.
+    pub purpose: Option<Purpose>,
+    /// What came of it.
+    pub outcome: Result<Linked, Error>,
+}
+
+/// An account just linked.
+#[derive(Debug)]
+pub struct Linked {
+    /// As it is stored.
+    pub connection: Connection,
+    /// Who it is.
+    pub profile: Profile,
 }
 
 /// What the server remembers of a consent while the person is at Google.
 #[derive(Serialize, Deserialize)]
 struct Pending {
+    purpose: Purpose,
     verifier: String,
     browser: Digest,
     redirect_uri: String,
@@ -70,7 +75,7 @@ pub fn check_redirect(app: &App, client: &OauthClient) -> Result<(), Error> {
 }
 
 /// Begins a consent: PKCE with S256, and a state that works once, soon, and in this browser only.
-pub async fn begin(app: &App) -> Result<Consent, Error> {
+pub async fn begin(app: &App, purpose: Purpose) -> Result<Consent, Error> {
     app.must_not_be_frozen()?;
     check_client(app)?;
     let client = app.oauth_client()?;
@@ -79,9 +84,9 @@ pub async fn begin(app: &App) -> Result<Consent, Error> {
     let shown_verifier = SecretString::from(verifier.clone());
     let digest = app.vault.tag("consent-state", &[state.as_bytes()]);
     let redirect_uri = app.settings.redirect_uri.clone();
-    let login_hint = match of_server(app).await? {
+    let login_hint = match of(app, &purpose.owner()?).await? {
         Some(connection) => Some(app.profile(&connection)?.email),
-        None => None,
+        None => purpose.email().map(str::to_owned),
     };
     let scopes: Vec<&str> = app.settings.scopes.iter().map(String::as_str).collect();
     let url = app.google.consent_url(
@@ -93,7 +98,8 @@ pub async fn begin(app: &App) -> Result<Consent, Error> {
         login_hint.as_deref(),
     );
     let browser = app.vault.tag("consent-browser", &[cookie.as_bytes()]);
-    let payload = app.seal_ticket(&digest, &Pending { verifier, browser, redirect_uri })?;
+    let payload =
+        app.seal_ticket(&digest, &Pending { purpose, verifier, browser, redirect_uri })?;
     let now = app.clock.now();
     let ticket = Ticket {
         kind: TicketKind::Consent,
@@ -108,35 +114,57 @@ pub async fn begin(app: &App) -> Result<Consent, Error> {
 
 /// Ends a consent: whoever comes back with an unknown, used, old or foreign state is refused before
 /// Google is asked anything. A reconnect must bring the same account.
-pub async fn finish(app: &App, answer: Answer, cookie: Option<&str>) -> Result<Profile, Error> {
-    app.must_not_be_frozen()?;
-    let pending = take_pending(app, &answer, cookie).await?;
-    if let Some(error) = answer.error {
-        return Err(explain(&error));
+pub async fn finish(app: &App, answer: Answer, cookie: Option<&str>) -> Finished {
+    if let Err(error) = app.must_not_be_frozen() {
+        return Finished { purpose: None, outcome: Err(error) };
     }
-    let Some(code) = answer.code else {
-        return Err(refused(
-            "no_code",
-            "Google's answer holds neither a code nor an error. Connect once more.",
-        ));
+    let pending = match take_pending(app, &answer, cookie).await {
+        Ok(pending) => pending,
+        Err(error) => return Finished { purpose: None, outcome: Err(error) },
+    };
+    let outcome = link(app, answer, &pending).await;
+    Finished { purpose: Some(pending.purpose), outcome }
+}
+
+async fn link(app: &App, answer: Answer, pending: &Pending) -> Result<Linked, Error> {
+    check_issuer(app, answer.iss.as_deref())?;
+    let code = match (answer.code, answer.error) {
+        (Some(code), None) => SecretString::from(code),
+        (None, Some(error)) => return Err(explain(&error)),
+        (Some(_), Some(_)) => {
+            let text = "Google's answer holds both a code and an error, so neither is believed. Connect once more.";
+            return Err(refused("code_and_error", text));
+        }
+        (None, None) => {
+            let text = "Google's answer holds neither a code nor an error. Connect once more.";
+            return Err(refused("no_code", text));
+        }
     };
     let client = app.oauth_client()?;
-    let (code, verifier) = (SecretString::from(code), SecretString::from(pending.verifier));
+    let verifier = SecretString::from(pending.verifier.as_str());
     let means = Means::Consent { client: client_tag(app, &client) };
-    let mut grant = app.google.exchange(&client, &pending.redirect_uri, &code, &verifier).await?;
-    let refresh_token = check_grant(app, &grant)?;
-    let account = app.google.account(&grant.access).await?;
-    grant.access.payer = Some(account_tag(app, &account.sub));
-    let calendar = app.google.primary(&grant.access).await?;
-    let kept = keep(app, means, account, calendar, grant.scopes, refresh_token).await?;
-    tokens::hold(app, kept.id, kept.version, grant.access).await;
-    app.profile(&kept)
+    let grant = app.google.exchange(&client, &pending.redirect_uri, &code, &verifier).await;
+    let grant = grant.map_err(|failure| match failure.verdict {
+        // Another consent's code, or one that is used or old: PKCE and Google saw to it.
+        Verdict::Refused => refused(
+            "code_refused",
+            "Google does not take the code that came back: it is old, used, or belongs to another consent. \
+             Connect once more.",
+        ),
+        _ => failure.into(),
+    })?;
+    let given = Given::read(app, means, grant).await?;
+    let access = given.access.clone();
+    let (connection, profile) = grants::keep(app, &pending.purpose, given).await?;
+    tokens::note(app, connection.id).await;
+    tokens::hold(app, connection.id, connection.version, access).await;
+    Ok(Linked { connection, profile })
 }
 
 async fn take_pending(app: &App, answer: &Answer, cookie: Option<&str>) -> Result<Pending, Error> {
     let unknown = || {
         let text = "This consent is not known here: it was used before, is older than ten minutes, or began in \
-                    another browser. Open the setup page and connect once more.";
+                    another browser. Go back to where you began, and connect once more.";
         refused("state_unknown", text)
     };
     let state = answer.state.as_deref().ok_or_else(unknown)?;
@@ -149,158 +177,21 @@ async fn take_pending(app: &App, answer: &Answer, cookie: Option<&str>) -> Resul
     if !bool::from(browser.ct_eq(&pending.browser)) {
         return Err(unknown());
     }
-    if let Some(issuer) = &answer.iss
-        && issuer != ISSUER
-    {
-        return Err(refused(
-            "issuer_unknown",
-            "The answer came from another issuer than the one that was asked.",
-        ));
-    }
     Ok(pending)
 }
 
-/// The refresh token of a grant that is good for everything the bridge does.
-fn check_grant(app: &App, grant: &Grant) -> Result<SecretString, Error> {
-    let missing = missing_scopes(app, &grant.scopes);
-    if !missing.is_empty() {
-        let text = format!(
-            "Google granted only a part of what is needed; missing: {}. Connect once more and leave every box ticked.",
-            missing.join(", ")
-        );
-        return Err(Error::Consent { code: "scopes_missing", text });
+/// Google names itself in its answers. Whoever names another mixes two servers up (RFC 9207 §2.4).
+fn check_issuer(app: &App, issuer: Option<&str>) -> Result<(), Error> {
+    match issuer {
+        Some(ISSUER) => Ok(()),
+        None if !app.settings.require_issuer => Ok(()),
+        Some(_) => Err(refused(
+            "issuer_unknown",
+            "The answer came from another issuer than the one that was asked.",
+        )),
+        None => Err(refused(
+            "issuer_missing",
+            "The answer does not say who made it, as the settings demand (google.require_issuer).",
+        )),
     }
-    grant.refresh_token.clone().ok_or_else(|| {
-        let text = "Google granted access without a refresh token. Remove calbridge at \
-                    https://myaccount.google.com/permissions and connect once more.";
-        refused("no_refresh_token", text)
-    })
-}
-
-/// The scopes that the bridge needs and `granted` lacks.
-pub fn missing_scopes(app: &App, granted: &[String]) -> Vec<String> {
-    let granted: Vec<&str> = granted.iter().map(|scope| plain_scope(scope)).collect();
-    let wanted = app.settings.scopes.iter().map(|scope| plain_scope(scope));
-    wanted.filter(|scope| !granted.contains(scope)).map(str::to_owned).collect()
-}
-
-/// Google writes `email` and `profile` in two ways.
-fn plain_scope(scope: &str) -> &str {
-    match scope {
-        "https://www.googleapis.com/auth/userinfo.email" => "email",
-        "https://www.googleapis.com/auth/userinfo.profile" => "profile",
-        other => other,
-    }
-}
-
-/// Keeps a grant: in the connection of that account, if there ever was one, else in a new one.
-async fn keep(
-    app: &App,
-    means: Means,
-    account: Account,
-    calendar: String,
-    scopes: Vec<String>,
-    token: SecretString,
-) -> Result<Connection, Error> {
-    let tag = account_tag(app, &account.sub);
-    // Google names an account's own calendar by its address.
-    let email = account.email.unwrap_or_else(|| calendar.clone());
-    let owner = Owner::Application;
-    let known = app.store.connections(&owner).await?;
-    let live = known.iter().find(|connection| connection.state != Health::Disconnected);
-    if let Some(other) = live.filter(|connection| connection.account != tag) {
-        let connected = app.profile(other)?.email;
-        if app
-            .store
-            .connections_to(&tag)
-            .await?
-            .iter()
-            .all(|connection| connection.state == Health::Disconnected)
-            && let Err(failure) = app.google.revoke(&token).await
-        {
-            tracing::warn!(
-                reason = failure.reason.as_deref(),
-                "the grant of the wrong account could not be given back"
-            );
-        }
-        let text = format!(
-            "calbridge is connected as {connected}, and this is another account ({email}). Connect as {connected} \
-             again, or disconnect first if you want to change the account."
-        );
-        return Err(Error::Consent { code: "wrong_account", text });
-    }
-    let before = known.into_iter().find(|connection| connection.account == tag);
-    let (id, version) = match &before {
-        Some(before) => (before.id, before.version + 1),
-        None => (ConnectionId::random(&*app.random), 1),
-    };
-    let profile = Profile { sub: account.sub, email, calendar, scopes };
-    let connection = Connection {
-        id,
-        account: tag,
-        means,
-        state: Health::Connected,
-        version,
-        profile: app.seal_profile(&owner, id, version, &profile)?,
-        token: Some(app.seal_token(&owner, id, version, &token)?),
-        linked: app.clock.now(),
-        owner,
-    };
-    let action = match before {
-        Some(_) => Action::ConnectionReconnected,
-        None => Action::ConnectionLinked,
-    };
-    let act = app.act(By::Administrator, action).connection(&connection);
-    let act = act.with("email", &profile.email).seal()?;
-    if !app.store.put_connection(connection.clone(), None, act).await? {
-        return Err(Error::Overtaken);
-    }
-    tracing::info!(connection.id = %id, reconnected = before.is_some(), "Google account connected");
-    Ok(connection)
-}
-
-fn refused(code: &'static str, text: &str) -> Error {
-    Error::Consent { code, text: text.into() }
-}
-
-/// What each error of an authorization answer means (RFC 6749 §4.1.2.1).
-fn explain(error: &str) -> Error {
-    let (code, text) = match error {
-        "access_denied" => (
-            "access_denied",
-            "You, or your organisation's rules, said no, so nothing was connected. Connect once more and choose Allow.",
-        ),
-        "invalid_request" => (
-            "invalid_request",
-            "Google could not read the request. Check that the redirect URI in the Google Cloud Console is exactly \
-             the one shown on the setup page.",
-        ),
-        "unauthorized_client" => (
-            "unauthorized_client",
-            "This OAuth client may not ask for consent in this way. Make a client of the type Web application and \
-             download its file.",
-        ),
-        "unsupported_response_type" => (
-            "unsupported_response_type",
-            "Google does not give this client a code. Make a client of the type Web application and download its file.",
-        ),
-        "invalid_scope" => (
-            "invalid_scope",
-            "Google does not know one of the scopes asked for. Check google.scopes, and that the Calendar API is \
-             enabled in the project.",
-        ),
-        "server_error" => {
-            ("server_error", "Google had a fault of its own. Connect once more in a moment.")
-        }
-        "temporarily_unavailable" => (
-            "temporarily_unavailable",
-            "Google is overloaded or down for a while. Connect once more in a few minutes.",
-        ),
-        _ => (
-            "unknown_error",
-            "Google reported an error that its manual does not list. Connect once more; if it comes back, check the \
-             consent screen in the Google Cloud Console.",
-        ),
-    };
-    refused(code, text)
 }

@@ -40,6 +40,8 @@ pub async fn link(
         email: subject,
         calendar: String::new(),
         scopes: scopes(app).into_iter().map(str::to_owned).collect(),
+        ends: None,
+        tokens: 0,
     };
     let tag = account_tag(app, &profile.sub);
     let mut access = token(app, &account, &profile).await.map_err(refused)?;

@@ -1,7 +1,6 @@
 //! To Google for consent, and back.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
@@ -11,11 +10,12 @@ use super::back;
 use super::cookies::{self, Use};
 use super::fault::Fault;
 use super::home::Notice;
-use crate::app::connections::{self, Answer};
+use super::link;
+use crate::app::connections::{self, Answer, Finished, Purpose};
 
 /// `POST /google-calendar-setup/connect`: sends the browser to Google's consent page.
 pub async fn begin(State(door): State<Door>, jar: CookieJar) -> Result<Response, Fault> {
-    let consent = connections::begin(&door.app).await?;
+    let consent = connections::begin(&door.app, Purpose::server()).await?;
     let jar = cookies::set(&door, jar, Use::Consent, &consent.cookie);
     Ok((jar, Redirect::to(&consent.url)).into_response())
 }
@@ -24,20 +24,23 @@ pub async fn begin(State(door): State<Door>, jar: CookieJar) -> Result<Response,
 pub async fn callback(
     State(door): State<Door>,
     jar: CookieJar,
-    answer: Result<Query<Answer>, QueryRejection>,
+    RawQuery(query): RawQuery,
 ) -> Response {
     let cookie = cookies::read(&door, &jar, Use::Consent);
-    let done = match answer {
-        Ok(Query(answer)) => {
-            connections::finish(&door.app, answer, cookie.as_deref()).await.map_err(Fault::from)
-        }
-        Err(_) => Err(Fault::unreadable(
-            "The address Google sent you back to cannot be read. Connect once more.",
-        )),
+    let finished = match Answer::read(query.as_deref().unwrap_or_default()) {
+        Ok(answer) => connections::finish(&door.app, answer, cookie.as_deref()).await,
+        Err(error) => Finished { purpose: None, outcome: Err(error) },
     };
-    let told = match done {
-        Ok(_) => back(Notice::Connected).into_response(),
-        Err(fault) => fault.titled("The account was not connected").into_response(),
+    let by_link = finished.purpose.as_ref().is_some_and(Purpose::is_by_link);
+    let told = if by_link {
+        link::result(&door, finished).await
+    } else {
+        match finished.outcome {
+            Ok(_) => back(Notice::Connected).into_response(),
+            Err(error) => {
+                Fault::from(error).titled("The account was not connected").into_response()
+            }
+        }
     };
     // This page's address holds a code: not even our own next page is told it.
     let quiet = [(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))];

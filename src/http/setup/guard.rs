@@ -26,6 +26,8 @@ pub struct Signed {
     pub session: Session,
     /// The event that it is about, if it is about one.
     pub id: Option<String>,
+    /// What was chosen, if something was to be chosen.
+    pub choice: Option<String>,
     /// The OAuth client's file, if it brings one.
     pub client: Option<String>,
 }
@@ -37,6 +39,8 @@ pub struct Sent {
     pub csrf: String,
     /// The event that it is about, if it is about one.
     pub id: Option<String>,
+    /// What was chosen, if something was to be chosen.
+    pub choice: Option<String>,
     /// The OAuth client's file, if it brings one.
     pub client: Option<String>,
 }
@@ -84,6 +88,20 @@ pub fn check_origin(door: &Door, headers: &HeaderMap) -> Result<(), Fault> {
     ))
 }
 
+/// Lets no form through but one of our own page, by the browser's own word: where nothing in the form
+/// is secret from whoever may have sent it, silence is not enough.
+pub fn check_same_origin(door: &Door, headers: &HeaderMap) -> Result<(), Fault> {
+    let silent = text(headers, &header::ORIGIN).is_none_or(|origin| origin == "null")
+        && text(headers, &SEC_FETCH_SITE) != Some("same-origin");
+    if silent {
+        return Err(Fault::refused(
+            "Your browser does not say that this form came from our own page, so nothing was changed. Open the \
+             link in another browser, or allow this one to send the origin of forms.",
+        ));
+    }
+    check_origin(door, headers)
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
@@ -111,6 +129,6 @@ impl FromRequest<Door> for Signed {
         let session = request.extensions().get().copied().ok_or_else(refused)?;
         let sent = Form::<Sent>::from_request(request, door).await;
         let Form(sent) = sent.map_err(|_| refused())?;
-        Ok(Self { session, id: sent.id, client: sent.client })
+        Ok(Self { session, id: sent.id, choice: sent.choice, client: sent.client })
     }
 }

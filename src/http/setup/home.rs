@@ -10,9 +10,10 @@ use super::super::oauth_client::consequence;
 use super::fault::Fault;
 use super::guard::Visitor;
 use super::{page, sign_in};
+use crate::app::Error;
 use crate::app::access::Session;
-use crate::app::{Error, client, connections};
-use crate::model::connection::Health;
+use crate::app::client;
+use crate::app::connections::{self, Risk};
 
 /// Something that was just done.
 #[derive(Clone, Copy)]
@@ -21,6 +22,8 @@ pub enum Notice {
     Connected,
     /// The account was disconnected.
     Disconnected,
+    /// Another calendar was chosen.
+    CalendarChosen,
     /// There was nothing to disconnect.
     NotConnected,
     /// The OAuth client was exchanged.
@@ -30,14 +33,21 @@ pub enum Notice {
 }
 
 impl Notice {
-    const ALL: [Self; 5] =
-        [Self::Connected, Self::Disconnected, Self::NotConnected, Self::Exchanged, Self::SignedOut];
+    const ALL: [Self; 6] = [
+        Self::Connected,
+        Self::Disconnected,
+        Self::CalendarChosen,
+        Self::NotConnected,
+        Self::Exchanged,
+        Self::SignedOut,
+    ];
 
     /// The notice's name in the page's address.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Connected => "connected",
             Self::Disconnected => "disconnected",
+            Self::CalendarChosen => "calendar-chosen",
             Self::NotConnected => "not-connected",
             Self::Exchanged => "exchanged",
             Self::SignedOut => "signed-out",
@@ -49,6 +59,7 @@ impl Notice {
         match self {
             Self::Connected => "Google sent you back: the account is connected.",
             Self::Disconnected => "The account is disconnected; Google is told to end the access.",
+            Self::CalendarChosen => "New events go to the calendar that was chosen.",
             Self::NotConnected => "There was no connection to end.",
             Self::Exchanged => "The OAuth client was put in place.",
             Self::SignedOut => "You are logged out.",
@@ -85,7 +96,7 @@ enum Stand {
     NotConfigured,
     NotConnected,
     Connected(Account),
-    ReconnectNeeded(Account, String),
+    ReconnectNeeded(Account, String, &'static str),
 }
 
 struct Account {
@@ -94,6 +105,15 @@ struct Account {
     since: String,
     granted: Vec<String>,
     missing: Vec<String>,
+    last_refresh: Option<String>,
+    /// What may soon end the grant.
+    risks: Vec<Warning>,
+}
+
+struct Warning {
+    code: &'static str,
+    at: Option<String>,
+    text: String,
 }
 
 /// `GET /google-calendar-setup`.
@@ -122,19 +142,24 @@ async fn home(door: &Door, session: &Session, notice: Option<Notice>) -> Result<
         None if problem.is_some() => Stand::NotConfigured,
         None => Stand::NotConnected,
         Some(connection) => {
-            let profile = app.profile(&connection)?;
+            let view = connections::view(app, connection).await?;
+            let risks = view.near_risks(app.clock.now()).map(Warning::of).collect();
             let account = Account {
-                missing: connections::missing_scopes(app, &profile.scopes),
-                email: profile.email,
-                calendar: profile.calendar,
-                since: moment(connection.linked),
-                granted: profile.scopes,
+                missing: view.missing_scopes,
+                email: view.profile.email,
+                calendar: view.profile.calendar,
+                since: moment(view.connection.linked),
+                granted: view.profile.scopes,
+                last_refresh: view.last_refresh.map(moment),
+                risks,
             };
-            match connection.state {
-                Health::ReconnectNeeded(cause) => {
-                    Stand::ReconnectNeeded(account, cause.text.into_owned())
-                }
-                Health::Connected | Health::Disconnected => Stand::Connected(account),
+            match (view.cause, view.fix) {
+                (Some(cause), fix) => Stand::ReconnectNeeded(
+                    account,
+                    cause.text.into_owned(),
+                    fix.unwrap_or_default(),
+                ),
+                (None, _) => Stand::Connected(account),
             }
         }
     };
@@ -154,6 +179,12 @@ async fn home(door: &Door, session: &Session, notice: Option<Notice>) -> Result<
         waiting: jobs.live,
         given_up: jobs.dead,
     })
+}
+
+impl Warning {
+    fn of(risk: &Risk) -> Self {
+        Self { code: risk.code, at: risk.at.map(moment), text: risk.text.clone() }
+    }
 }
 
 /// A moment for people, in the one zone that needs no asking.

@@ -1,12 +1,14 @@
 //! The administrator's pages: connect the Google account, see how it fares, try it, let go of it.
 //! Rendered here, without scripts; every change is a form with a proof of the session it came from.
 
+pub mod calendars;
 pub mod client;
 pub mod connect;
 mod cookies;
 pub mod fault;
 pub mod guard;
 pub mod home;
+pub mod link;
 pub mod revoke;
 pub mod sign_in;
 pub mod test_event;

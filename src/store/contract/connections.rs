@@ -104,6 +104,17 @@ pub async fn all_connections_are_found_page_by_page(store: &dyn Store) {
     assert_eq!(found, linked);
 }
 
+/// The newest word counts, for each by itself.
+pub async fn the_last_refresh_of_a_connection_is_known(store: &dyn Store) {
+    let (one, other) = (ConnectionId::from_u128(1), ConnectionId::from_u128(2));
+    assert_eq!(store.last_refresh(one).await.unwrap(), None);
+    for seconds in [5, 9, 7] {
+        store.note_refresh(one, after(seconds)).await.unwrap();
+        assert_eq!(store.last_refresh(one).await.unwrap(), Some(after(seconds)));
+    }
+    assert_eq!(store.last_refresh(other).await.unwrap(), None);
+}
+
 /// With the line of their job.
 pub async fn connections_are_told(store: &dyn Store) {
     let mut told = store.changes();

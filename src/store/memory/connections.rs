@@ -1,6 +1,7 @@
 //! Linked accounts in memory.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::MemoryStore;
 use crate::model::audit::Act;
@@ -43,6 +44,15 @@ impl ConnectionStore for MemoryStore {
         found.sort_by_key(|connection| connection.id);
         found.truncate(most);
         Ok(found)
+    }
+
+    async fn note_refresh(&self, id: ConnectionId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        self.state().refreshes.insert(id, at);
+        Ok(())
+    }
+
+    async fn last_refresh(&self, id: ConnectionId) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(self.state().refreshes.get(&id).copied())
     }
 
     async fn put_connection(

@@ -55,6 +55,8 @@ struct State {
     periods: HashMap<String, DateTime<Utc>>,
     tallies: BTreeMap<NaiveDate, u64>,
     connections: HashMap<ConnectionId, Connection>,
+    /// When each connection's grant was honoured last.
+    refreshes: HashMap<ConnectionId, DateTime<Utc>>,
     keys: HashMap<KeyId, ApiKey>,
     tickets: HashMap<(TicketKind, Digest), Ticket>,
     audit: BTreeMap<u64, Entry>,

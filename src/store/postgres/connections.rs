@@ -1,10 +1,11 @@
 //! Linked accounts in PostgreSQL.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::error::{Trouble, failure};
 use super::jobs::enqueue;
-use super::rows::{ConnectionRow, id_bytes, owner_text, read, written};
+use super::rows::{ConnectionRow, id_bytes, nanos, owner_text, read, time, written};
 use super::{PostgresStore, audit};
 use crate::model::audit::Act;
 use crate::model::connection::{AccountTag, Connection};
@@ -63,6 +64,29 @@ impl ConnectionStore for PostgresStore {
         .await
         .map_err(failure)?;
         rows.iter().map(|row| read::<ConnectionRow>(row)?.try_into()).collect()
+    }
+
+    async fn note_refresh(&self, id: ConnectionId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO connection_refresh VALUES ($1, $2)
+             ON CONFLICT (connection) DO UPDATE SET at = excluded.at",
+        )
+        .bind(id_bytes(id))
+        .bind(nanos(at))
+        .execute(&self.pool)
+        .await
+        .map_err(failure)?;
+        Ok(())
+    }
+
+    async fn last_refresh(&self, id: ConnectionId) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let at: Option<i64> =
+            sqlx::query_scalar("SELECT at FROM connection_refresh WHERE connection = $1")
+                .bind(id_bytes(id))
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(failure)?;
+        Ok(at.map(time))
     }
 
     async fn put_connection(

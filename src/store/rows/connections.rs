@@ -1,5 +1,6 @@
 //! Rows of linked accounts.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{CauseRow, OwnerRow, Row, TimeRow, bytes_of, sealed};
@@ -19,6 +20,26 @@ pub(in crate::store) struct ConnectionRow {
     profile: Vec<u8>,
     token: Option<Vec<u8>>,
     linked: TimeRow,
+}
+
+/// When a connection's grant was honoured last; the connection is the key.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::store) struct RefreshRow {
+    at: TimeRow,
+}
+
+impl Row for RefreshRow {
+    const NOUN: &'static str = "a connection's last refresh";
+}
+
+impl RefreshRow {
+    pub(in crate::store) fn new(at: DateTime<Utc>) -> Self {
+        Self { at: at.into() }
+    }
+
+    pub(in crate::store) fn at(&self) -> Result<DateTime<Utc>, StoreError> {
+        self.at.try_into()
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]

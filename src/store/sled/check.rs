@@ -18,12 +18,13 @@ use super::keys::{self, KeyReader, Table};
 use super::ledger::{Read, failed};
 use super::meta::MetaRow;
 use crate::model::connection::Connection;
+use crate::model::id::noun;
 use crate::model::job::Job;
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 use crate::store::rows::{
     ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, HeadRow, JobRow, KeystoneRow,
-    PayloadRow, PeriodRow, RequestRow, Row, TicketRow,
+    PayloadRow, PeriodRow, RefreshRow, RequestRow, Row, TicketRow,
 };
 
 /// There are few large tables to share among threads.
@@ -146,6 +147,10 @@ impl Books {
             Table::Key => drop(ApiKey::try_from(ApiKeyRow::decode(row)?)?),
             Table::Audit => drop(AuditRow::decode(row)?.under(read.seq()?)?),
             Table::AuditHead => drop(HeadRow::decode(row)?),
+            Table::Refresh => {
+                read.id::<noun::Connection>()?;
+                RefreshRow::decode(row)?.at()?;
+            }
             Table::Keystone => drop(KeystoneRow::decode(row)?),
             Table::OwnerJobs => self.find_many(key, number(row)?),
             Table::Period => drop(PeriodRow::decode(row)?.next()?),

@@ -3,6 +3,7 @@
 use std::ops::Bound;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::keys::Table;
 use super::ledger::{Ledger, Read, failed};
@@ -12,7 +13,7 @@ use crate::model::connection::{AccountTag, Connection};
 use crate::model::id::ConnectionId;
 use crate::model::job::NewJob;
 use crate::model::owner::Owner;
-use crate::store::rows::{ConnectionRow, Row};
+use crate::store::rows::{ConnectionRow, RefreshRow, Row};
 use crate::store::{Change, ConnectionStore, StoreError, fits};
 
 #[async_trait]
@@ -50,6 +51,19 @@ impl ConnectionStore for SledStore {
             connections.push(ConnectionRow::decode(&row)?.try_into()?);
         }
         Ok(connections)
+    }
+
+    async fn note_refresh(&self, id: ConnectionId, at: DateTime<Utc>) -> Result<(), StoreError> {
+        let keep = move |ledger: &mut Ledger| {
+            ledger.must_have_room()?;
+            ledger.put(keys::refresh(id), &RefreshRow::new(at))
+        };
+        self.committer.commit(keep).await
+    }
+
+    async fn last_refresh(&self, id: ConnectionId) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let row: Option<RefreshRow> = self.read()?.row(&keys::refresh(id))?;
+        row.map(|row| row.at()).transpose()
     }
 
     async fn put_connection(

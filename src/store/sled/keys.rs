@@ -48,6 +48,8 @@ pub(super) enum Table {
     /// Day → calls.
     Tally = b'y' as isize,
     Connection = b'C' as isize,
+    /// Connection → when its grant was honoured last.
+    Refresh = b'f' as isize,
     /// Owner, linked, connection.
     OwnerConnection = b'O' as isize,
     /// Account, connection.
@@ -64,7 +66,7 @@ pub(super) enum Table {
 
 impl Table {
     /// Every table whose rows are counted.
-    pub(super) const COUNTED: [Self; 25] = [
+    pub(super) const COUNTED: [Self; 26] = [
         Self::Keystone,
         Self::Event,
         Self::Content,
@@ -83,6 +85,7 @@ impl Table {
         Self::Period,
         Self::Tally,
         Self::Connection,
+        Self::Refresh,
         Self::OwnerConnection,
         Self::AccountConnection,
         Self::Key,
@@ -199,6 +202,10 @@ pub(super) fn tally_of(day: NaiveDate) -> Vec<u8> {
 
 pub(super) fn connection(id: ConnectionId) -> Vec<u8> {
     with_id(Table::Connection.prefix(), id)
+}
+
+pub(super) fn refresh(id: ConnectionId) -> Vec<u8> {
+    with_id(Table::Refresh.prefix(), id)
 }
 
 /// What the keys of an owner's connections begin with.

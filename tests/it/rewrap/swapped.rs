@@ -1,6 +1,7 @@
 //! What lies in another's place never opens: not another record's, not another field's, not an older
 //! one, not one of which a bit is another.
 
+use calbridge::app::access::Caller;
 use calbridge::app::connections::{self, Answer, Consent};
 use calbridge::app::{App, Error, audit::By};
 use calbridge::model::audit::Action;
@@ -37,11 +38,13 @@ async fn filled() -> Filled {
         let body = with(tea(), &json!({ "summary": title }));
         assert_eq!(bridge.post(&body, &[]).await.status, 200);
     }
-    connections::disconnect(app).await.unwrap();
+    connections::disconnect_server(app, &Caller::administrator(), connections::Waiting::Kept)
+        .await
+        .unwrap();
     bridge.connect(BEN).await.unwrap();
     let mut consents = Vec::new();
     for name in ["ana", "ben"] {
-        consents.push(connections::begin(app).await.unwrap());
+        consents.push(connections::begin(app, connections::Purpose::server()).await.unwrap());
         let user = UserId::try_from(name.to_owned()).unwrap();
         app.act(By::User(user), Action::LinkUsed).keep().await.unwrap();
     }
@@ -93,7 +96,7 @@ impl Filled {
                 let answer = Answer { state, ..Answer::default() };
                 let ended = connections::finish(app, answer, Some(&consent.cookie)).await;
                 store.put_ticket(ticket).await.unwrap();
-                match ended.unwrap_err() {
+                match ended.outcome.unwrap_err() {
                     Error::Vault(_) => false,
                     Error::Consent { code: "no_code", .. } => true,
                     other => panic!("{other}"),

@@ -74,7 +74,12 @@ impl<'a> Browser<'a> {
     /// What Google sends the browser back with once its page is answered so.
     pub async fn consent(&self, fields: &[(&str, &str)]) -> String {
         let url = self.begin().await;
-        let redirect = self.bridge.consent(url.as_str(), fields).await;
+        self.answer(url.as_str(), fields).await
+    }
+
+    /// What Google sends the browser back with from this page once it is answered so.
+    pub async fn answer(&self, url: &str, fields: &[(&str, &str)]) -> String {
+        let redirect = self.bridge.consent(url, fields).await;
         let members = [
             ("state", redirect.state),
             ("code", redirect.code),
@@ -88,6 +93,30 @@ impl<'a> Browser<'a> {
     pub async fn connect(&self) -> Answer {
         let callback = self.consent(ALLOW).await;
         self.get(&callback).await
+    }
+
+    /// Opens a link as its page does, by its button. Returns where that leads.
+    pub async fn follow(&self, link: &str) -> Answer {
+        let (path, link) = link.split_once("?link=").expect("a link");
+        let path = path.strip_prefix(ORIGIN).expect("a link of ours");
+        self.post(path, &[("link", link)], &[("origin", ORIGIN)]).await
+    }
+
+    /// Follows a link, and answers Google's page so. Returns what the browser is shown at the end.
+    pub async fn connect_by(&self, link: &str, fields: &[(&str, &str)]) -> Answer {
+        let begun = self.follow(link).await;
+        assert_eq!(begun.status, 303, "{}", begun.text);
+        let callback = self.answer(begun.header("location"), fields).await;
+        self.get(&callback).await
+    }
+
+    pub async fn head(&self, path: &str) -> Answer {
+        self.send(Method::HEAD, path, &[], String::new()).await
+    }
+
+    /// Asks as a program does that shows a preview, or fetches ahead.
+    pub async fn peek(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(Method::GET, path, headers, String::new()).await
     }
 
     async fn send(

@@ -3,7 +3,8 @@
 
 use std::sync::atomic::Ordering;
 
-use calbridge::app::connections;
+use calbridge::app::access::Caller;
+use calbridge::app::connections::{self, Waiting};
 use calbridge::clock::Clock;
 use calbridge::model::connection::Health;
 use calbridge::simulator::{Fault, FaultKind};
@@ -170,7 +171,16 @@ pub async fn owner(world: &World) {
         if disconnects && chance.percent(20) {
             world.history.tell("person   disconnects the account");
             world.watch.grants_die.store(true, Ordering::Relaxed);
-            world.with_life(async |life| connections::disconnect(&life.app).await).await;
+            world
+                .with_life(async |life| {
+                    connections::disconnect_server(
+                        &life.app,
+                        &Caller::administrator(),
+                        Waiting::Kept,
+                    )
+                    .await
+                })
+                .await;
         }
     }
     while !world.over.is_cancelled() {

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use calbridge::app::App;
 use calbridge::app::access::{self, Caller, KeyWish};
-use calbridge::app::{App, connections};
+use calbridge::app::connections::{self, Purpose};
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::config::Config;
 use calbridge::daemon::{Bridge, Parts};
@@ -219,11 +220,11 @@ impl World {
 
     /// Connects the server's account, as a person does. Says why that came to nothing.
     pub async fn connect(&self, app: &App) -> Result<(), calbridge::app::Error> {
-        let consent = connections::begin(app).await?;
+        let consent = connections::begin(app, Purpose::server()).await?;
         let form = consent_form(&consent.url, &[("decision", "allow"), ("user", ANA)]);
         let (head, _) = ask_google(&self.open, form).await;
         let redirect = redirect_of(&head.headers);
-        connections::finish(app, redirect, Some(&consent.cookie)).await.map(drop)
+        connections::finish(app, redirect, Some(&consent.cookie)).await.outcome.map(drop)
     }
 
     /// Lets a person do something with a bridge that is up; nothing, if it dies meanwhile.

@@ -115,6 +115,12 @@ CREATE INDEX connection_owner ON connection (owner, linked, id);
 CREATE INDEX connection_account ON connection (account, id);
 CREATE INDEX connection_touched ON connection (touched);
 
+-- Apart from the connection, whose versions it is no part of.
+CREATE TABLE connection_refresh (
+    connection bytea PRIMARY KEY,
+    at bigint NOT NULL
+);
+
 CREATE TABLE api_key (
     id bytea PRIMARY KEY,
     name text NOT NULL,
