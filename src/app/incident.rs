@@ -3,6 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
+use secrecy::SecretString;
 
 use super::access::{self, Caller, KeyWish, NewKey};
 use super::audit::By;
@@ -117,7 +118,7 @@ pub struct Renewed {
     /// Sessions, codes, links and consents under way that were voided.
     pub tickets: usize,
     /// A fresh setup code.
-    pub setup_code: String,
+    pub setup_code: SecretString,
 }
 
 /// Takes back everything that opens a door: every API key, session, code and link, and every linked
@@ -125,6 +126,7 @@ pub struct Renewed {
 /// again, it does what is left of it.
 pub async fn revoke_all(app: &App, by: &Caller) -> Result<Revoked, Error> {
     by.must(Scope::Admin)?;
+    access::void_password(app, app.act(by, Action::EverythingRevoked).seal()?).await?;
     let mut done = Revoked { tickets: void_tickets(app).await?, ..Revoked::default() };
     for key in app.store.keys().await? {
         if key.revoked.is_none() {
@@ -167,6 +169,7 @@ async fn let_go(app: &App, by: &Caller, connection: Connection) -> Result<bool, 
 /// and makes a fresh setup code. Linked accounts stay linked.
 pub async fn renew_all(app: &App, by: &Caller) -> Result<Renewed, Error> {
     by.must(Scope::Admin)?;
+    access::void_password(app, app.act(by, Action::EverythingRotated).seal()?).await?;
     let tickets = void_tickets(app).await?;
     let now = app.clock.now();
     let mut keys = Vec::new();
@@ -180,7 +183,7 @@ pub async fn renew_all(app: &App, by: &Caller) -> Result<Renewed, Error> {
         access::revoke_key(app, by, id).await?;
         keys.push((id, new));
     }
-    let setup_code = access::new_setup_code(app).await?;
+    let setup_code = SecretString::from(access::new_setup_code(app).await?);
     app.act(by, Action::EverythingRotated).keep().await?;
     tracing::warn!(keys = keys.len(), tickets, "everything that opens a door was exchanged");
     Ok(Renewed { keys, tickets, setup_code })

@@ -389,6 +389,8 @@ impl Daemon {
             () = living => {}
             error = failed => return Err(error.into()),
         }
+        // What was done since the head file was told to stop.
+        audit::catch_up(app, true).await;
         bridge.count_calls().await;
         bridge.write_uses().await;
         if let Err(error) = app.store.leave(app.clock.now()).await {

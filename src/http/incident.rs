@@ -97,5 +97,6 @@ pub async fn renew_all(
             key: new.secret.expose_secret().to_owned(),
         })
         .collect();
+    let setup_code = setup_code.expose_secret().to_owned();
     Ok(Json(RenewedBody { keys, tickets, setup_code }))
 }

@@ -4,7 +4,12 @@
 pub mod driver;
 
 use calbridge::simulator::Settings;
-use serde_json::json;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Request, header};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
 
 use crate::bridge::ANA;
 use crate::process::{Process, Simulated};
@@ -213,4 +218,59 @@ async fn the_browser_would_tell_what_a_page_forbids() {
     );
     assert_eq!(driver.run("return getComputedStyle(document.body).margin").await, "0px");
     table.driver.close().await;
+}
+
+#[tokio::test]
+async fn a_user_follows_a_link_and_comes_back_to_the_application() {
+    let google = Simulated::with(Settings::default(), "localhost");
+    // The simulated Google stands in for the application: any page will do to come back to.
+    let back = format!("{}/calendar/{ANA}", google.base);
+    let process = Process::start(&google, &format!("connections.return_to = \"{back}\"")).await;
+    let table = Table { google, process, driver: Driver::start().await };
+    let (driver, base) = (&table.driver, &table.process.home.base);
+    let scope = ["api-keys", "create", "--name", "app", "--scope", "connections:admin"];
+    let key = table.process.home.told(&scope).await;
+    let wish = json!({ "user": "user-7", "return_to": back, "expected_email": ANA });
+    let link = link_for(base, &key, &wish).await;
+    driver.open(&link).await;
+    assert_eq!(driver.text("#user").await, "user-7");
+    assert_eq!(driver.text("#expected").await, ANA);
+    table.looks_right("the page of a link").await;
+    driver.click("#go").await;
+    driver.click("#deny").await;
+    driver.see("#fault #back").await;
+    table.looks_right("the page of a link that came to nothing").await;
+    driver.open(&link).await;
+    assert!(driver.text("#fault").await.contains("does not work any more"));
+
+    let link = link_for(base, &key, &wish).await;
+    driver.open(&link).await;
+    driver.click("#go").await;
+    driver.click("#allow").await;
+    assert_eq!(driver.text("#email").await, ANA);
+    assert!(driver.address().await.as_str().starts_with(base.as_str()));
+    table.looks_right("the page of a link that was followed").await;
+    driver.click("#back").await;
+    driver.see(".events, main").await;
+    let there = driver.address().await;
+    assert!(there.as_str().starts_with(&back), "{there}");
+    assert!(
+        there.query_pairs().any(|(name, value)| name == "code" && value.len() == 43),
+        "{there}"
+    );
+    table.driver.close().await;
+}
+
+/// The address of a link, as a backend asks for it.
+async fn link_for(base: &str, key: &str, wish: &Value) -> String {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let request = Request::post(format!("{base}/api/v1/connections/links"))
+        .header(header::AUTHORIZATION, format!("Bearer {}", key.trim()))
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(wish.to_string())))
+        .expect("a request");
+    let answer = client.request(request).await.expect("an answer");
+    let body = answer.into_body().collect().await.expect("a body").to_bytes();
+    let link: Value = serde_json::from_slice(&body).expect("JSON");
+    link["url"].as_str().unwrap_or_else(|| panic!("{link}")).to_owned()
 }

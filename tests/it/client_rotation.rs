@@ -1,16 +1,21 @@
 //! The OAuth client is exchanged while the bridge runs: nobody's grant is lost, and what waited goes on.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use calbridge::app::access::Caller;
+use calbridge::app::connections::{self, Waiting};
+use calbridge::clock::{Clock, ManualClock};
 use calbridge::model::connection::Health;
 use calbridge::model::key::Scope;
 use calbridge::simulator::{Client, Settings, Simulator};
+use chrono::TimeDelta;
 use hyper::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use std::sync::Arc;
 
-use calbridge::clock::ManualClock;
-
-use crate::accounts::{lend, link, state};
+use crate::accounts::{lend, link, relink, state};
 use crate::bridge::{ANA, Answer, Bridge, Choices, morning, tea, with};
 use crate::process::{Process, Simulated};
 use crate::setup::browser::{Browser, HOME};
@@ -43,7 +48,7 @@ async fn connected() -> Bridge {
 }
 
 /// The file of the client in use.
-fn file_of(bridge: &Bridge) -> std::path::PathBuf {
+fn file_of(bridge: &Bridge) -> PathBuf {
     bridge.place.path().join("google-credentials.json")
 }
 
@@ -90,9 +95,9 @@ async fn create(bridge: &Bridge, user: Option<&str>, summary: &str) -> Value {
 #[tokio::test]
 async fn a_dead_client_secret_pauses_a_thousand_connections_and_costs_none() {
     let bridge = connected().await;
-    let mut connections = Vec::new();
+    let mut linked = Vec::new();
     for number in 0..1000 {
-        connections.push(lend(&bridge, &format!("u-{number}")).await);
+        linked.push(lend(&bridge, &format!("u-{number}")).await);
     }
     let_the_secret_die(&bridge);
     for number in 0..1000 {
@@ -102,11 +107,11 @@ async fn a_dead_client_secret_pauses_a_thousand_connections_and_costs_none() {
     let refused = bridge.google.token_calls("refresh_token");
     assert!(refused < 20, "all of Google is left alone, but for a probe: {refused} refreshes");
     for _ in 0..5 {
-        bridge.pass(chrono::TimeDelta::minutes(10));
+        bridge.pass(TimeDelta::minutes(10));
         bridge.work().await;
     }
     assert_eq!(bridge.titles(ANA), Vec::<String>::new());
-    for id in &connections {
+    for id in &linked {
         assert_eq!(state(&bridge, *id).await, Health::Connected, "no grant is given up");
     }
     let counts = bridge.tied.app.store.count_jobs().await.expect("a store");
@@ -126,23 +131,17 @@ async fn a_dead_client_secret_pauses_a_thousand_connections_and_costs_none() {
 
 /// Like `run_until_idle`, for a mass whose quota comes in many moments.
 async fn run_to_the_end(bridge: &Bridge) {
-    use calbridge::clock::Clock;
     while bridge.tied.app.store.count_jobs().await.expect("a store").live > 0 {
         bridge.work().await;
-        bridge.clock.set(bridge.clock.now() + chrono::TimeDelta::seconds(10));
+        bridge.clock.set(bridge.clock.now() + TimeDelta::seconds(10));
     }
 }
 
 #[tokio::test]
 async fn a_dead_grant_blocks_its_own_connection_alone_and_drains_after_the_reconnect() {
     let bridge = connected().await;
-    calbridge::app::connections::disconnect_server(
-        &bridge.tied.app,
-        &calbridge::app::access::Caller::administrator(),
-        calbridge::app::connections::Waiting::Kept,
-    )
-    .await
-    .expect("there is one");
+    let (app, caller) = (&bridge.tied.app, Caller::administrator());
+    connections::disconnect_server(app, &caller, Waiting::Kept).await.expect("there is one");
     bridge.work().await;
     let bens = link(&bridge, "u-ben", BEN).await;
     bridge.connect(ANA).await.expect("the server's account");
@@ -157,11 +156,11 @@ async fn a_dead_grant_blocks_its_own_connection_alone_and_drains_after_the_recon
     for event in [&waits, &also] {
         let shown = bridge.event(&event["id"]).await;
         assert_eq!(shown["waits_for"]["code"], "grant_dead");
-        assert!(shown["waits_for"]["text"].as_str().expect("words").contains("connect"), "{shown}");
+        assert!(shown["waits_for"]["text"].as_str().expect("words").contains("ended the grant"));
         assert_eq!(bridge.job(&shown["job_id"]).await["attempts"], 0);
     }
     assert!(matches!(state(&bridge, bens).await, Health::ReconnectNeeded(_)));
-    crate::accounts::relink(&bridge, bens, BEN).await;
+    relink(&bridge, bens, BEN).await;
     bridge.run_until_idle().await;
     let mut titles = bridge.titles(BEN);
     titles.sort();
@@ -225,7 +224,6 @@ async fn a_file_that_could_not_be_used_is_not_taken() {
     let again = put(&bridge, &before).await;
     assert_eq!(again.status, 200, "{}", again.text);
     assert!(!again.text.contains("GOCSPX"), "the secret is not shown again");
-    use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(file_of(&bridge)).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }

@@ -178,7 +178,10 @@ impl Aims {
 
     /// Whatever a form of ours may hold.
     fn fields(&self) -> Value {
-        json!({ "csrf": "guess", "id": self.event, "code": self.code, "state": "guess", "link": "guess" })
+        json!({
+            "csrf": "guess", "id": self.event, "code": self.code, "password": "guess",
+            "new_password": "a long one of another's", "state": "guess", "link": "guess",
+        })
     }
 
     /// Whatever a body may hold.

@@ -1,9 +1,10 @@
 //! What an operator does when something went wrong, one command each.
 #![expect(clippy::unwrap_used, reason = "a test ends where it goes wrong")]
 
-use calbridge::app::access::{Caller, KeyWish};
-use calbridge::app::{access, incident};
+use calbridge::app::access::{Caller, KeyWish, Proof};
+use calbridge::app::{App, Error, access, audit, incident};
 use calbridge::model::key::Scope;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use crate::bridge::{ANA, Bridge, tea, with};
@@ -52,7 +53,7 @@ async fn a_key_is_taken_back_while_writes_are_frozen() {
     let key = access::create_key(app, &Caller::console(), wish).await.unwrap().key;
     incident::freeze(app, &Caller::console(), "").await.unwrap();
     access::revoke_key(app, &Caller::console(), key.id).await.unwrap();
-    calbridge::app::audit::verify(app).await.unwrap();
+    assert!(app.store.key(key.id).await.unwrap().unwrap().revoked.is_some());
 }
 
 #[tokio::test]
@@ -88,4 +89,77 @@ async fn a_freeze_from_the_command_line_alone_holds_when_the_daemon_starts() {
     process.restart().await;
     let refused = browser.create(&process.home.base, &key, &tea(), &[]).await.unwrap();
     assert_eq!((refused.status, &refused.json()["code"]), (503, &"frozen".into()));
+}
+
+#[tokio::test]
+async fn everything_that_opens_a_door_is_taken_back_at_once() {
+    let bridge = Bridge::connected().await;
+    let app = &bridge.tied.app;
+    let code = access::new_setup_code(app).await.unwrap();
+    let session = sign_in(app, &code).await.unwrap();
+    let code = access::new_setup_code(app).await.unwrap();
+    let waits = bridge.accept(&tea()).await;
+    assert_eq!(waits["success"], true);
+
+    let done = incident::revoke_all(app, &Caller::console()).await.unwrap();
+    assert_eq!((done.keys, done.tickets, done.connections), (1, 2, 1));
+    assert_eq!(bridge.post(&tea(), &[]).await.status, 401);
+    assert!(access::session(app, session.expose_secret()).await.unwrap().is_none());
+    assert!(sign_in(app, &code).await.is_err());
+    bridge.run_until_idle().await;
+    assert_eq!(bridge.calls("revoke"), 1, "Google is told");
+    assert_eq!(bridge.titles(ANA), [""; 0]);
+    let again = incident::revoke_all(app, &Caller::console()).await.unwrap();
+    assert_eq!((again.keys, again.tickets, again.connections), (0, 0, 0));
+    assert_eq!(audit::verify(app).await.unwrap().findings, []);
+
+    bridge.connect(ANA).await.unwrap();
+    bridge.run_until_idle().await;
+    assert_eq!(bridge.titles(ANA), ["Tea"], "what waited is not lost");
+}
+
+#[tokio::test]
+async fn every_secret_is_exchanged_in_one_command_and_what_was_linked_works_on() {
+    let google = Simulated::start();
+    let mut process = Process::start(&google, "").await;
+    let browser = process.connect(ANA).await;
+    let old = process.new_key().await;
+    let base = process.home.base.clone();
+    let key_file = std::fs::read_to_string(process.home.key_file()).unwrap();
+    let shown = process.home.told(&["incident", "rotate-all"]).await;
+    let new = shown.split_whitespace().find(|word| word.starts_with("cb_")).unwrap().to_owned();
+    assert_ne!(old, new);
+    let refused = browser.create(&base, &old, &tea(), &[]).await.unwrap();
+    assert_eq!(refused.status, 401, "{}", refused.text);
+    let home = browser.get(&format!("{base}/google-calendar-setup")).await;
+    assert!(home.text.contains("Setup code"), "the session is over: {}", home.text);
+    let made = browser.create(&base, &new, &tea(), &[]).await.unwrap();
+    assert_eq!(made.status, 200, "{}", made.text);
+    assert_ne!(std::fs::read_to_string(process.home.key_file()).unwrap(), key_file);
+    let status = process.home.told(&["vault", "status", "--json"]).await;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["old"], 0, "{status}");
+    process.home.told(&["audit", "verify"]).await;
+    let listed = process.home.told(&["audit", "list"]).await;
+    for done in ["everything.rotated", "vault.rotated", "vault.rewrapped"] {
+        assert!(listed.contains(done), "{done} is not in {listed}");
+    }
+    assert_eq!(process.stop().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn the_console_alone_handles_incidents() {
+    let bridge = Bridge::start().await;
+    let reader = Caller { scopes: vec![Scope::AdminRead], ..Caller::console() };
+    let app = &bridge.tied.app;
+    assert!(incident::freeze(app, &reader, "").await.is_err());
+    assert!(incident::thaw(app, &reader).await.is_err());
+    assert!(incident::revoke_all(app, &reader).await.is_err());
+    assert!(incident::renew_all(app, &reader).await.is_err());
+    assert_eq!(bridge.get("/incident/freeze").await.status, 404);
+}
+
+async fn sign_in(app: &App, code: &str) -> Result<SecretString, Error> {
+    let proof = Proof::Code { code: code.to_owned(), new_password: None };
+    access::open_session(app, proof, std::net::Ipv4Addr::LOCALHOST.into(), None).await
 }

@@ -3,12 +3,13 @@
 use calbridge::app::access::Caller;
 use calbridge::app::connections;
 use calbridge::clock::Clock;
+use calbridge::model::key::Scope;
 use chrono::TimeDelta;
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::accounts::{lend, link};
-use crate::bridge::{ANA, Answer, Bridge, poll_once, tea, with};
+use crate::bridge::{ANA, Answer, Bridge, Choices, poll_once, tea, with};
 use crate::jwt::application::{Shop, Way};
 
 const BEN: &str = "ben@example.com";
@@ -327,4 +328,32 @@ async fn what_is_somebody_elses_is_as_if_it_were_not_there() {
     assert_eq!(bridge.titles(BEN), ["Tea"]);
     // The application is everybody's.
     assert_eq!(bridge.event(&made["id"]).await["user"], "u-ben");
+}
+
+#[tokio::test]
+async fn another_default_calendar_moves_nothing_that_was_accepted() {
+    let google_settings = "scopes = \"full\"".to_owned();
+    let bridge = Bridge::with(Choices { google_settings, ..Choices::default() }).await;
+    let connection = link(&bridge, "ana", ANA).await;
+    let work =
+        bridge.at_google("ana", Method::POST, "calendars", &json!({"summary": "Work"})).await;
+    let before = created(&bridge, &json!({"user": "ana", "summary": "Before"})).await;
+    let key = format!("Bearer {}", bridge.key_for(&[Scope::ConnectionsAdmin]).await);
+    let headers = [("authorization", key.as_str()), ("content-type", "application/json")];
+    let body = json!({"default_calendar": work["id"]}).to_string();
+    let path = format!("/api/v1/connections/{connection}");
+    let chosen = bridge.send_raw(Method::PATCH, &path, &body, &headers).await;
+    assert_eq!(chosen.status, 200, "{}", chosen.text);
+    let after = created(&bridge, &json!({"user": "ana", "summary": "After"})).await;
+    bridge.run_until_idle().await;
+    let (before, after) = (bridge.event(&before["id"]).await, bridge.event(&after["id"]).await);
+    assert_eq!(
+        (&before["state"], &before["placement"]["calendar"]),
+        (&json!("confirmed"), &json!(ANA))
+    );
+    assert_eq!(
+        (&after["state"], &after["placement"]["calendar"]),
+        (&json!("confirmed"), &work["id"])
+    );
+    assert_eq!(bridge.titles(ANA), ["Before"], "in her own calendar");
 }

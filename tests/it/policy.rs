@@ -3,6 +3,7 @@
 
 mod addresses;
 mod answers;
+mod audited;
 mod limits;
 mod settings;
 

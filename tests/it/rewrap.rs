@@ -3,8 +3,9 @@
 
 use calbridge::app::rewrap::{self, PAGE};
 use calbridge::app::{audit::By, keyring};
-use calbridge::store::Spot;
-use calbridge::vault::{KeyState, key_of};
+use calbridge::store::{Record, Spot};
+use calbridge::vault::{KeyName, KeyState, key_of};
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
 use crate::bridge::{ANA, Bridge, tea, with};
@@ -28,6 +29,23 @@ async fn rewrap_all(bridge: &Bridge) -> (usize, Vec<Spot>) {
     }
 }
 
+/// Whether anything that an export holds was sealed with this key, whatever the store says of it.
+async fn is_exported(bridge: &Bridge, key: KeyName) -> bool {
+    let mut begins = vec![1];
+    begins.extend(HEXLOWER.decode(key.to_string().as_bytes()).unwrap());
+    let (into, mut records) = tokio::sync::mpsc::channel::<Record>(8);
+    let looking = async {
+        let mut found = false;
+        while let Some(record) = records.recv().await {
+            found |= record.encode().windows(begins.len()).any(|bytes| bytes == begins);
+        }
+        found
+    };
+    let (exported, found) = tokio::join!(bridge.tied.app.store.export(into), looking);
+    exported.unwrap();
+    found
+}
+
 #[tokio::test]
 async fn after_a_rewrap_nothing_is_left_on_the_old_key_and_everything_goes_on() {
     let bridge = Bridge::connected().await;
@@ -38,12 +56,14 @@ async fn after_a_rewrap_nothing_is_left_on_the_old_key_and_everything_goes_on() 
     let coffee = bridge.post(&with(tea(), &json!({ "summary": "Coffee" })), &[]).await.json();
     let before = keyring::census(app).await.unwrap();
     assert!(before.old() > 0 && before.records() > before.old(), "{before:?}");
+    assert!(is_exported(&bridge, old).await && is_exported(&bridge, new).await);
 
     let (resealed, unreadable) = rewrap_all(&bridge).await;
     assert_eq!(unreadable, []);
     assert_eq!(u64::try_from(resealed).unwrap(), before.old());
     let after = keyring::census(app).await.unwrap();
     assert_eq!((after.old(), after.records()), (0, before.records()));
+    assert!(!is_exported(&bridge, old).await);
     assert_eq!(rewrap_all(&bridge).await, (0, Vec::new()), "again, there is nothing to do");
 
     assert_eq!(keyring::retire(app, By::Console).await.unwrap(), [old]);

@@ -6,18 +6,24 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use calbridge::app::access::{self, Caller, KeyWish};
+use calbridge::app::incident;
+use calbridge::model::key::Scope;
 use calbridge::simulator::{Fault, FaultKind};
 use data_encoding::{BASE32HEX_NOPAD, HEXLOWER, HEXUPPER};
 use hyper::Method;
+use secrecy::ExposeSecret;
 use serde_json::json;
 
-use crate::bridge::{ANA, tea, with};
+use crate::bridge::{ANA, Bridge, tea, with};
 use crate::process::{Browser, Home, Process, Simulated};
 
 /// What nobody but Google and the caller shall read.
 const TITLE: &str = "Quokka-title-1f7c";
 const NOTES: &str = "Quokka-notes-93ab";
 const GUEST: &str = "quokka-guest-5d2e@example.org";
+/// Why an operator froze the writes: a detail of the audit.
+const REASON: &str = "Quokka-reason-c4f0";
 /// What callers show who have no right to.
 const WRONG_KEY: &str = "cb_0000000000000000000000000q_quokkawrongkeyquokkawrongkey";
 const WRONG_CODE: &str = "4/0Aquokka-code-that-nobody-gave";
@@ -42,6 +48,7 @@ async fn no_secret_reaches_a_log_the_store_or_an_answer() {
     let browser = process.connect(ANA).await;
     let key = process.new_key().await;
     live(&google, &process.home.base, &browser, &key).await;
+    let exports = exports(&process).await;
     assert_eq!(process.stop().await.code(), Some(0));
     let data = process.home.data_dir();
     std::fs::write(data.join("canary"), URL_SAFE_NO_PAD.encode(format!("...{CANARY}")))
@@ -53,6 +60,7 @@ async fn no_secret_reaches_a_log_the_store_or_an_answer() {
     }
     kept.read_files(&logs);
     kept.read_files(&data);
+    kept.read_files(&exports);
     for (url, answer) in browser.heard() {
         if url.starts_with(&process.home.base) {
             answers.pieces.push((url, answer.into_bytes()));
@@ -78,7 +86,7 @@ async fn no_secret_reaches_a_log_the_store_or_an_answer() {
         let found = [kept.find(secret), answers.find(secret)].concat();
         assert!(found.is_empty(), "{secret} is in {found:?}");
     }
-    for private in [TITLE, NOTES, GUEST, ANA] {
+    for private in [TITLE, NOTES, GUEST, ANA, REASON] {
         let found = kept.find(private);
         assert!(found.is_empty(), "{private} is in {found:?}");
     }
@@ -129,6 +137,22 @@ async fn live(google: &Simulated, base: &str, browser: &Browser, key: &str) {
     }
     browser.press(base, "revoke").await;
     assert_eq!(make(4, "respond-async").await.status, 409);
+}
+
+/// Everything that can be written out of a store, in a directory: what is personal stays sealed.
+async fn exports(process: &Process) -> PathBuf {
+    let home = &process.home;
+    home.told(&["incident", "freeze", "--reason", REASON]).await;
+    home.told(&["incident", "thaw"]).await;
+    assert!(home.told(&["audit", "list"]).await.contains(REASON));
+    let exports = home.place.path().join("exports");
+    std::fs::create_dir(&exports).expect("a directory");
+    for (verb, name) in [(&["export"][..], "store"), (&["audit", "export"], "audit")] {
+        let file = exports.join(name).display().to_string();
+        home.told(&[verb, &["--output", &file]].concat()).await;
+    }
+    home.told(&["audit", "verify"]).await;
+    exports
 }
 
 /// What is refused is not repeated, neither to the caller nor in the log.
@@ -212,6 +236,35 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
         }
     }
     false
+}
+
+#[tokio::test]
+async fn what_holds_a_secret_prints_as_if_it_held_none() {
+    let bridge = Bridge::connected().await;
+    let app = &bridge.tied.app;
+    let console = Caller::console();
+    let made = access::create_key(app, &console, KeyWish::new("crm", vec![Scope::Admin])).await;
+    let made = made.expect("a key");
+    let renewed = incident::renew_all(app, &console).await.expect("all is renewed");
+    let code = access::new_setup_code(app).await.expect("a code");
+    let session = {
+        let proof = access::Proof::Code { code, new_password: None };
+        let home = std::net::Ipv4Addr::LOCALHOST.into();
+        access::open_session(app, proof, home, None).await.expect("a session")
+    };
+    let printed = format!("{made:?} {renewed:?} {session:?} {:?} {:?}", app.vault, app.settings);
+    let mut secrets = vec![
+        made.secret.expose_secret().to_owned(),
+        renewed.setup_code.expose_secret().to_owned(),
+        session.expose_secret().to_owned(),
+    ];
+    secrets.extend(renewed.keys.iter().map(|(_, key)| key.secret.expose_secret().to_owned()));
+    secrets.extend(master_keys(&bridge.place.path().join("data.key")));
+    let pieces = vec![("here".to_owned(), printed.into_bytes())];
+    let printed = Haystack { pieces };
+    for secret in secrets {
+        assert!(printed.find(&secret).is_empty(), "{secret} is printed");
+    }
 }
 
 #[test]

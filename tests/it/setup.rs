@@ -480,3 +480,37 @@ async fn cookies_are_as_closed_as_the_address_allows() {
     assert!(session.starts_with("__Host-cb_session="), "{session}");
     assert!(session.ends_with("; HttpOnly; SameSite=Lax; Secure; Path=/"), "{session}");
 }
+
+#[tokio::test]
+async fn the_calendar_is_chosen_on_a_page_of_those_that_there_are() {
+    let bridge = Bridge::connected().await;
+    let browser = Browser::signed_in(&bridge).await;
+    let path = "/google-calendar-setup/calendars";
+    let page = browser.get(path).await;
+    says(&page, 200, &format!("value=\"{ANA}\" checked"));
+    says(&page, 200, "(the account's own)");
+    says(&Browser::new(&bridge).get(path).await, 403, "Setup code");
+    let refused = browser.submit(path, &[("choice", "ben@example.com")]).await;
+    says(&refused, 422, "in the account's list that it may write to");
+    let chosen = browser.submit(path, &[("choice", ANA)]).await;
+    assert_eq!(chosen.header("location"), "/google-calendar-setup?notice=calendar-chosen");
+    let home = browser.get(chosen.header("location")).await;
+    says(&home, 200, "New events go to the calendar that was chosen.");
+    says(&home, 200, "id=\"last-refresh\">2 November 2026, 08:00 UTC<");
+}
+
+#[tokio::test]
+async fn what_waits_is_cancelled_with_the_account_where_the_person_says_so() {
+    let bridge = Bridge::connected().await;
+    let browser = Browser::signed_in(&bridge).await;
+    bridge.google.revoke_grants(ANA);
+    bridge.google.expire_access_tokens();
+    let event = bridge.accept(&tea()).await;
+    bridge.run_until_idle().await;
+    let home = browser.get(HOME).await;
+    says(&home, 200, "somebody removed the access");
+    says(&home, 200, "<b>What to do:</b> Connect the same account again");
+    let gone = browser.submit("/google-calendar-setup/revoke", &[("choice", "cancel")]).await;
+    assert_eq!(gone.status, 303, "{}", gone.text);
+    assert_eq!(bridge.event(&event["id"]).await["state"], "stopped");
+}

@@ -4,9 +4,11 @@
 use axum::body::Body;
 use calbridge::app::connections;
 use calbridge::http::policy::row::{Pass, Row};
+use calbridge::model::owner::{Owner, UserId};
 use hyper::{HeaderMap, Method, Request, header};
 use serde_json::{Value, json};
 
+use crate::accounts::{lend, link};
 use crate::bridge::{ANA, Answer, tea};
 use crate::jwt::application::{Shop, Way};
 use crate::policy::{path, rows};
@@ -14,12 +16,15 @@ use crate::policy::{path, rows};
 /// An id that nothing has.
 const NOBODYS: &str = "0123456789abcdefghijklmn08";
 
+const BEN: &str = "ben@example.com";
+const JSON: &str = "application/json";
+
 /// What a request to this route may hold, so that nothing but the id is wrong with it.
 fn body(row: &Row) -> Value {
     match (&row.method, row.path) {
         (&Method::PATCH, "/api/v1/events/{id}") => json!({ "summary": "Mine now" }),
         (&Method::POST, "/api/v1/jobs/{id}/snooze") => json!({ "until": "2026-11-03T08:00:00Z" }),
-        (&Method::PATCH, "/api/v1/connections/{id}") => json!({ "calendar": "primary" }),
+        (&Method::PATCH, "/api/v1/connections/{id}") => json!({ "default_calendar": "primary" }),
         _ => json!({}),
     }
 }
@@ -30,7 +35,7 @@ async fn knock(shop: &Shop, row: &Row, id: &str, user: &str) -> Answer {
         .uri(path(row, id))
         .header(header::HOST, "localhost:3001")
         .header(header::AUTHORIZATION, format!("Bearer {}", shop.token(user)))
-        .header(header::CONTENT_TYPE, "application/json");
+        .header(header::CONTENT_TYPE, JSON);
     let request = request.body(Body::from(body(row).to_string())).expect("a request");
     shop.bridge.send(request).await
 }
@@ -46,41 +51,59 @@ fn seen(answer: &Answer) -> (u16, HeaderMap, Value) {
     (answer.status, headers, body)
 }
 
-/// Ids of things that are there, and none of which is `user`'s.
-async fn others_things(shop: &Shop) -> Vec<String> {
+/// Ids of an event, of its job and of the connection to the account that it is written to, of this
+/// user's or of the application's.
+async fn things(shop: &Shop, user: Option<&str>) -> Vec<String> {
     let bridge = &shop.bridge;
-    let made = bridge.accept(&tea()).await;
+    let bearer = match user {
+        Some(user) => format!("Bearer {}", shop.token(user)),
+        None => format!("Bearer {}", bridge.key),
+    };
+    let headers =
+        [("authorization", &*bearer), ("prefer", "respond-async"), ("content-type", JSON)];
+    let create = "/api/create-calendar-event";
+    let made = bridge.send_raw(Method::POST, create, &tea().to_string(), &headers).await;
+    assert_eq!(made.status, 202, "{user:?}: {}", made.text);
     bridge.run_until_idle().await;
-    let server = connections::of_server(&bridge.tied.app).await.expect("a store that works");
-    let key = bridge.key.split('_').nth(1).expect("an id");
+    let owner = user.map_or(Owner::Application, |user| {
+        Owner::User(UserId::try_from(user.to_owned()).expect("a user"))
+    });
+    let connection = connections::of(&bridge.tied.app, &owner).await.expect("a store that works");
     let id = |value: &Value| value.as_str().expect("an id").to_owned();
-    vec![
-        id(&made["id"]),
-        id(&made["jobId"]),
-        server.expect("it is connected").id.to_string(),
-        key.to_owned(),
-    ]
+    let connection = connection.expect("it is connected").id.to_string();
+    vec![id(&made.json()["id"]), id(&made.json()["jobId"]), connection]
 }
 
 #[tokio::test]
 async fn what_is_somebody_elses_is_answered_as_what_is_not_there() {
     let shop = Shop::signing(Way::Hs256).await;
-    shop.bridge.connect(ANA).await.expect("the account can be connected");
-    let things = others_things(&shop).await;
+    let bridge = &shop.bridge;
+    link(bridge, "u-ben", BEN).await;
+    bridge.connect(ANA).await.expect("the account can be connected");
+    lend(bridge, "u-cleo").await;
+    let (bens, cleos) = (things(&shop, Some("u-ben")).await, things(&shop, Some("u-cleo")).await);
+    let mut applications = things(&shop, None).await;
+    applications.push(bridge.key.split('_').nth(1).expect("an id").to_owned());
     let by_id: Vec<Row> = rows().into_iter().filter(|row| row.path.contains('{')).collect();
     assert!(by_id.len() > 8, "there are routes by id");
-    for row in &by_id {
-        let nothing = knock(&shop, row, NOBODYS, "ben").await;
-        let expected = if row.lets(Pass::User) { 404 } else { 403 };
-        assert_eq!(nothing.status, expected, "{} {}: {}", row.method, row.path, nothing.text);
-        for id in &things {
-            let answer = knock(&shop, row, id, "ben").await;
-            assert_eq!(seen(&answer), seen(&nothing), "{} {}", row.method, path(row, id));
+    for (user, others) in [("u-ben", &cleos), ("u-cleo", &bens)] {
+        for row in &by_id {
+            let nothing = knock(&shop, row, NOBODYS, user).await;
+            let expected = if row.lets(Pass::User) { 404 } else { 403 };
+            assert_eq!(nothing.status, expected, "{} {}: {}", row.method, row.path, nothing.text);
+            for id in others.iter().chain(&applications) {
+                let answer = knock(&shop, row, id, user).await;
+                assert_eq!(seen(&answer), seen(&nothing), "{} {}", row.method, path(row, id));
+            }
         }
     }
-    let event = shop.bridge.event(&json!(things[0])).await;
-    assert_eq!((&event["summary"], &event["state"]), (&json!("Tea"), &json!("confirmed")));
-    assert_eq!(shop.bridge.titles(ANA), ["Tea"]);
+    bridge.run_until_idle().await;
+    let row = by_id.iter().find(|row| row.path == "/api/v1/events/{id}").expect("a row");
+    for (user, own) in [("u-ben", &bens), ("u-cleo", &cleos)] {
+        assert_eq!(knock(&shop, row, &own[0], user).await.status, 200, "one's own is there");
+    }
+    assert_eq!(bridge.titles(BEN), ["Tea"]);
+    assert_eq!(bridge.titles(ANA), ["Tea", "Tea"]);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ pub use caller::{Caller, Who};
 pub use gate::Gate;
 pub use issuer::{Algorithm, Issuer, Keys, Terms};
 pub use keys::{KeyWish, NewKey, create_key, revoke_key};
+pub use password::void_password;
 pub use sessions::{Proof, Session, close_every_session, close_session, open_session, session};
 pub use setup_code::{first_setup_code, new_setup_code};
 pub use uses::{last_uses, write_uses};

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::super::{App, Error};
 use crate::model::administrator::Administrator;
+use crate::model::audit::Act;
 use crate::model::invalid::Invalid;
 
 /// In characters. Shorter ones can be guessed (NIST SP 800-63B, ASVS 6.2.1).
@@ -85,6 +86,15 @@ pub(super) fn check(password: &SecretString) -> Result<(), Invalid> {
         return Err(Invalid::new("new_password", rule));
     }
     Ok(())
+}
+
+/// Voids the administrator's password, if one was set: `act` says why. A setup code sets another.
+pub async fn void_password(app: &App, act: Act) -> Result<(), Error> {
+    if app.store.administrator().await?.is_none() {
+        return Ok(());
+    }
+    let nobody = Administrator { password: NOBODYS.to_owned(), set: app.clock.now() };
+    Ok(app.store.put_administrator(nobody, act).await?)
 }
 
 /// What is stored of a password.

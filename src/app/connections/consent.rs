@@ -21,7 +21,6 @@ use crate::model::key::{Digest, Ticket, TicketKind};
 const CONSENT_LIFE: TimeDelta = TimeDelta::minutes(10);
 
 /// A consent that a person is about to give.
-#[derive(Debug)]
 pub struct Consent {
     /// Where the person's browser goes now.
     pub url: String,
