@@ -59,7 +59,9 @@ pub async fn census(app: &App) -> Result<Census, Error> {
     let mut after = None;
     loop {
         let page = app.store.envelopes(after, PAGE).await?;
-        page.iter().for_each(|envelope| count(&envelope.sealed));
+        for envelope in &page {
+            count(&envelope.sealed);
+        }
         match page.last() {
             Some(last) => after = Some(last.spot),
             None => break,

@@ -1,7 +1,7 @@
 //! Settings as written → settings that hold, or every fault at once.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -12,28 +12,12 @@ use url::{Host, Url};
 use super::raw::{Origin, Raw};
 use super::reader::Reader;
 use super::{
-    AllowanceConfig, AuditConfig, CALLBACK, ClassicConfig, Config, CorsConfig, Faults,
-    ForwardedHeader, GoogleConfig, LimitsConfig, Loaded, LogConfig, LogFormat, Notify,
-    PostgresConfig, ProxiesConfig, QueueConfig, RetentionConfig, StopConfig, StoreConfig,
-    StoreKind, VaultConfig, origin_of,
+    CALLBACK, ClassicConfig, Config, CorsConfig, Faults, ForwardedHeader, LimitsConfig, Loaded,
+    LogConfig, LogFormat, Notify, PostgresConfig, ProxiesConfig, QueueConfig, RetentionConfig,
+    StopConfig, StoreConfig, StoreKind, origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
-
-/// Both begin with what tells whose account it is.
-const DEFAULT_SCOPES: &[&str] = &[
-    "openid",
-    "email",
-    "https://www.googleapis.com/auth/calendar.events",
-    "https://www.googleapis.com/auth/calendar.calendarlist.readonly",
-    "https://www.googleapis.com/auth/calendar.freebusy",
-];
-const FULL_SCOPES: &[&str] = &[
-    "openid",
-    "email",
-    "https://www.googleapis.com/auth/calendar",
-    "https://www.googleapis.com/auth/calendar.events",
-];
 
 /// Checks what was written, all of it.
 pub(super) fn check(raw: Raw) -> Result<Loaded, Faults> {
@@ -151,84 +135,6 @@ impl Reader {
         }
     }
 
-    fn google(&mut self, insecure_http: bool) -> GoogleConfig {
-        let mut address = |key| self.google_address(key, insecure_http);
-        let (consent_url, token_url) = (address("google.consent_url"), address("google.token_url"));
-        let (revoke_url, userinfo_url) =
-            (address("google.revoke_url"), address("google.userinfo_url"));
-        let mut api_url = address("google.api_url");
-        if !api_url.path().ends_with('/') {
-            api_url.set_path(&format!("{}/", api_url.path()));
-        }
-        GoogleConfig {
-            credentials_file: self.path("google.credentials_file"),
-            service_account_file: self.optional("google.service_account_file").map(PathBuf::from),
-            redirect_uri: self.redirect_uri(insecure_http),
-            scopes: self
-                .choice("google.scopes", &[("default", DEFAULT_SCOPES), ("full", FULL_SCOPES)])
-                .iter()
-                .map(|scope| (*scope).to_owned())
-                .collect(),
-            require_issuer: self.flag("google.require_issuer"),
-            consent_url,
-            token_url,
-            revoke_url,
-            userinfo_url,
-            api_url,
-            deadline: self.seconds("google.deadline_secs", 1..=600),
-            user: self.allowance("google.user_calls_per_minute", "google.user_burst"),
-            project: self.allowance("google.project_calls_per_minute", "google.project_burst"),
-            daily_warning: self.daily_warning(),
-            quota_park: self.seconds("google.quota_park_secs", 60..=604_800),
-        }
-    }
-
-    /// A limit, and a burst that fits into it: in a minute that begins with one and into which the
-    /// clock is set forward, two of them come together with what the minute brings.
-    fn allowance(&mut self, limit: &'static str, burst_key: &'static str) -> AllowanceConfig {
-        let calls_per_minute = self.count(limit, 1_000_000);
-        let aim_percent = self.count("google.aim_percent", 99);
-        let burst = self.count(burst_key, 1_000_000);
-        let calls = u64::from(calls_per_minute.get());
-        let room = calls - calls * u64::from(aim_percent.get()) / 100;
-        if room < 2 {
-            self.fault(limit, "must leave room for a burst beside google.aim_percent of it");
-        } else if u64::from(burst.get()) * 2 > room {
-            let most = room / 2;
-            let rule = format!(
-                "must be at most {most}, or more than {limit} could be spent in a minute; lower \
-                 google.aim_percent for more"
-            );
-            self.fault(burst_key, rule);
-        }
-        AllowanceConfig { calls_per_minute, aim_percent, burst }
-    }
-
-    fn daily_warning(&mut self) -> u64 {
-        let calls = self.whole("google.daily_calls_warning", 1..=1_000_000_000);
-        let percent = self.whole("google.daily_warning_percent", 1..=100);
-        (calls * percent / 100).max(1)
-    }
-
-    fn google_address(&mut self, key: &'static str, insecure_http: bool) -> Url {
-        let written = self.text(key);
-        let url = Url::parse(&written).ok().filter(|url| {
-            matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.has_host()
-        });
-        let Some(url) = url else {
-            self.fault(key, "must be an absolute http or https address without a query");
-            return stand_in();
-        };
-        if !travels_safely(&url) && !insecure_http {
-            self.fault(key, "must be https, since tokens are sent there");
-        }
-        let host = url.host_str().unwrap_or_default();
-        if !(host == "accounts.google.com" || host.ends_with(".googleapis.com")) {
-            self.raw.notes.push(format!("{key} is not Google's: {host}"));
-        }
-        url
-    }
-
     fn proxies(&mut self) -> ProxiesConfig {
         const KEY: &str = "trusted_proxies";
         let written = self.text(KEY);
@@ -314,7 +220,7 @@ impl Reader {
         Some(url)
     }
 
-    fn redirect_uri(&mut self, insecure_http: bool) -> Option<String> {
+    pub(super) fn redirect_uri(&mut self, insecure_http: bool) -> Option<String> {
         const KEY: &str = "google.redirect_uri";
         let written = self.optional(KEY)?;
         let usable = |url: &Url| {
@@ -382,60 +288,6 @@ impl Reader {
             self.fault("namespace", "must be 1 to 128 printable ASCII characters, no spaces");
         }
         Some(written)
-    }
-
-    fn vault(&mut self, data_dir: &Path) -> VaultConfig {
-        let allowed = self.flag("insecure_key_location");
-        let key_file = self.optional("vault.key_file").map_or_else(
-            || {
-                // Whole components only, or `data/` would put the key inside.
-                let mut beside = data_dir.components().collect::<PathBuf>().into_os_string();
-                beside.push(".key");
-                PathBuf::from(beside)
-            },
-            PathBuf::from,
-        );
-        if self.lies_inside(data_dir, &key_file) {
-            if allowed {
-                self.raw.notes.push(
-                    "the key file lies inside data_dir: a stolen copy of it can be read".to_owned(),
-                );
-            } else {
-                self.fault(
-                    "vault.key_file",
-                    "lies inside data_dir, so whoever steals that directory can read it: put it \
-                     elsewhere, or set insecure_key_location = true",
-                );
-            }
-        }
-        VaultConfig { key_file }
-    }
-
-    fn audit(&mut self, data_dir: &Path, key_file: &Path) -> AuditConfig {
-        let allowed = self.flag("insecure_key_location");
-        let head_file = self.optional("audit.head_file").map_or_else(
-            || {
-                let mut beside = key_file.as_os_str().to_owned();
-                beside.push(".audit-head");
-                PathBuf::from(beside)
-            },
-            PathBuf::from,
-        );
-        // Of a key file inside it is told already, and its own head file lies beside it.
-        let inside =
-            self.lies_inside(data_dir, &head_file) && !self.lies_inside(data_dir, key_file);
-        if inside && !allowed {
-            self.fault(
-                "audit.head_file",
-                "lies inside data_dir, so whoever puts an old copy of that directory back puts it back too: put it \
-                 elsewhere, or set insecure_key_location = true",
-            );
-        }
-        AuditConfig { head_file }
-    }
-
-    fn lies_inside(&self, data_dir: &Path, file: &Path) -> bool {
-        !data_dir.as_os_str().is_empty() && resolved(file).starts_with(resolved(data_dir))
     }
 
     fn queue(&mut self, deadline: Duration) -> QueueConfig {
@@ -507,25 +359,4 @@ impl Reader {
             );
         }
     }
-}
-
-/// An address for the rest of the check to work on after a fault.
-fn stand_in() -> Url {
-    Url::parse("https://www.googleapis.com/").expect("it is an address")
-}
-
-/// The path without links, dots or a working directory to depend on, as far as it exists.
-fn resolved(path: &Path) -> PathBuf {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut resolved = PathBuf::new();
-    for component in path.components() {
-        match component {
-            std::path::Component::ParentDir => drop(resolved.pop()),
-            other => resolved.push(other),
-        }
-        if let Ok(real) = resolved.canonicalize() {
-            resolved = real;
-        }
-    }
-    resolved
 }

@@ -6,6 +6,8 @@
 
 mod auth;
 mod check;
+mod google;
+mod places;
 mod raw;
 mod reader;
 

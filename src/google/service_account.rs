@@ -96,8 +96,11 @@ impl Google {
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Failure::unknown(Some(200)));
         }
-        let ends = token.expiration_time().map_or(0, |ends| ends.unix_timestamp());
-        let left = ends.saturating_sub(self.inner.clock.now().timestamp());
+        let now = self.inner.clock.now().timestamp();
+        let left = match token.expiration_time() {
+            Some(ends) => ends.unix_timestamp().saturating_sub(now),
+            None => 0,
+        };
         let expires_in = Duration::from_secs(left.try_into().unwrap_or(0)).min(LONGEST_LIFE);
         let token = SecretString::from(text);
         Ok(AccessToken { token, expires_in, payer: None, quota_user: None })

@@ -33,7 +33,7 @@ pub struct Gate {
 pub enum Refusal {
     Told(Problem),
     Shown(Fault),
-    Elsewhere(Response),
+    Elsewhere(Box<Response>),
 }
 
 /// What a request showed that works.
@@ -121,7 +121,7 @@ impl Gate {
     fn check_visit(&self, request: &Request) -> Result<(), Refusal> {
         let asked = request.extensions().get().map_or("", |Asked(asked)| asked);
         if let Some(elsewhere) = guard::other_host(&self.door, asked, request) {
-            return Err(Refusal::Elsewhere(elsewhere));
+            return Err(Refusal::Elsewhere(Box::new(elsewhere)));
         }
         if matches!(self.row.forgery, Forgery::Form | Forgery::Origin) {
             guard::check_origin(&self.door, request.headers())?;
@@ -221,7 +221,7 @@ impl IntoResponse for Refusal {
         match self {
             Self::Told(problem) => problem.into_response(),
             Self::Shown(fault) => fault.into_response(),
-            Self::Elsewhere(response) => response,
+            Self::Elsewhere(response) => *response,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::policy::row::{Face, Row};
 use super::{REQUEST_ID, idempotency};
 
 /// For so long a browser need not ask again.
-const REMEMBERED: Duration = Duration::from_secs(600);
+const REMEMBERED: Duration = Duration::from_mins(10);
 
 /// Whether pages of other sites may ever call this.
 pub fn is_open(row: &Row) -> bool {

@@ -18,8 +18,11 @@ pub async fn end_of(app: &App, connection: &Connection, failure: &Failure, spent
         Verdict::Outage | Verdict::Operator => {
             End::Block(Obstacle::Google(patience(failure, now)), cause)
         }
-        // The project's calls, or those to this one calendar: Google does not tell which.
-        Verdict::RateProject => End::Block(Obstacle::Lane(patience(failure, now)), cause),
+        // The project's calls, or those to this one calendar: Google does not tell which. A new
+        // delegation works after a while, and a wrong clock is set some time.
+        Verdict::RateProject | Verdict::Delegation => {
+            End::Block(Obstacle::Lane(patience(failure, now)), cause)
+        }
         // The whole account has to wait, and no job of it is begun before that is over.
         Verdict::RateUser | Verdict::QuotaExceeded | Verdict::HeldBack => {
             let open = app.limits.not_before(connection.id, now);
@@ -29,8 +32,6 @@ pub async fn end_of(app: &App, connection: &Connection, failure: &Failure, spent
             let open = app.limits.project_not_before(now);
             End::Block(Obstacle::Google(open.map_or(Until::Backoff, Until::Moment)), cause)
         }
-        // A new delegation works after a while, and the clock is set some time: it is looked again.
-        Verdict::Delegation => End::Block(Obstacle::Lane(patience(failure, now)), cause),
         Verdict::GrantDead => End::Block(Obstacle::Connection(connection.id), cause),
         Verdict::ScopeMissing => {
             let state = Health::ReconnectNeeded(cause.clone());

@@ -114,6 +114,7 @@ impl Worker {
     }
 
     /// The same, which tries everything anew whenever `mended` tells something.
+    #[must_use]
     pub fn heeding(mut self, mended: watch::Receiver<u64>) -> Self {
         self.mended = Arc::new(Mutex::new(mended));
         self
@@ -306,7 +307,7 @@ impl Worker {
         let mut word = self.mended.lock().expect("no one panics while listening").clone();
         let mended = async {
             if word.changed().await.is_err() {
-                std::future::pending().await // nobody is left who could say so
+                std::future::pending::<()>().await; // nobody is left who could say so
             }
         };
         tokio::select! {
@@ -335,9 +336,8 @@ impl Worker {
                 Ok(Change::Connection(connection)) => {
                     self.dispatcher().connection_changed(connection);
                 }
-                Ok(Change::Event(_)) => {}
+                Ok(Change::Event(_) | Change::Audit) => {}
                 Err(TryRecvError::Lagged(_)) => self.look_at_everything().await?,
-                Ok(Change::Audit) => {}
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
             }
         }

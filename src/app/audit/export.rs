@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{By, Detail};
 use crate::app::backup::{self, BackupError};
 use crate::app::{App, Error};
-use crate::model::audit::{Action, Actor, Entry};
+use crate::model::audit::{Action, Actor, Entry, Subject};
 
 /// So many entries are read at once.
 const PAGE: usize = 500;
@@ -77,7 +77,7 @@ fn line(app: &App, entry: &Entry, personal: Personal) -> Result<Line, Error> {
         Actor::Key(id) => Some(id.as_u128().to_be_bytes().to_vec()),
         _ => which.map(|which| which.to_vec()),
     };
-    let (subject, id) = act.subject.map(|subject| subject.to_parts()).unzip();
+    let (subject, id) = act.subject.map(Subject::to_parts).unzip();
     Ok(Line {
         seq: entry.seq,
         at_seconds: act.at.timestamp(),

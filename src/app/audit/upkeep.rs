@@ -45,9 +45,8 @@ pub async fn accept(app: &App, by: impl Into<By>) -> Result<Verdict, Error> {
     let by = by.into();
     let found = verify(app).await?;
     for finding in &found.findings {
-        match finding.subject {
-            Some(subject) => adopt(app, &by, subject).await?,
-            None => {}
+        if let Some(subject) = finding.subject {
+            adopt(app, &by, subject).await?;
         }
     }
     let codes: Vec<&str> = found.findings.iter().map(|finding| finding.code).collect();

@@ -202,7 +202,6 @@ impl Walk<'_> {
     fn outside(&mut self, known: Option<Known>) {
         let end = self.at.seq;
         match known {
-            None => {}
             Some(Known::End(mark)) if mark.seq > end => {
                 let text = format!(
                     "the store ends at entry {end}, and the head file remembers entry {}: the store was put \
@@ -211,7 +210,7 @@ impl Walk<'_> {
                 );
                 self.find("rolled_back", Some(end), text, BACK);
             }
-            Some(Known::End(_)) => {}
+            Some(Known::End(_)) | None => {}
             Some(Known::Missing) => {
                 self.find("head_missing", None, "the head file is missing".to_owned(), FILE);
             }

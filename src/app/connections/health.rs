@@ -71,7 +71,7 @@ pub async fn view(app: &App, connection: Connection) -> Result<View, Error> {
         _ => Vec::new(),
     };
     let fix = cause.as_ref().map(|cause| fix(&cause.code));
-    Ok(View { fix, cause, missing_scopes, last_refresh, risks, profile, connection })
+    Ok(View { connection, profile, cause, fix, missing_scopes, last_refresh, risks })
 }
 
 async fn risks(

@@ -19,7 +19,7 @@ struct Calendars {
     csrf: String,
     email: String,
     default: String,
-    calendars: Vec<Calendar>,
+    listed: Vec<Calendar>,
 }
 
 /// `GET /google-calendar-setup/calendars`: the account's list at Google, as it is now.
@@ -34,12 +34,12 @@ pub async fn show(State(door): State<Door>, Visitor(session): Visitor) -> Result
     };
     let profile = app.profile(&connection)?;
     let administrator = Caller::administrator();
-    let calendars = connections::calendars(app, &administrator, connection.id).await?;
+    let listed = connections::calendars(app, &administrator, connection.id).await?;
     Ok(page(&Calendars {
         csrf: session.csrf(app),
         email: profile.email,
         default: profile.calendar,
-        calendars,
+        listed,
     }))
 }
 

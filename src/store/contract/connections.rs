@@ -14,7 +14,7 @@ pub async fn a_connection_is_kept_whole(store: &dyn Store) {
         let token = (n == 1).then(|| sealed(3));
         let consent = Means::Consent { client: [7; 16] };
         let means = if n == 2 { Means::Delegation } else { consent };
-        let linked = Connection { state, token, means, ..connection(n, user("ana")) };
+        let linked = Connection { means, state, token, ..connection(n, user("ana")) };
         assert!(store.put_connection(linked.clone(), None, some_act()).await.unwrap());
         assert_eq!(store.connection(linked.id).await.unwrap(), Some(linked));
     }

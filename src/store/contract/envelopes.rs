@@ -176,12 +176,12 @@ pub async fn an_envelope_too_large_is_not_put_anywhere(store: &dyn Store) {
 
 /// Of two who exchange it, one comes too late.
 pub async fn the_keystone_is_exchanged_by_whoever_knows_it(store: &dyn Store) {
-    let stone = |name| Keystone { canary: sealed(name), index_key: sealed("index key") };
-    assert!(!store.relay_keystone(&stone("first"), stone("second")).await.unwrap());
+    let sealed_as = |name| Keystone { canary: sealed(name), index_key: sealed("index key") };
+    assert!(!store.relay_keystone(&sealed_as("first"), sealed_as("second")).await.unwrap());
     assert_eq!(store.keystone().await.unwrap(), None);
-    store.lay_keystone(stone("first")).await.unwrap();
-    assert!(store.relay_keystone(&stone("first"), stone("second")).await.unwrap());
-    assert!(!store.relay_keystone(&stone("first"), stone("third")).await.unwrap());
-    assert_eq!(store.keystone().await.unwrap(), Some(stone("second")));
-    assert_eq!(store.lay_keystone(stone("fourth")).await.unwrap(), stone("second"));
+    store.lay_keystone(sealed_as("first")).await.unwrap();
+    assert!(store.relay_keystone(&sealed_as("first"), sealed_as("second")).await.unwrap());
+    assert!(!store.relay_keystone(&sealed_as("first"), sealed_as("third")).await.unwrap());
+    assert_eq!(store.keystone().await.unwrap(), Some(sealed_as("second")));
+    assert_eq!(store.lay_keystone(sealed_as("fourth")).await.unwrap(), sealed_as("second"));
 }

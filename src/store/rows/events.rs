@@ -56,7 +56,7 @@ impl LiveRow {
 
     /// Makes `job` the live one of its kind; none to have none. What is about no event changes nothing.
     pub(in crate::store) fn set(&mut self, kind: &Kind, job: Option<JobId>) {
-        let job = job.map(|job| job.as_u128());
+        let job = job.map(JobId::as_u128);
         match kind {
             Kind::PushEvent { .. } => self.push = job,
             Kind::FollowMeet { .. } => self.follow = job,

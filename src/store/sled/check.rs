@@ -155,7 +155,9 @@ impl Books {
                 drop(Administrator::try_from(AdministratorRow::decode(row)?)?);
             }
             Table::KeyUse => drop(KeyUseRow::decode(row)?.at()?),
-            Table::AuditHead => drop(HeadRow::decode(row)?),
+            Table::AuditHead => {
+                HeadRow::decode(row)?;
+            }
             Table::Refresh => {
                 read.id::<noun::Connection>()?;
                 RefreshRow::decode(row)?.at()?;

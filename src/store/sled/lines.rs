@@ -86,12 +86,11 @@ pub(super) fn start(
     event: Option<&mut Open>,
 ) -> Result<(), StoreError> {
     ledger.insert_bytes(keys::ready(&job.line, job.due, job.id), Vec::new())?;
-    match event {
-        Some(event) => event.row.live.set(&job.kind, Some(job.id)),
-        None => {
-            let id = job.id.as_u128().to_be_bytes();
-            ledger.insert_bytes(keys::live(&job.kind), id.to_vec())?;
-        }
+    if let Some(event) = event {
+        event.row.live.set(&job.kind, Some(job.id));
+    } else {
+        let id = job.id.as_u128().to_be_bytes();
+        ledger.insert_bytes(keys::live(&job.kind), id.to_vec())?;
     }
     ledger.add(keys::owner_jobs(&job.line.owner), 1)?;
     Ok(())
