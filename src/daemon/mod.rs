@@ -2,6 +2,7 @@
 
 mod auth;
 mod door;
+mod error;
 mod gatekeeper;
 mod import;
 mod keys;
@@ -24,10 +25,10 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::access::Gate;
-use crate::app::backup::{self, BackupError};
+use crate::app::backup;
 use crate::app::client::Credentials;
 use crate::app::tokens::Tokens;
-use crate::app::{self, App, Error, access, audit};
+use crate::app::{self, App, access, audit};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, StoreKind};
 use crate::google::{Endpoints, Google, OauthClient, Wires};
@@ -41,12 +42,11 @@ use crate::queue::{self, Run, Worker};
 use crate::random::{OsRandom, Random};
 use crate::store::memory::MemoryStore;
 use crate::store::postgres::{self, PostgresStore};
-use crate::store::sled::{OpenError, Options, SledStore};
-use crate::store::{Backlog, Beat, Retention, Store, StoreError};
-use crate::vault::VaultError;
+use crate::store::sled::{Options, SledStore};
+use crate::store::{Backlog, Beat, Retention, Store};
+pub use error::DaemonError;
 use gatekeeper::Gatekeeper;
 pub use import::import;
-use keys::KeyMissing;
 
 /// The administrator's socket, in the data directory.
 pub const ADMIN_SOCKET: &str = "admin.sock";
@@ -54,89 +54,6 @@ pub const ADMIN_SOCKET: &str = "admin.sock";
 const SETUP_CODE_FILE: &str = "setup-code";
 /// The clocks of processes on one database may differ by so much.
 const MOST_SKEW: TimeDelta = TimeDelta::seconds(2);
-
-/// Why the bridge did not start, or had to stop.
-#[derive(Debug, thiserror::Error)]
-pub enum DaemonError {
-    /// The data directory cannot be used.
-    #[error("the data directory {path} cannot be used: {error}")]
-    DataDir {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The database cannot be used.
-    #[error(transparent)]
-    Postgres(#[from] postgres::OpenError),
-    /// The store failed while running.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The master key is not the store's, or cannot be read.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-    /// The master key is missing.
-    #[error(transparent)]
-    Key(#[from] KeyMissing),
-    /// A use case that the start needs failed.
-    #[error(transparent)]
-    App(#[from] Error),
-    /// An import was broken off, and not done again yet.
-    #[error(
-        "the store holds an import that was broken off; run `calbridge import` again, and nothing is lost"
-    )]
-    HalfImported,
-    /// An import needs a store that was never used.
-    #[error(
-        "the store was used before, and an import needs one that never was; name another data_dir or database"
-    )]
-    InUse,
-    /// An import into a store that forgets it at once.
-    #[error("store.kind = \"memory\" would forget the import at once; name another kind of store")]
-    Forgetful,
-    /// The export cannot be used.
-    #[error(transparent)]
-    Backup(#[from] BackupError),
-    /// Signals cannot be heard.
-    #[error("cannot listen for signals: {0}")]
-    Signals(io::Error),
-    /// The address cannot be listened on.
-    #[error(
-        "cannot listen on {address}: {error}; is another calbridge running? Set `listen` to a free address"
-    )]
-    Listen {
-        /// Which.
-        address: String,
-        /// Why.
-        error: io::Error,
-    },
-}
-
-impl DaemonError {
-    /// What the process ends with (after sysexits.h).
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Open(OpenError::Held { .. }) => 75,
-            Self::Listen { .. }
-            | Self::Store(StoreError::Unavailable(_))
-            | Self::Postgres(postgres::OpenError::Store(StoreError::Unavailable(_))) => 69,
-            Self::Forgetful | Self::Postgres(postgres::OpenError::Address) => 78,
-            Self::Store(_) => 74,
-            Self::Postgres(_)
-            | Self::Open(_)
-            | Self::DataDir { .. }
-            | Self::Vault(_)
-            | Self::Key(_)
-            | Self::HalfImported
-            | Self::InUse
-            | Self::Backup(_) => 73,
-            Self::App(_) | Self::Signals(_) => 1,
-        }
-    }
-}
 
 /// What a bridge is made of: a test brings its own.
 pub struct Parts {

@@ -87,7 +87,7 @@ async fn found_in(
     codes(&bridge.tied.app).await
 }
 
-fn entries(records: &mut Vec<Record>) -> Vec<&mut Entry> {
+fn entries(records: &mut [Record]) -> Vec<&mut Entry> {
     let mut entries: Vec<_> = records
         .iter_mut()
         .filter_map(|record| match record {

@@ -199,7 +199,7 @@ impl Bridge {
         // It has been up for a while, and its quota is whole.
         let now = clock.now();
         clock.set(now - TimeDelta::minutes(1));
-        let tied = Tied::tie(&config, parts).await.expect("a bridge");
+        let tied = Box::pin(Tied::tie(&config, parts)).await.expect("a bridge");
         clock.set(now);
         Self {
             router: tied.router(),

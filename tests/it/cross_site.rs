@@ -185,7 +185,7 @@ impl Aims {
     }
 
     /// Whatever a body may hold.
-    fn body(&self) -> String {
+    fn body() -> String {
         json!({ "summary": "Forged", "name": "forged", "scopes": ["admin"], "user": "ana" })
             .to_string()
     }
@@ -217,7 +217,7 @@ async fn pages_of_other_sites_change_nothing() {
             scene.arrived.lock().expect("no panic").clear();
             scene.driver.open(elsewhere).await;
             let method = row.method.as_str();
-            let sent = json!([url, method, aims.fields(), aims.body()]);
+            let sent = json!([url, method, aims.fields(), Aims::body()]);
             let tries = scene.driver.run_with(ATTACK, sent.clone()).await;
             assert_eq!(tries, 11, "{told}");
             for method in ["get", "post"] {

@@ -224,8 +224,8 @@ async fn a_dead_key_server_leaves_the_keys_as_they_were() {
         }
         shop.bridge.pass(TimeDelta::seconds(11));
     };
-    let (taken, ()) = tokio::join!(waiting, late);
-    assert!(taken, "it does not answer");
+    let (let_in, ()) = tokio::join!(waiting, late);
+    assert!(let_in, "it does not answer");
     server.hold(false);
 }
 

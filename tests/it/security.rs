@@ -34,8 +34,8 @@ fn exists(name: &str) -> bool {
     }
     let declared = format!("fn {test}(");
     sources.iter().any(|source| {
-        let text = std::fs::read_to_string(source).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let source = std::fs::read_to_string(source).unwrap_or_default();
+        let lines: Vec<&str> = source.lines().map(str::trim).collect();
         lines.iter().enumerate().any(|(at, line)| {
             let is_test =
                 |line: &&&str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");

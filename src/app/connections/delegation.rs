@@ -27,6 +27,7 @@ pub async fn link(
     if matches!(caller.who, Who::User(_)) {
         return Err(Error::NotForUsers);
     }
+    app.must_not_be_frozen()?;
     let subject = subject.trim().to_lowercase();
     let sound = subject.len() <= 254
         && subject.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())

@@ -18,12 +18,11 @@ fn says(answer: &Answer, status: u16, text: &str) {
 
 /// Where an answer leads back to, and the value of this parameter there.
 fn brought(answer: &Answer, name: &str) -> Option<String> {
-    let back = match answer.header("refresh").split_once("; url=") {
-        Some((_, back)) => back.to_owned(),
-        None => {
-            let (_, rest) = answer.text.split_once("id=\"back\" href=\"")?;
-            rest.split('"').next()?.replace("&#38;", "&").replace("&amp;", "&")
-        }
+    let back = if let Some((_, back)) = answer.header("refresh").split_once("; url=") {
+        back.to_owned()
+    } else {
+        let (_, rest) = answer.text.split_once("id=\"back\" href=\"")?;
+        rest.split('"').next()?.replace("&#38;", "&").replace("&amp;", "&")
     };
     let back: url::Url = back.parse().expect("an address");
     assert!(back.as_str().starts_with(BACK), "{back}");
@@ -174,7 +173,8 @@ async fn what_went_wrong_is_told_to_the_person_and_goes_back_to_the_application(
 
     let part = [("decision", "allow"), ("user", ANA), ("choose", "1")];
     let ben = [("decision", "allow"), ("user", BEN)];
-    let cases: [(&[(&str, &str)], &str, &str); 3] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str);
+    let cases: [Case<'_>; 3] = [
         (&[("decision", "deny")], "access_denied", "said no"),
         (
             &ben,
@@ -249,7 +249,8 @@ async fn no_token_is_in_any_address_or_page() {
     let shown = backend.get(&backend.of("ana").await).await;
     let mut heard = format!("{link}\n{}\n", begun.header("location"));
     for answer in [&asked, &begun, &done, &told, &shown] {
-        heard.push_str(&format!("{}\n{:?}\n", answer.text, answer.headers));
+        heard += &answer.text;
+        heard += &format!("{:?}", answer.headers);
     }
     let google_code = callback.split("code=").nth(1).and_then(|rest| rest.split('&').next());
     let google_code = google_code.expect("Google's own code").replace("%2F", "/");

@@ -76,19 +76,16 @@ impl Way {
 
     /// The public half as a JWK of this name.
     pub fn public(self, ours: bool, kid: &str) -> Value {
-        let mut jwk = match self {
-            Self::EdDsa => {
-                let x = if ours {
-                    "bkjkkHd2SZtBNfrJk5MkVuh_HKelXlQgnOzBFnDqPGc"
-                } else {
-                    "pT-oXncjpkFAoyA6OxAUSodtxT7DJj7mnQoo-vQUY0k"
-                };
-                json!({"kty": "OKP", "crv": "Ed25519", "x": x, "alg": "EdDSA"})
-            }
-            _ => {
-                let jwk = Jwk::from_encoding_key(&self.key(ours), self.algorithm());
-                serde_json::to_value(jwk.expect("a public half")).expect("a JWK is JSON")
-            }
+        let mut jwk = if matches!(self, Self::EdDsa) {
+            let x = if ours {
+                "bkjkkHd2SZtBNfrJk5MkVuh_HKelXlQgnOzBFnDqPGc"
+            } else {
+                "pT-oXncjpkFAoyA6OxAUSodtxT7DJj7mnQoo-vQUY0k"
+            };
+            json!({"kty": "OKP", "crv": "Ed25519", "x": x, "alg": "EdDSA"})
+        } else {
+            let jwk = Jwk::from_encoding_key(&self.key(ours), self.algorithm());
+            serde_json::to_value(jwk.expect("a public half")).expect("a JWK is JSON")
         };
         jwk["kid"] = json!(kid);
         jwk["use"] = json!("sig");
