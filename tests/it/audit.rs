@@ -100,7 +100,7 @@ fn entries(records: &mut [Record]) -> Vec<&mut Entry> {
 }
 
 /// As whoever has the store but not the key would mend what shows.
-fn chain_anew(records: &mut Vec<Record>) {
+fn chain_anew(records: &mut [Record]) {
     let mut head = Head::START;
     for entry in entries(records) {
         let (seq, act) = (entry.seq, entry.act.clone());

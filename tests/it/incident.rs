@@ -1,5 +1,4 @@
 //! What an operator does when something went wrong, one command each.
-#![expect(clippy::unwrap_used, reason = "a test ends where it goes wrong")]
 
 use calbridge::app::access::{Caller, KeyWish, Proof};
 use calbridge::app::{App, Error, access, audit, incident};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use calbridge::app::access::Caller;
 use calbridge::app::connections;
 use calbridge::app::events::{self, Draft, Wish};
-use calbridge::app::placement::Aim;
+use calbridge::app::placement::{Aim, Whose};
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::model::connection::{Connection, Health};
 use calbridge::model::job::{Class, Job};
@@ -210,5 +210,7 @@ fn wish(n: usize) -> Wish {
         meet: false,
         notify: None,
     };
-    Wish { draft, aim: Aim::default(), identity: None }
+    // Of many users, all through the account that is the server's at the moment.
+    let aim = Aim { whose: Some(Whose::Server), ..Aim::default() };
+    Wish { draft, aim, identity: None }
 }

@@ -491,7 +491,7 @@ async fn the_calendar_is_chosen_on_a_page_of_those_that_there_are() {
     says(&page, 200, "(the account's own)");
     says(&Browser::new(&bridge).get(path).await, 403, "Setup code");
     let refused = browser.submit(path, &[("choice", "ben@example.com")]).await;
-    says(&refused, 422, "in the account's list that it may write to");
+    says(&refused, 422, "list that it may write to");
     let chosen = browser.submit(path, &[("choice", ANA)]).await;
     assert_eq!(chosen.header("location"), "/google-calendar-setup?notice=calendar-chosen");
     let home = browser.get(chosen.header("location")).await;

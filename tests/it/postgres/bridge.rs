@@ -14,8 +14,9 @@ const INSERT: &str = "calendar.events.insert";
 /// A bridge on a database of its own, with the server's account connected.
 async fn connected() -> Bridge {
     let server = server::shared().await;
-    let store = server.open(&server.database().await, 1).await;
-    let bridge = Bridge::with(Choices { store: Some(Arc::new(store)), ..Choices::default() }).await;
+    let store = Box::pin(server.open(&server.database().await, 1)).await;
+    let choices = Choices { store: Some(Arc::new(store)), ..Choices::default() };
+    let bridge = Bridge::with(choices).await;
     bridge.connect(ANA).await.unwrap();
     bridge
 }

@@ -66,7 +66,7 @@ async fn load(home: &Home) {
             calendar: "primary".into(),
             summary: format!("Old {n}"),
             description: "With milk, and long ago".into(),
-            span: span.clone(),
+            span,
             guests: vec!["guest@example.com".into()],
             meet: true,
             notify: Notify::None,
