@@ -10,8 +10,8 @@ use calbridge::model::event::{Presence, Wanted};
 use calbridge::model::id::InstanceId;
 use calbridge::model::key::TicketKind;
 use calbridge::store::contract::examples::{
-    NOON, accept, after, cause, claim_one, connection, done, event, line_of, push, request, sealed,
-    some_act, take_in, ticket, user, wanted,
+    NOON, accept, after, cause, claim_one, connection, done, event, line_of, push, request, revoke,
+    sealed, some_act, take_in, ticket, user, wanted,
 };
 use calbridge::store::sled::{OpenError, SledStore};
 use calbridge::store::{
@@ -168,6 +168,9 @@ async fn small(killed: bool) -> TempDir {
         take_in(&store, accepted, NOON).await.unwrap();
         store.put_connection(connection(n, user("ana")), None, some_act()).await.unwrap();
     }
+    // A live job that is about no event.
+    let let_go = connection(6, user("ben"));
+    store.put_connection(let_go, Some(revoke(40, 1)), some_act()).await.unwrap();
     for fate in [Fate::Done, Fate::Dead(cause())] {
         let claim = claim_one(&store, &event(1), NOON).await.unwrap();
         store.settle(&claim, Ran { fate, learned: None, then: None }, NOON).await.unwrap();
@@ -219,7 +222,7 @@ async fn a_head_whose_last_line_was_cut_off_is_read_from_the_other() {
         let (torn, _) = copied(&image);
         let head = OpenOptions::new().write(true).open(torn.path().join("store.head")).unwrap();
         head.write_all_at(&[0; 100], line * 256).unwrap();
-        assert_eq!(open(torn.path()).unwrap().count_jobs().await.unwrap().live, 2);
+        assert_eq!(open(torn.path()).unwrap().count_jobs().await.unwrap().live, 3);
     }
 }
 
@@ -267,13 +270,13 @@ async fn a_snapshot_of_the_pages_that_was_cut_short_is_no_damage() {
         let (interrupted, _) = copied(&image);
         let snapshot = interrupted.path().join("store/snap.7FFFFFFFFFFFFFFF.generating");
         fs::write(&snapshot, "the begi").unwrap();
-        assert_eq!(open(interrupted.path()).unwrap().count_jobs().await.unwrap().live, 2);
+        assert_eq!(open(interrupted.path()).unwrap().count_jobs().await.unwrap().live, 3);
         assert!(!snapshot.exists());
     }
 }
 
 /// Every table's byte but the one whose rows belong to nobody.
-const TABLES: &[u8] = b"SEWezRrJPKQoDXcpyCOATt";
+const TABLES: &[u8] = b"SEWezRrJPKQoDXcpyCOATtUu";
 
 #[tokio::test]
 async fn a_killed_store_without_any_one_row_is_refused() {
