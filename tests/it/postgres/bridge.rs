@@ -28,7 +28,7 @@ async fn given_up(bridge: &Bridge) -> u64 {
 
 #[tokio::test]
 async fn an_event_is_answered_with_its_meet_link() {
-    let bridge = connected().await;
+    let bridge = Box::pin(connected()).await;
     let answer = bridge.post(&tea(), &[]).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert!(answer.json()["meetLink"].is_string());
@@ -44,7 +44,7 @@ async fn accept(bridge: &Bridge) -> Value {
 
 #[tokio::test]
 async fn lost_answers_and_rate_errors_make_one_event() {
-    let bridge = connected().await;
+    let bridge = Box::pin(connected()).await;
     bridge.fault(Fault::new(FaultKind::LostAnswer).method(INSERT).times(1));
     bridge.fault(Fault::new(FaultKind::RateLimited).method(INSERT).times(1));
     let made = accept(&bridge).await;
@@ -56,7 +56,7 @@ async fn lost_answers_and_rate_errors_make_one_event() {
 
 #[tokio::test]
 async fn a_repeated_request_makes_one_event() {
-    let bridge = connected().await;
+    let bridge = Box::pin(connected()).await;
     let key = [("idempotency-key", "once"), ("prefer", "respond-async")];
     let first = bridge.post(&tea(), &key).await.json();
     let again = bridge.post(&tea(), &key).await;
@@ -70,7 +70,7 @@ async fn a_repeated_request_makes_one_event() {
 
 #[tokio::test]
 async fn a_cancelled_event_is_taken_out() {
-    let bridge = connected().await;
+    let bridge = Box::pin(connected()).await;
     let made = accept(&bridge).await;
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(ANA), ["Tea"]);
