@@ -101,43 +101,34 @@ fn seq_of(spot: Spot) -> i64 {
     if let Spot::Detail(seq) = spot { seq.cast_signed() } else { 0 }
 }
 
-/// What puts the envelopes `$3` in place of `$2` in the rows `$1`, of the kinds `$4`.
+/// What puts the envelopes `$3` in place of `$2`, in that column of that table, in the rows that the names
+/// `$1` and the kinds `$4` find.
+macro_rules! reseal_in {
+    ($table:literal, $column:literal, $found:literal) => {
+        concat!(
+            "UPDATE ",
+            $table,
+            " t SET ",
+            $column,
+            " = n.now FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[]) n (id, was, now, kind) WHERE ",
+            $found,
+            " AND t.",
+            $column,
+            " = n.was"
+        )
+    };
+}
+
 fn reseal_on(shelf: Shelf) -> &'static str {
     match shelf {
-        Shelf::Profiles => {
-            "UPDATE connection SET profile = n.now
-             FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[]) n (id, was, now, kind)
-             WHERE connection.id = n.id AND profile = n.was"
-        }
-        Shelf::Tokens => {
-            "UPDATE connection SET token = n.now
-             FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[]) n (id, was, now, kind)
-             WHERE connection.id = n.id AND token = n.was"
-        }
-        Shelf::Tickets => {
-            "UPDATE ticket SET payload = n.now
-             FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[]) n (id, was, now, kind)
-             WHERE ticket.digest = n.id AND ticket.kind = n.kind AND payload = n.was"
-        }
-        Shelf::Contents => {
-            "UPDATE event_content SET content = n.now
-             FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[]) n (id, was, now, kind)
-             WHERE event_content.id = n.id AND content = n.was"
-        }
-        Shelf::Links => {
-            "UPDATE event SET links = n.now
-             FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[]) n (id, was, now, kind)
-             WHERE event.id = n.id AND links = n.was"
-        }
-        Shelf::Payloads => {
-            "UPDATE job_payload SET payload = n.now
-             FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[]) n (id, was, now, kind)
-             WHERE job_payload.job = n.id AND payload = n.was"
-        }
+        Shelf::Profiles => reseal_in!("connection", "profile", "t.id = n.id"),
+        Shelf::Tokens => reseal_in!("connection", "token", "t.id = n.id"),
+        Shelf::Tickets => reseal_in!("ticket", "payload", "t.digest = n.id AND t.kind = n.kind"),
+        Shelf::Contents => reseal_in!("event_content", "content", "t.id = n.id"),
+        Shelf::Links => reseal_in!("event", "links", "t.id = n.id"),
+        Shelf::Payloads => reseal_in!("job_payload", "payload", "t.job = n.id"),
         Shelf::Details => {
-            "UPDATE audit SET detail = n.now
-             FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::smallint[]) n (id, was, now, kind)
-             WHERE audit.seq = ('x' || encode(n.id, 'hex'))::bit(64)::bigint AND detail = n.was"
+            reseal_in!("audit", "detail", "t.seq = ('x' || encode(n.id, 'hex'))::bit(64)::bigint")
         }
     }
 }
