@@ -1,7 +1,6 @@
 //! Linked accounts of many users at once, laid into the store as if each had consented: a thousand
 //! consents would be a test of the consent page.
 
-use calbridge::app::access::Caller;
 use calbridge::app::audit::By;
 use calbridge::app::connections;
 use calbridge::model::audit::Action;
@@ -22,13 +21,7 @@ pub fn user(name: &str) -> Owner {
 pub async fn link(bridge: &Bridge, name: &str, account: &str) -> ConnectionId {
     bridge.connect(account).await.expect("the account can be connected");
     let lent = lend(bridge, name).await;
-    connections::disconnect_server(
-        &bridge.tied.app,
-        &Caller::administrator(),
-        connections::Waiting::Kept,
-    )
-    .await
-    .expect("there is one to disconnect");
+    bridge.disconnect().await;
     bridge.work().await;
     lent
 }
@@ -46,9 +39,7 @@ pub async fn lend(bridge: &Bridge, name: &str) -> ConnectionId {
 /// Connects the account anew, and keeps the new grant in the connection that there was.
 pub async fn relink(bridge: &Bridge, id: ConnectionId, account: &str) {
     let app = &bridge.tied.app;
-    connections::disconnect_server(app, &Caller::administrator(), connections::Waiting::Kept)
-        .await
-        .expect("the server has one");
+    bridge.disconnect().await;
     bridge.connect(account).await.expect("the account can be connected");
     let fresh = connections::of_server(app).await.expect("a store").expect("a connection");
     let was = connection(bridge, id).await;

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use calbridge::app::App;
 use calbridge::app::access::{self, Caller, KeyWish};
-use calbridge::app::connections::{self, Answer as Redirect, Purpose};
+use calbridge::app::connections::{self, Answer as Redirect, Purpose, Waiting};
 use calbridge::app::tokens;
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::config::Config;
@@ -228,6 +228,13 @@ impl Bridge {
         let redirect =
             self.consent(&consent.url, &[("decision", "allow"), ("user", account)]).await;
         connections::finish(app, redirect, Some(&consent.cookie)).await.outcome.map(drop)
+    }
+
+    /// Lets go of the server's account; what waits for it stays.
+    pub async fn disconnect(&self) {
+        let (app, administrator) = (&self.tied.app, Caller::administrator());
+        let let_go = connections::disconnect_server(app, &administrator, Waiting::Kept);
+        let_go.await.expect("the server has an account");
     }
 
     /// What Google's redirect brings back when its consent page is answered so.

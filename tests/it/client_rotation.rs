@@ -4,8 +4,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use calbridge::app::access::Caller;
-use calbridge::app::connections::{self, Waiting};
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::model::connection::Health;
 use calbridge::model::key::Scope;
@@ -140,8 +138,7 @@ async fn run_to_the_end(bridge: &Bridge) {
 #[tokio::test]
 async fn a_dead_grant_blocks_its_own_connection_alone_and_drains_after_the_reconnect() {
     let bridge = connected().await;
-    let (app, caller) = (&bridge.tied.app, Caller::administrator());
-    connections::disconnect_server(app, &caller, Waiting::Kept).await.expect("there is one");
+    bridge.disconnect().await;
     bridge.work().await;
     let bens = link(&bridge, "u-ben", BEN).await;
     bridge.connect(ANA).await.expect("the server's account");

@@ -1,10 +1,6 @@
 //! Promises 2, 3 and 4: exactly one event, whatever happens on the way, and nothing given up that a
 //! person could still save.
 
-use std::sync::Arc;
-
-use calbridge::app::access::Caller;
-use calbridge::app::connections::{self, Waiting};
 use calbridge::app::tokens;
 use calbridge::model::connection::Health;
 use calbridge::model::owner::Owner;
@@ -362,17 +358,12 @@ async fn two_namespaces_on_one_account_never_touch_each_others_events() {
 #[tokio::test]
 async fn a_disconnect_tells_google_and_a_quick_reconnect_keeps_the_new_grant() {
     let bridge = Bridge::connected().await;
-    let app = Arc::new(bridge.tied.app.clone());
-    connections::disconnect_server(&app, &Caller::administrator(), Waiting::Kept)
-        .await
-        .expect("a disconnect");
+    bridge.disconnect().await;
     assert_eq!(bridge.post(&tea(), &[]).await.json()["code"], "not_connected");
     bridge.connect(ANA).await.expect("a reconnect");
     bridge.run_until_idle().await;
     assert_eq!(bridge.calls("revoke"), 0, "revoking the old token would end the new grant too");
-    connections::disconnect_server(&app, &Caller::administrator(), Waiting::Kept)
-        .await
-        .expect("a disconnect");
+    bridge.disconnect().await;
     bridge.run_until_idle().await;
     assert_eq!(bridge.calls("revoke"), 1);
 }
@@ -382,9 +373,7 @@ async fn a_repeated_request_is_known_after_the_account_went_away() {
     let bridge = Bridge::connected().await;
     let key = [("idempotency-key", "order-7")];
     let made = bridge.post(&tea(), &key).await.json();
-    connections::disconnect_server(&bridge.tied.app, &Caller::administrator(), Waiting::Kept)
-        .await
-        .expect("a disconnect");
+    bridge.disconnect().await;
     let again = bridge.post(&tea(), &key).await;
     assert_eq!((again.status, &again.json()["id"]), (200, &made["id"]), "{}", again.text);
     bridge.run_until_idle().await;

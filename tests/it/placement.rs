@@ -1,7 +1,5 @@
 //! Whose an event is, and in whose calendar it lands: never in anybody else's.
 
-use calbridge::app::access::Caller;
-use calbridge::app::connections;
 use calbridge::clock::Clock;
 use calbridge::model::key::Scope;
 use chrono::TimeDelta;
@@ -139,13 +137,7 @@ async fn an_event_stays_where_it_was_accepted_whatever_becomes_of_the_accounts()
     bridge.connect(ANA).await.expect("the server's account");
     let ours = created(&bridge, &json!({"summary": "Ours"})).await;
     // Before it is written, the server changes to another account.
-    connections::disconnect_server(
-        &bridge.tied.app,
-        &Caller::administrator(),
-        connections::Waiting::Kept,
-    )
-    .await
-    .expect("there is one");
+    bridge.disconnect().await;
     bridge.connect(BEN).await.expect("another account");
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(BEN), Vec::<String>::new(), "it was accepted for Ana's calendar");
@@ -154,13 +146,7 @@ async fn an_event_stays_where_it_was_accepted_whatever_becomes_of_the_accounts()
         (&waits["state"], &waits["waits_for"]["code"]),
         (&json!("pending"), &json!("disconnected"))
     );
-    connections::disconnect_server(
-        &bridge.tied.app,
-        &Caller::administrator(),
-        connections::Waiting::Kept,
-    )
-    .await
-    .expect("there is one");
+    bridge.disconnect().await;
     bridge.connect(ANA).await.expect("the first account again");
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(ANA), ["Ours"]);

@@ -1,7 +1,6 @@
 //! What lies in another's place never opens: not another record's, not another field's, not an older
 //! one, not one of which a bit is another.
 
-use calbridge::app::access::Caller;
 use calbridge::app::connections::{self, Answer, Consent};
 use calbridge::app::{App, Error, audit::By};
 use calbridge::model::audit::Action;
@@ -38,9 +37,7 @@ async fn filled() -> Filled {
         let body = with(tea(), &json!({ "summary": title }));
         assert_eq!(bridge.post(&body, &[]).await.status, 200);
     }
-    connections::disconnect_server(app, &Caller::administrator(), connections::Waiting::Kept)
-        .await
-        .unwrap();
+    bridge.disconnect().await;
     bridge.connect(BEN).await.unwrap();
     let mut consents = Vec::new();
     for name in ["ana", "ben"] {
