@@ -1,0 +1,163 @@
+//! Taking events in.
+
+use chrono::{DateTime, Utc};
+
+use super::{Created, Draft, Identity, Wish, google_id, over, push};
+use crate::app::access::Caller;
+use crate::app::placement::{Place, Places};
+use crate::app::{App, Error, connections};
+use crate::model::event::{Content, Copied, Event, Known, Meet, Placement, Presence, Wanted};
+use crate::model::id::{EventId, JobId};
+use crate::model::job::Class;
+use crate::model::owner::Owner;
+use crate::store::{Accept, Accepted, MAX_SEALED, Request, StoreError};
+
+/// A repeated request is known as one for this long.
+const REQUEST_LIFE: chrono::TimeDelta = chrono::TimeDelta::hours(72);
+
+/// Takes `wish` in for the caller. The event, the job that will write it to Google and the record
+/// of the request are stored together: an accepted event is never forgotten, a refused one leaves
+/// nothing behind, a repeated request finds what the first one made.
+pub async fn create(app: &App, caller: &Caller, wish: Wish) -> Result<Created, Error> {
+    let created = create_all(app, caller, vec![wish], Class::Interactive).await?;
+    created.into_iter().next().expect("each wish has its answer")
+}
+
+/// Takes many in, all in one step, each as [`create`] does: what is wrong with one is told of that one.
+pub async fn create_all(
+    app: &App,
+    caller: &Caller,
+    wishes: Vec<Wish>,
+    class: Class,
+) -> Result<Vec<Result<Created, Error>>, Error> {
+    app.must_not_be_frozen()?;
+    let now = app.clock.now();
+    let mut places = Places::new(app, caller);
+    let mut answers = Vec::new();
+    let mut accepts = Vec::new();
+    for Wish { draft, aim, identity } in wishes {
+        let owner = aim.owner(caller);
+        let id = name(app, caller, &owner, identity.as_ref());
+        let place = match places.resolve(&aim).await {
+            Ok(place) => place,
+            Err(Error::Store(error)) => return Err(error.into()),
+            Err(refusal) => {
+                answers.push(Some(remembered(app, identity.map(|_| id), refusal).await));
+                continue;
+            }
+        };
+        let event = begin(app, id, draft, place)?;
+        let bytes = event.wanted.content.as_bytes().len();
+        if bytes > MAX_SEALED {
+            answers.push(Some(Err(StoreError::TooLarge { bytes }.into())));
+            continue;
+        }
+        answers.push(None);
+        let job = push(app, &event, class, now);
+        let event = Event { job: job.id, ..event };
+        let request = identity.map(|identity| request(app, caller, &owner, &identity, now));
+        accepts.push(Accept { event, job, request });
+    }
+    let mut accepted = app.store.accept(accepts, app.settings.backlog, now).await?.into_iter();
+    let answer = |answer: Option<Result<Created, Error>>| {
+        answer.unwrap_or_else(|| created(accepted.next().expect("each item has its answer")))
+    };
+    Ok(answers.into_iter().map(answer).collect())
+}
+
+fn created(accepted: Accepted) -> Result<Created, Error> {
+    match accepted {
+        Accepted::New(event) => {
+            tracing::info!(event.id = %event.id, job.id = %event.job, "event accepted");
+            Ok(Created { event, repeated: false })
+        }
+        Accepted::Known(event) => Ok(Created { event, repeated: true }),
+        Accepted::OtherBody => Err(Error::KeyReused),
+        Accepted::NoRoom(crowd) => Err(Error::Backlog(crowd)),
+    }
+}
+
+/// What was accepted before the account went away is still shown to who repeats the request; `id` is
+/// its name, if it can be known again.
+async fn remembered(app: &App, id: Option<EventId>, refusal: Error) -> Result<Created, Error> {
+    let gone = matches!(refusal, Error::NotConnected { .. } | Error::UserNotConnected { .. });
+    let known = match id.filter(|_| gone) {
+        Some(id) => app.store.event(id).await?,
+        None => None,
+    };
+    known.map(|event| Created { event, repeated: true }).ok_or(refusal)
+}
+
+/// An event's name: what a repeated request names too, if it can be known again, else chance.
+fn name(app: &App, caller: &Caller, owner: &Owner, identity: Option<&Identity>) -> EventId {
+    let Some(Identity { route, key, body }) = identity else {
+        return EventId::random(&*app.random);
+    };
+    EventId::derived(&[
+        b"calbridge/event/v1",
+        app.settings.namespace.as_bytes(),
+        caller.source.as_bytes(),
+        b"event",
+        b"idempotency-key",
+        &owner.to_bytes(),
+        route.as_bytes(),
+        key.as_bytes(),
+        body,
+    ])
+}
+
+fn request(
+    app: &App,
+    caller: &Caller,
+    owner: &Owner,
+    identity: &Identity,
+    now: DateTime<Utc>,
+) -> Request {
+    let parts: [&[u8]; 4] = [
+        &owner.to_bytes(),
+        caller.source.as_bytes(),
+        identity.route.as_bytes(),
+        identity.key.as_bytes(),
+    ];
+    Request {
+        key: app.vault.tag("request", &parts),
+        body: app.vault.tag("request-body", &[&identity.body]),
+        expires: now + REQUEST_LIFE,
+    }
+}
+
+fn begin(app: &App, id: EventId, draft: Draft, place: Place) -> Result<Event, Error> {
+    let Place { owner, connection, profile, calendar } = place;
+    let now = app.clock.now();
+    let content = Content {
+        calendar,
+        summary: draft.summary,
+        description: draft.description,
+        span: draft.span,
+        guests: draft.guests,
+        meet: draft.meet,
+        notify: draft.notify.unwrap_or(app.settings.notify),
+    };
+    let wanted = Wanted {
+        revision: 1,
+        presence: Presence::Present,
+        fingerprint: app.fingerprint(&content),
+        content: app.seal_content(&owner, id, 1, &content)?,
+        since: now,
+        over: over(&content, now),
+    };
+    let known = Known {
+        google_id: google_id(id, &profile, &content.calendar, 0),
+        generation: 0,
+        applied: 0,
+        copy: Copied::Awaited,
+        meet: if content.meet { Meet::Pending { tries: 0, since: None } } else { Meet::Unwanted },
+        version: 0,
+        links: None,
+    };
+    let placement = Placement {
+        connection: connection.id,
+        calendar: connections::calendar_tag(app, &content.calendar),
+    };
+    Ok(Event { id, owner, placement, created: now, job: JobId::from_u128(0), wanted, known })
+}

@@ -1,0 +1,105 @@
+//! Events on `/api/v1`.
+
+mod body;
+mod shown;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::body::Body;
+use super::problem::Problem;
+use super::{Door, idempotency, prefer};
+use crate::app::access::Caller;
+use crate::app::events::{self, Created, Edit, Wish};
+use crate::model::event::Event;
+use crate::model::id::EventId;
+
+use body::{EventEdit, NewEvent, read};
+pub use body::{read_aim, read_span};
+use shown::EventBody;
+pub use shown::{CauseBody, state_of, utc};
+
+/// The route's name in what a repeated request is known by.
+const CREATE: &str = "/api/v1/events";
+
+/// `POST /api/v1/events`: takes an event in; a job writes it to Google soon after.
+pub async fn create(
+    State(door): State<Door>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body<NewEvent>,
+) -> Result<Response, Problem> {
+    let identity = idempotency::identity(&headers, CREATE, body.digest)?;
+    let (draft, aim) = read(body.value)?;
+    let app = &door.app;
+    let Created { event, repeated } =
+        events::create(app, &caller, Wish { draft, aim, identity }).await?;
+    let until = app.clock.now() + prefer::wait(&headers, chrono::TimeDelta::zero());
+    let event = events::wait(app, event, until).await?;
+    let status = match (event.is_settled(), repeated) {
+        (false, _) => StatusCode::ACCEPTED,
+        (true, false) => StatusCode::CREATED,
+        (true, true) => StatusCode::OK,
+    };
+    let location = HeaderValue::from_str(&format!("{CREATE}/{}", event.id));
+    let mut response = shown(&door, event, status).await?;
+    response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));
+    if repeated {
+        response.headers_mut().insert(&idempotency::REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// `GET /api/v1/events/{id}`.
+pub async fn show(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let event = events::get(&door.app, &caller, event_id(&id)?).await?;
+    shown(&door, event, StatusCode::OK).await
+}
+
+/// `PATCH /api/v1/events/{id}`: changes the members given; a job tells Google soon after.
+pub async fn edit(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body<EventEdit>,
+) -> Result<Response, Problem> {
+    let edit = Edit::try_from(body.value)?;
+    let event = events::edit(&door.app, &caller, event_id(&id)?, &edit).await?;
+    written(&door, &headers, event).await
+}
+
+/// `DELETE /api/v1/events/{id}`: cancels the event; a job tells Google soon after.
+pub async fn cancel(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let event = events::cancel(&door.app, &caller, event_id(&id)?).await?;
+    written(&door, &headers, event).await
+}
+
+/// 202, or 200 if the write settled while the caller preferred to wait.
+async fn written(door: &Door, headers: &HeaderMap, event: Event) -> Result<Response, Problem> {
+    let until = door.app.clock.now() + prefer::wait(headers, chrono::TimeDelta::zero());
+    let event = events::wait(&door.app, event, until).await?;
+    let status = if event.is_settled() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    shown(door, event, status).await
+}
+
+async fn shown(door: &Door, event: Event, status: StatusCode) -> Result<Response, Problem> {
+    let view = events::view(&door.app, event).await?;
+    Ok((status, Json(EventBody::from(&view))).into_response())
+}
+
+/// Ids that cannot be are told as those that are not.
+fn event_id(id: &str) -> Result<EventId, Problem> {
+    id.parse().map_err(|_| crate::app::Error::NotFound("event").into())
+}
