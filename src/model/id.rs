@@ -32,6 +32,9 @@ pub mod noun {
     /// Names a store, from its creation.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum Instance {}
+    /// Names what is kept beside events: a category, a task, a reminder.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Item {}
     /// Names one of the processes on a store.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub enum Node {}
@@ -54,6 +57,8 @@ pub type JobId = Id<noun::Job>;
 pub type KeyId = Id<noun::Key>;
 /// A store, from its creation.
 pub type InstanceId = Id<noun::Instance>;
+/// What is kept beside events: a category, a task, a reminder.
+pub type ItemId = Id<noun::Item>;
 /// One of the processes on a store, from its start to its end.
 pub type NodeId = Id<noun::Node>;
 

@@ -9,5 +9,7 @@ pub mod invalid;
 pub mod job;
 pub mod key;
 pub mod owner;
+pub mod recurrence;
 pub mod sealed;
+pub mod timing;
 pub mod when;
