@@ -1,9 +1,9 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): what makes a repeated request
 //! known.
 
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName};
 
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use crate::app::events::Identity;
 use crate::model::key::Digest;
 
@@ -39,5 +39,5 @@ pub fn known_by(key: &str, route: &'static str, body: Digest) -> Result<Identity
 
 fn bad_key() -> Problem {
     let detail = "Idempotency-Key: 1 to 255 printable ASCII characters";
-    Problem::new(StatusCode::BAD_REQUEST, "bad_idempotency_key", detail)
+    Problem::new(Code::BadIdempotencyKey, detail)
 }

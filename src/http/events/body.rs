@@ -1,6 +1,5 @@
 //! Events as callers write them.
 
-use axum::http::StatusCode;
 use serde::Deserialize;
 use validator::{Validate, ValidationError};
 
@@ -137,7 +136,7 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
             errors.extend(notify.err());
             errors.extend(aim.err().unwrap_or_default());
             let errors = errors.iter().map(FieldError::from).collect();
-            Err(Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors))
+            Err(Problem::fields(errors))
         }
     }
 }
@@ -147,10 +146,7 @@ impl TryFrom<EventEdit> for Edit {
 
     fn try_from(body: EventEdit) -> Result<Self, Problem> {
         let refused = |errors: Vec<Invalid>| {
-            Problem::fields(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                errors.iter().map(FieldError::from).collect(),
-            )
+            Problem::fields(errors.iter().map(FieldError::from).collect())
         };
         let zone = body.time_zone.as_deref().map(|zone| ("time_zone", zone));
         let span = match (&body.start, &body.end) {
