@@ -2,7 +2,10 @@
 //! known.
 
 use axum::http::{HeaderMap, HeaderName};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
+use super::openapi::{header, text};
 use super::problem::{Code, Problem};
 use crate::app::events::Identity;
 use crate::model::key::Digest;
@@ -11,6 +14,19 @@ static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Set on the answer to a request that was known already.
 pub static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The header, for the API's document.
+pub struct IdempotencyKey;
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let told = "What a repeat of the request is known by: it finds what the first one made.";
+        let mut key = text();
+        (key.min_length, key.max_length) = (Some(1), Some(255));
+        key.pattern = Some("^[ -~]*$".to_owned());
+        vec![header("Idempotency-Key", told, key)]
+    }
+}
 
 /// What the request to `route` can be known by again, if its sender wants that.
 pub fn identity(

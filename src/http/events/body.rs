@@ -1,6 +1,7 @@
 //! Events as callers write them.
 
 use serde::Deserialize;
+use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use crate::app::events::{Draft, Edit};
@@ -13,8 +14,9 @@ use crate::model::when::{Dst, Moment, Span};
 
 /// No event is made with more guests.
 const MOST_GUESTS: usize = 200;
+
 /// An event to be taken in.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEvent {
     #[validate(
@@ -51,7 +53,7 @@ fn addresses(guests: &[String]) -> Result<(), ValidationError> {
 }
 
 /// What may be changed of an event.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventEdit {
     #[validate(length(min = 1, max = 1024, message = "1 to 1,024 characters"))]
@@ -64,6 +66,7 @@ pub struct EventEdit {
     dst: Option<String>,
     notify: Option<String>,
 }
+
 /// A span from two moments as written, with every fault of both.
 pub fn read_span(
     start: (&'static str, &str),

@@ -1,6 +1,7 @@
 //! Events as callers see them.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::events::View;
 use crate::model::event::{Copied, Meet, Notify};
@@ -9,7 +10,7 @@ use crate::model::owner::Owner;
 use crate::model::when::Moment;
 
 /// An event, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct EventBody {
     object: &'static str,
     id: String,
@@ -37,7 +38,7 @@ pub struct EventBody {
 }
 
 /// Where it lives at Google, fixed when it was accepted.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct PlacementBody {
     /// The connection's id.
     connection: String,
@@ -45,7 +46,7 @@ struct PlacementBody {
     calendar: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MomentBody {
     /// In UTC.
     instant: String,
@@ -54,13 +55,13 @@ struct MomentBody {
     time_zone: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct GoogleBody {
     event_id: Option<String>,
     link: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MeetBody {
     state: &'static str,
     link: Option<String>,
@@ -69,7 +70,7 @@ struct MeetBody {
 }
 
 /// Why something is not as wanted.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct CauseBody {
     code: String,
     text: String,

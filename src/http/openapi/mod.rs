@@ -16,7 +16,7 @@ use super::policy;
 use super::policy::row::Row;
 use super::problem::Code;
 use operations::Operations;
-pub use shape::Id;
+pub use shape::{Id, header, text, word};
 
 /// What every path of the document begins with.
 const ROOT: &str = "/api/";
@@ -41,7 +41,7 @@ pub fn document() -> Value {
 }
 
 /// The document as it is kept beside the sources.
-pub fn text() -> String {
+pub fn written() -> String {
     let text = serde_json::to_string_pretty(&document()).expect("it is JSON");
     format!("{text}\n")
 }

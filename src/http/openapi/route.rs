@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::http::policy::row::{Class, Face, Pass, Row};
@@ -43,6 +44,9 @@ fn codes_of(operation: &Value, row: &Row) -> Vec<Code> {
     if row.takes_bearer() {
         codes.extend([Code::NoApiKey, Code::UnknownApiKey, Code::ScopeMissing]);
     }
+    if row.class != Class::Free && row.method != Method::GET {
+        codes.extend([Code::Frozen, Code::DiskFull]);
+    }
     if row.lets(Pass::User) {
         let tokens = [Code::TokenRefused, Code::IssuerKeysUnavailable, Code::NotForUsers];
         codes.extend(tokens);
@@ -53,11 +57,14 @@ fn codes_of(operation: &Value, row: &Row) -> Vec<Code> {
         codes.extend([Code::NotJson, Code::Invalid]);
     }
     let parameters = operation["parameters"].as_array();
-    let is_in = |place| parameters.into_iter().flatten().any(|given| given["in"] == place);
-    if is_in("path") {
+    let has = |member, value| parameters.into_iter().flatten().any(|given| given[member] == value);
+    if has("name", "Idempotency-Key") {
+        codes.extend([Code::BadIdempotencyKey, Code::IdempotencyKeyReused]);
+    }
+    if has("in", "path") {
         codes.push(Code::NotFound);
     }
-    if is_in("query") {
+    if has("in", "query") {
         codes.push(Code::Invalid);
     }
     codes

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
-use utoipa::openapi::{RefOr, Schema};
+use utoipa::openapi::{RefOr, Required, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::http::problem::Code;
@@ -20,6 +21,11 @@ impl PartialSchema for Id {
 }
 
 impl ToSchema for Id {}
+
+/// A text.
+pub fn text() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).build()
+}
 
 /// One of these words.
 pub fn word<const N: usize>(words: [&'static str; N]) -> Object {
@@ -39,4 +45,15 @@ pub fn codes(codes: &BTreeSet<Code>) -> Value {
         "description": "What happened, in a word that stays.",
         "oneOf": codes.iter().map(told).collect::<Vec<_>>(),
     })
+}
+
+/// A header that a request may have.
+pub fn header(name: &str, description: &str, value: Object) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(value))
+        .build()
 }

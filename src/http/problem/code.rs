@@ -6,7 +6,6 @@ use serde::{Serialize, Serializer};
 
 /// What went wrong, in a word that stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "`told` says what each means, for callers too")]
 pub enum Code {
     AuditHead,
     BacklogFull,
