@@ -52,7 +52,7 @@ async fn any_of_several_tags_opens_and_so_does_the_star() {
     }
     let several = format!("\"7.7-0\", {now}");
     assert_eq!(rename(&bridge, &path, &several).await.status, 202);
-    assert_eq!(rename(&bridge, &path, "*").await.status, 200, "it says so already");
+    assert_eq!(rename(&bridge, &path, "*").await.status, 202);
     bridge.run_until_idle().await;
 }
 
