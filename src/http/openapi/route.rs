@@ -61,6 +61,9 @@ fn codes_of(operation: &Value, row: &Row) -> Vec<Code> {
     if has("name", "Idempotency-Key") {
         codes.extend([Code::BadIdempotencyKey, Code::IdempotencyKeyReused]);
     }
+    if has("name", "If-Match") {
+        codes.push(Code::PreconditionFailed);
+    }
     if has("in", "path") {
         codes.push(Code::NotFound);
     }

@@ -41,6 +41,7 @@ pub enum Code {
     NotJson,
     Overtaken,
     OwnerBacklogFull,
+    PreconditionFailed,
     RedirectUri,
     ScopeMissing,
     StoreUnavailable,
@@ -153,6 +154,8 @@ impl Code {
                 "Read it again, and send the change anew."),
             Self::OwnerBacklogFull => ("owner_backlog_full", 429, "As many jobs of this owner wait as may wait.",
                 "Send the request again after `Retry-After`, when some are done."),
+            Self::PreconditionFailed => ("precondition_failed", 412, "The thing is not as `If-Match` has it.",
+                "Read it again, and send the change with the ETag it has now."),
             Self::RedirectUri => ("redirect_uri", 409, "The redirect URI is not one of those that the OAuth client may use.",
                 "Add the URI that `detail` names to the client in the Google Cloud Console."),
             Self::ScopeMissing => ("scope_missing", 403, "The API key may not do this.",
@@ -178,15 +181,15 @@ impl Code {
 
     /// Every code there is.
     #[rustfmt::skip]
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::AuditHead, Self::BacklogFull, Self::BadCredentials, Self::BadIdempotencyKey, Self::BodyTooLarge,
         Self::BodyUnreadable, Self::ClientChanged, Self::ConnectionBlocked, Self::ConsentFailed, Self::Delegation,
         Self::Denied, Self::DiskFull, Self::ExportFailed, Self::Frozen, Self::Google, Self::IdempotencyKeyReused,
         Self::Internal, Self::Invalid, Self::IssuerKeysUnavailable, Self::JobRunning, Self::JobState, Self::KeyFile,
         Self::MalformedJson, Self::MethodNotAllowed, Self::NoApiKey, Self::NoServiceAccount, Self::NoSuchRoute,
         Self::NotConfigured, Self::NotConnected, Self::NotForUsers, Self::NotFound, Self::NotJson, Self::Overtaken,
-        Self::OwnerBacklogFull, Self::RedirectUri, Self::ScopeMissing, Self::StoreUnavailable, Self::TokenRefused,
-        Self::TooLarge, Self::TooManyRequests, Self::TooManyTries, Self::UnknownApiKey, Self::WrongAccount,
+        Self::OwnerBacklogFull, Self::PreconditionFailed, Self::RedirectUri, Self::ScopeMissing,
+        Self::StoreUnavailable, Self::TokenRefused, Self::TooLarge, Self::TooManyRequests, Self::TooManyTries, Self::UnknownApiKey, Self::WrongAccount,
     ];
 }
 
