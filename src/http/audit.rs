@@ -102,9 +102,7 @@ pub async fn list(
     State(door): State<Door>,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<EntriesBody>, Problem> {
-    let Query(listing) = listing.map_err(|error| {
-        Problem::new(Code::Invalid, error.body_text())
-    })?;
+    let Query(listing) = listing.map_err(|error| Problem::new(Code::Invalid, error.body_text()))?;
     let most = listing.last.or(listing.limit).unwrap_or(USUAL_PAGE);
     if !(1..=LONGEST_PAGE).contains(&most) {
         let name = if listing.last.is_some() { "last" } else { "limit" };

@@ -56,9 +56,7 @@ impl<T: DeserializeOwned + Validate> OptionalFromRequest<Door> for Body<T> {
 /// JSON in its right shape.
 pub fn read<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
     let value: T = parse(bytes)?;
-    value
-        .validate()
-        .map_err(|errors| Problem::fields(told(&errors)))?;
+    value.validate().map_err(|errors| Problem::fields(told(&errors)))?;
     Ok(value)
 }
 

@@ -90,9 +90,7 @@ pub async fn list(
     State(door): State<Door>,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<JobsBody>, Problem> {
-    let Query(listing) = listing.map_err(|error| {
-        Problem::new(Code::Invalid, error.body_text())
-    })?;
+    let Query(listing) = listing.map_err(|error| Problem::new(Code::Invalid, error.body_text()))?;
     let which = listing.state.as_deref().map_or(Ok(Which::Live), str::parse).map_err(refused)?;
     let owner = listing.owner.as_deref().map(owner_from).transpose().map_err(refused)?;
     let after = listing.after.as_deref().map(cursor_from).transpose().map_err(refused)?;

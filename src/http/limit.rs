@@ -225,8 +225,6 @@ impl Left {
             rate.window.as_secs(),
             self.secs
         );
-        Problem::new(Code::TooManyRequests, detail)
-            .retry_after(self.secs)
-            .left(self)
+        Problem::new(Code::TooManyRequests, detail).retry_after(self.secs).left(self)
     }
 }

@@ -107,9 +107,7 @@ fn hang(app: App, settings: &Settings, table: Table) -> Router {
     let know = middleware::from_fn_with_state(door.clone(), address::know);
     table
         .router(&door, &settings.origins)
-        .fallback(|| async {
-            Problem::new(Code::NoSuchRoute, "there is nothing at this address")
-        })
+        .fallback(|| async { Problem::new(Code::NoSuchRoute, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
             Problem::new(Code::MethodNotAllowed, "this address does not take that method")
         })
@@ -118,7 +116,7 @@ fn hang(app: App, settings: &Settings, table: Table) -> Router {
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(CatchPanicLayer::custom(|_| -> Response {
             Problem::new(Code::Internal, "calbridge failed here; the log has the details")
-            .into_response()
+                .into_response()
         }))
         .layer(middleware::from_fn(problem::name_request))
         .layer(secure)

@@ -148,9 +148,8 @@ impl TryFrom<EventEdit> for Edit {
     type Error = Problem;
 
     fn try_from(body: EventEdit) -> Result<Self, Problem> {
-        let refused = |errors: Vec<Invalid>| {
-            Problem::fields(errors.iter().map(FieldError::from).collect())
-        };
+        let refused =
+            |errors: Vec<Invalid>| Problem::fields(errors.iter().map(FieldError::from).collect());
         let zone = body.time_zone.as_deref().map(|zone| ("time_zone", zone));
         let span = match (&body.start, &body.end) {
             (Some(start), Some(end)) => Some(

@@ -108,9 +108,7 @@ fn summary(operation: &Value) -> String {
     };
     let told = told.trim_end_matches('.');
     let mut letters = told.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn security(row: &Row) -> Value {
@@ -154,9 +152,8 @@ fn add_headers(response: &mut Value, status: &str, class: Class) {
 
 /// The headers that many answers have.
 pub fn headers() -> Value {
-    let text = |description: &str| {
-        json!({ "description": description, "schema": { "type": "string" } })
-    };
+    let text =
+        |description: &str| json!({ "description": description, "schema": { "type": "string" } });
     json!({
         "RateLimit": text("What is left of the allowance, and when there is more: `\"writes\";r=99;t=1`."),
         "RateLimit-Policy": text("How many requests may come in how many seconds: `\"writes\";q=100;w=60`."),
