@@ -6,6 +6,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Door;
 use super::admin::ExportBody;
@@ -24,11 +25,12 @@ const LONGEST_PAGE: usize = 500;
 const USUAL_PAGE: usize = 100;
 
 /// An entry, as shown.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct EntryBody {
     /// Its number.
     pub seq: u64,
     /// When.
+    #[schema(format = DateTime)]
     pub at: String,
     /// By whom, such as `administrator` or `key:` and its public half.
     pub actor: String,
@@ -39,13 +41,14 @@ pub struct EntryBody {
     pub subject: Option<String>,
     /// What more is known of it.
     #[serde(default, skip_serializing_if = "Detail::is_empty")]
+    #[schema(value_type = HashMap<String, String>)]
     pub detail: Detail,
     /// SHA-256 of the entry and the one before it.
     pub digest: String,
 }
 
 /// A page of entries, as shown.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct EntriesBody {
     /// `list`.
     pub object: String,
@@ -80,12 +83,17 @@ pub struct FindingBody {
 }
 
 /// Which entries are to be listed.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Listing {
+    /// The `next` of the page before.
     after: Option<u64>,
+    /// So many on a page.
+    #[param(minimum = 1, maximum = 500, default = 100)]
     limit: Option<usize>,
     /// So many, of the last.
+    #[param(minimum = 1, maximum = 500)]
     last: Option<usize>,
 }
 
@@ -98,6 +106,14 @@ pub struct ExportWish {
 
 /// `GET /api/v1/audit`: from the first on, or those after the entry numbered `after`; or the `last` so
 /// many.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit",
+    operation_id = "list_audit",
+    tag = "Operations",
+    params(Listing),
+    responses((status = 200, description = "A page of entries.", body = EntriesBody))
+)]
 pub async fn list(
     State(door): State<Door>,
     listing: Result<Query<Listing>, QueryRejection>,

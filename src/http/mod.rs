@@ -29,6 +29,7 @@ pub mod policy;
 mod prefer;
 mod problem;
 mod setup;
+mod status;
 pub mod vault;
 
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use axum::response::Redirect;
 
 use super::{
     admin, api_keys, audit, batch, classic, connections, delegation, events, health, incident,
-    jobs, metrics, oauth_client, setup, vault,
+    jobs, metrics, oauth_client, setup, status, vault,
 };
 use crate::model::audit::Action::{
     ApiKeyCreated, ApiKeyRevoked, AuditAccepted, AuditExported, ClientRotated,
@@ -139,7 +139,7 @@ fn watching() -> Table {
         .row(get("/api/v1/oauth-client"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, oauth_client::show)
         .row(put("/api/v1/oauth-client"), &[Key(Admin)], Manage, NoCookie, As(ClientRotated), oauth_client::replace)
         .row(post("/api/v1/connections"), &[Key(ConnectionsAdmin)], Manage, NoCookie, As(ConnectionLinked), delegation::link)
-        .row(get("/api/v1/status"), ANY_KEY, Read, ChangesNothing, Nothing, health::status)
+        .row(get("/api/v1/status"), ANY_KEY, Read, ChangesNothing, Nothing, status::show)
         .row(get("/api/v1/audit"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, audit::list)
         .row(get("/metrics"), ANY_KEY, Read, ChangesNothing, Nothing, metrics::show)
 }

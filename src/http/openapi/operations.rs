@@ -2,13 +2,48 @@
 
 use utoipa::OpenApi;
 
-use super::super::events;
-use super::super::problem;
+use super::super::{
+    api_keys, audit, classic, connections, delegation, events, health, jobs, oauth_client, problem,
+    status,
+};
 
 /// What the handlers say of themselves.
 #[derive(OpenApi)]
 #[openapi(
-    paths(events::create, events::show, events::edit, events::cancel),
+    paths(
+        events::create,
+        events::show,
+        events::edit,
+        events::cancel,
+        jobs::list,
+        jobs::show,
+        jobs::cancel,
+        jobs::retry,
+        jobs::snooze,
+        connections::list,
+        delegation::link,
+        connections::links::create,
+        connections::links::redeem,
+        connections::show,
+        connections::edit,
+        connections::delete,
+        connections::calendars,
+        connections::disconnect,
+        connections::links::reconnect,
+        api_keys::list,
+        api_keys::create,
+        api_keys::show,
+        api_keys::revoke,
+        audit::list,
+        oauth_client::show,
+        oauth_client::replace,
+        status::show,
+        health::live,
+        health::ready,
+        health::healthy,
+        classic::status,
+        classic::create,
+    ),
     components(schemas(problem::Details))
 )]
 pub struct Operations;

@@ -67,7 +67,7 @@ fn codes_of(operation: &Value, row: &Row) -> Vec<Code> {
     if has("in", "path") {
         codes.push(Code::NotFound);
     }
-    if has("in", "query") {
+    if has("in", "query") && row.class != Class::Free {
         codes.push(Code::Invalid);
     }
     codes
