@@ -14,6 +14,7 @@ mod connections;
 mod cross_origin;
 mod cursor;
 mod delegation;
+mod docs;
 mod etag;
 mod events;
 mod headers;

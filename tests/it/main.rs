@@ -29,6 +29,7 @@ mod kill;
 mod limits;
 mod load;
 mod metrics;
+mod openapi;
 mod operations;
 mod packaging;
 mod periodic;

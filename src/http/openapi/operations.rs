@@ -3,7 +3,7 @@
 use utoipa::OpenApi;
 
 use super::super::{
-    api_keys, audit, classic, connections, delegation, events, health, jobs, oauth_client, problem,
+    api_keys, audit, classic, connections, delegation, docs, events, health, jobs, oauth_client, problem,
     status,
 };
 
@@ -43,6 +43,8 @@ use super::super::{
         health::healthy,
         classic::status,
         classic::create,
+        docs::document,
+        docs::page,
     ),
     components(schemas(problem::Details))
 )]

@@ -14,6 +14,9 @@ const CODES: &str = "x-codes";
 
 /// Adds to `operation` what `row` says of it. Returns the codes of its problems.
 pub fn told(operation: &mut Value, row: &Row) -> BTreeSet<Code> {
+    for given in operation["parameters"].as_array_mut().into_iter().flatten() {
+        never_null(&mut given["schema"]);
+    }
     let own = operation.as_object_mut().and_then(|members| members.remove(CODES));
     let own = own.as_ref().and_then(Value::as_array).into_iter().flatten();
     let mut codes: BTreeSet<Code> = own.filter_map(|name| code_named(name.as_str()?)).collect();
@@ -29,6 +32,22 @@ pub fn told(operation: &mut Value, row: &Row) -> BTreeSet<Code> {
         }
     }
     codes
+}
+
+/// Nothing in a path, a query or a header is null: it is there, or is not.
+fn never_null(schema: &mut Value) {
+    if let Some(types) = schema["type"].as_array_mut() {
+        types.retain(|name| name != "null");
+        if let [one] = &mut types[..] {
+            schema["type"] = one.take();
+        }
+    }
+    if let Some(choices) = schema["oneOf"].as_array_mut() {
+        choices.retain(|choice| choice["type"] != "null");
+        if let [one] = &mut choices[..] {
+            *schema = one.take();
+        }
+    }
 }
 
 fn code_named(name: &str) -> Option<Code> {
