@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::body::Body;
-use super::problem::Problem;
-use super::{Door, idempotency, prefer};
+use super::openapi::Id;
+use super::problem::{Code, Problem};
+use super::{Door, etag, idempotency, prefer};
 use crate::app::access::Caller;
 use crate::app::events::{self, Created, Edit, Wish};
 use crate::model::event::Event;
@@ -25,6 +26,20 @@ pub use shown::{CauseBody, state_of, utc};
 const CREATE: &str = "/api/v1/events";
 
 /// `POST /api/v1/events`: takes an event in; a job writes it to Google soon after.
+#[utoipa::path(
+    post,
+    path = "/api/v1/events",
+    operation_id = "create_event",
+    tag = "Events",
+    params(idempotency::IdempotencyKey, prefer::Prefer),
+    request_body = NewEvent,
+    responses(
+        (status = 200, description = "Known already, by its key; and in Google.", body = EventBody),
+        (status = 201, description = "In Google: the caller preferred to wait.", body = EventBody),
+        (status = 202, description = "Taken in.", body = EventBody)
+    ),
+    extensions(("x-codes" = json!([Code::NotConnected, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
+)]
 pub async fn create(
     State(door): State<Door>,
     caller: Caller,
@@ -52,17 +67,46 @@ pub async fn create(
     Ok(response)
 }
 
-/// `GET /api/v1/events/{id}`.
+/// `GET /api/v1/events/{id}`: shows an event.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/{id}",
+    operation_id = "show_event",
+    tag = "Events",
+    params(("id" = Id, Path), etag::IfNoneMatch),
+    responses(
+        (status = 200, description = "The event.", body = EventBody),
+        (status = 304, description = "It is as the caller knows it.")
+    )
+)]
 pub async fn show(
     State(door): State<Door>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let event = events::get(&door.app, &caller, event_id(&id)?).await?;
-    shown(&door, event, StatusCode::OK).await
+    let body = EventBody::from(&events::view(&door.app, event).await?);
+    if body.etag.is_known(&headers) {
+        return Ok((StatusCode::NOT_MODIFIED, [body.etag.header()]).into_response());
+    }
+    Ok((StatusCode::OK, [body.etag.header()], Json(body)).into_response())
 }
 
 /// `PATCH /api/v1/events/{id}`: changes the members given; a job tells Google soon after.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/events/{id}",
+    operation_id = "change_event",
+    tag = "Events",
+    params(("id" = Id, Path), prefer::Prefer, etag::IfMatch),
+    request_body = EventEdit,
+    responses(
+        (status = 200, description = "Changed, and so in Google.", body = EventBody),
+        (status = 202, description = "Changed.", body = EventBody)
+    ),
+    extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
+)]
 pub async fn edit(
     State(door): State<Door>,
     caller: Caller,
@@ -71,18 +115,34 @@ pub async fn edit(
     body: Body<EventEdit>,
 ) -> Result<Response, Problem> {
     let edit = Edit::try_from(body.value)?;
-    let event = events::edit(&door.app, &caller, event_id(&id)?, &edit).await?;
+    let id = event_id(&id)?;
+    let seen = seen(&door, &caller, id, &headers).await?;
+    let event = events::edit(&door.app, &caller, id, seen, &edit).await?;
     written(&door, &headers, event).await
 }
 
 /// `DELETE /api/v1/events/{id}`: cancels the event; a job tells Google soon after.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/events/{id}",
+    operation_id = "cancel_event",
+    tag = "Events",
+    params(("id" = Id, Path), prefer::Prefer, etag::IfMatch),
+    responses(
+        (status = 200, description = "Cancelled, and gone from Google.", body = EventBody),
+        (status = 202, description = "Cancelled.", body = EventBody)
+    ),
+    extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
+)]
 pub async fn cancel(
     State(door): State<Door>,
     caller: Caller,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let event = events::cancel(&door.app, &caller, event_id(&id)?).await?;
+    let id = event_id(&id)?;
+    let seen = seen(&door, &caller, id, &headers).await?;
+    let event = events::cancel(&door.app, &caller, id, seen).await?;
     written(&door, &headers, event).await
 }
 
@@ -95,8 +155,27 @@ async fn written(door: &Door, headers: &HeaderMap, event: Event) -> Result<Respo
 }
 
 async fn shown(door: &Door, event: Event, status: StatusCode) -> Result<Response, Problem> {
-    let view = events::view(&door.app, event).await?;
-    Ok((status, Json(EventBody::from(&view))).into_response())
+    let body = EventBody::from(&events::view(&door.app, event).await?);
+    Ok((status, [body.etag.header()], Json(body)).into_response())
+}
+
+/// The revision that may be changed, if the caller says by `If-Match` which it has seen.
+async fn seen(
+    door: &Door,
+    caller: &Caller,
+    id: EventId,
+    headers: &HeaderMap,
+) -> Result<Option<u32>, Problem> {
+    if !headers.contains_key(header::IF_MATCH) {
+        return Ok(None);
+    }
+    let event = events::get(&door.app, caller, id).await?;
+    let revision = event.wanted.revision;
+    let body = EventBody::from(&events::view(&door.app, event).await?);
+    if body.etag.lets_change(headers) {
+        return Ok(Some(revision));
+    }
+    Err(crate::app::Error::Unseen("event").into())
 }
 
 /// Ids that cannot be are told as those that are not.

@@ -1,18 +1,23 @@
 //! Events as callers see them.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::events::View;
+use crate::http::etag::ETag;
 use crate::model::event::{Copied, Meet, Notify};
 use crate::model::job::{Cause, JobState};
 use crate::model::owner::Owner;
 use crate::model::when::Moment;
 
 /// An event, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct EventBody {
     object: &'static str,
     id: String,
+    /// What it is known by as it stands: what to send as `If-Match`.
+    #[schema(value_type = String)]
+    pub etag: ETag,
     state: &'static str,
     revision: u32,
     created: String,
@@ -37,7 +42,7 @@ pub struct EventBody {
 }
 
 /// Where it lives at Google, fixed when it was accepted.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct PlacementBody {
     /// The connection's id.
     connection: String,
@@ -45,7 +50,7 @@ struct PlacementBody {
     calendar: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MomentBody {
     /// In UTC.
     instant: String,
@@ -54,13 +59,13 @@ struct MomentBody {
     time_zone: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct GoogleBody {
     event_id: Option<String>,
     link: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MeetBody {
     state: &'static str,
     link: Option<String>,
@@ -69,7 +74,7 @@ struct MeetBody {
 }
 
 /// Why something is not as wanted.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct CauseBody {
     code: String,
     text: String,
@@ -102,9 +107,10 @@ impl From<&View> for EventBody {
             Meet::Ready => ("ready", None),
             Meet::Failed(cause) => ("failed", Some(cause.into())),
         };
-        Self {
+        let mut body = Self {
             object: "event",
             id: event.id.to_string(),
+            etag: ETag::default(),
             state: state_of(view),
             revision: event.wanted.revision,
             created: utc(event.created),
@@ -130,7 +136,9 @@ impl From<&View> for EventBody {
             job_id: event.job.to_string(),
             waits_for: view.obstacle.as_ref().map(CauseBody::from),
             warnings: if unannounced { vec!["guests_not_notified"] } else { Vec::new() },
-        }
+        };
+        body.etag = ETag::of(event.wanted.revision, event.known.version, &body);
+        body
     }
 }
 
