@@ -201,7 +201,7 @@ impl TryFrom<NewEvent> for Draft {
             errors.push(invalid.into());
         }
         let (Ok(span), Ok(notify)) = (span, notify) else {
-            return Err(Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors));
+            return Err(Problem::fields(errors));
         };
         let guest = body.attendeeEmail.filter(|email| !email.is_empty());
         Ok(Self {

@@ -1,6 +1,7 @@
 //! Events as callers see them.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::members::{ConferenceBody, FullGuest, ReminderBody};
 use crate::app::events::View;
@@ -13,11 +14,12 @@ use crate::model::timing::Timing;
 use crate::model::when::Moment;
 
 /// An event, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct EventBody {
     object: &'static str,
     id: String,
     /// What it is known by as it stands: what to send as `If-Match`.
+    #[schema(value_type = String)]
     pub etag: ETag,
     state: &'static str,
     revision: u32,
@@ -63,7 +65,7 @@ pub struct EventBody {
 }
 
 /// Where it lives at Google, fixed when it was accepted.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct PlacementBody {
     /// The connection's id.
     connection: String,
@@ -72,7 +74,7 @@ struct PlacementBody {
 }
 
 /// When it begins or ends.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum PointBody {
     /// At a moment.
@@ -92,7 +94,7 @@ enum PointBody {
 }
 
 /// Which occurrence of a series an event stands for.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct InstanceBody {
     /// The series' id.
     series: String,
@@ -101,7 +103,7 @@ struct InstanceBody {
 }
 
 /// What an event was made for.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct SourceBody {
     /// `api`, `task` or `reminder`.
     kind: &'static str,
@@ -110,13 +112,13 @@ struct SourceBody {
     id: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct GoogleBody {
     event_id: Option<String>,
     link: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MeetBody {
     state: &'static str,
     link: Option<String>,
@@ -125,7 +127,7 @@ struct MeetBody {
 }
 
 /// Why something is not as wanted.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct CauseBody {
     code: String,
     text: String,
