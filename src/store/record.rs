@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{
-    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeyUseRow,
+    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, ItemRow, JobRow, KeyUseRow,
     KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketKindRow, TicketRow, unreadable,
 };
 use super::{Keystone, Request, StoreError};
@@ -15,7 +15,8 @@ use crate::model::administrator::Administrator;
 use crate::model::audit::Entry;
 use crate::model::connection::Connection;
 use crate::model::event::Event;
-use crate::model::id::{EventId, JobId, KeyId};
+use crate::model::id::{EventId, ItemId, JobId, KeyId};
+use crate::model::item::Item;
 use crate::model::job::Job;
 use crate::model::key::{ApiKey, Digest, Ticket};
 use crate::model::sealed::Sealed;
@@ -25,7 +26,7 @@ use crate::model::sealed::Sealed;
 pub enum Record {
     /// An event.
     Event(Event),
-    /// A request that brought one.
+    /// A request that brought one, or an item, which then has the number of that event.
     Request(Request, EventId),
     /// A job, and what it carries.
     Job(Job, Option<Sealed>),
@@ -47,6 +48,8 @@ pub enum Record {
     Administrator(Administrator),
     /// When a key was used last.
     KeyUse(KeyId, DateTime<Utc>),
+    /// A thing beside events.
+    Item(Item),
 }
 
 impl Record {
@@ -76,6 +79,7 @@ enum RecordRow {
     Audit(u64, AuditRow),
     Administrator(AdministratorRow),
     KeyUse(u128, KeyUseRow),
+    Item(u128, ItemRow),
 }
 
 impl Row for RecordRow {
@@ -107,6 +111,7 @@ impl From<&Record> for RecordRow {
             Record::Administrator(administrator) => Self::Administrator(administrator.into()),
             Record::KeyUse(key, at) => Self::KeyUse(key.as_u128(), KeyUseRow::new(*at)),
             Record::Audit(entry) => Self::Audit(entry.seq, entry.into()),
+            Record::Item(item) => Self::Item(item.id.as_u128(), item.into()),
         }
     }
 }
@@ -138,6 +143,7 @@ impl TryFrom<RecordRow> for Record {
             RecordRow::Administrator(row) => Self::Administrator(row.try_into()?),
             RecordRow::KeyUse(key, row) => Self::KeyUse(KeyId::from_u128(key), row.at()?),
             RecordRow::Audit(seq, row) => Self::Audit(row.under(seq)?),
+            RecordRow::Item(id, row) => Self::Item(row.under(ItemId::from_u128(id))?),
         })
     }
 }
