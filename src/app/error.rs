@@ -78,6 +78,11 @@ pub enum Error {
     /// The event was changed by somebody else meanwhile.
     #[error("the event was changed by somebody else meanwhile; read it again")]
     Overtaken,
+    /// What was to be changed is not what the caller has seen of it.
+    #[error(
+        "the {0} is not as it was when it had the ETag of `If-Match`; read it again, and send its new ETag"
+    )]
+    Unseen(&'static str),
     /// As many jobs wait as there may be.
     #[error("{}", match .0 {
         Crowd::All => "as many jobs wait as may (queue.max_jobs); try again when some are done",

@@ -155,6 +155,7 @@ impl From<Error> for Problem {
                 );
             }
             Error::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
+            Error::Unseen(_) => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
             Error::NotConnected { .. } | Error::UserNotConnected { .. } => {
                 (StatusCode::CONFLICT, "not_connected")
             }

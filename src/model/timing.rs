@@ -1,9 +1,12 @@
 //! When an entry is: from one moment to another, or whole days.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 use super::invalid::Invalid;
-use super::when::Span;
+use super::when::{Dst, Moment, Span, read_day};
 
 /// The first clock on Earth to show a day is this far ahead of UTC.
 const FIRST_CLOCK: TimeDelta = TimeDelta::hours(14);
@@ -24,6 +27,29 @@ pub enum Timing {
 pub struct Days {
     first: NaiveDate,
     after: NaiveDate,
+}
+
+/// The start that a series gives one of its instances: what the instance is known by, however it is
+/// moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Original {
+    /// Of a series of spans.
+    Moment(DateTime<Utc>),
+    /// Of a series of whole days.
+    Day(NaiveDate),
+}
+
+/// What was typed into the members that say when an entry is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Typed<'a> {
+    /// `start`: a date and a time, or a day.
+    pub start: &'a str,
+    /// `end`: of the same kind; of whole days the first day after, and left out for one day only.
+    pub end: Option<&'a str>,
+    /// `time_zone`, for times that carry no offset.
+    pub time_zone: Option<&'a str>,
+    /// `dst`: which moment is meant when clocks are set.
+    pub dst: Option<&'a str>,
 }
 
 impl Days {
@@ -50,6 +76,32 @@ impl Days {
 }
 
 impl Timing {
+    /// Reads what was typed, with every fault of all members.
+    pub fn read(typed: Typed<'_>) -> Result<Self, Vec<Invalid>> {
+        let first = read_day("start", typed.start);
+        let after = typed.end.and_then(|end| read_day("end", end));
+        match (first, after, typed.end) {
+            (Some(first), after, None) | (Some(first), after @ Some(_), _) => {
+                whole_days(first, after, &typed)
+            }
+            (Some(first), None, Some(_)) => {
+                let mixed = "must be a day without a time, as the start is, or give both a time";
+                Err(first.err().into_iter().chain([Invalid::new("end", mixed)]).collect())
+            }
+            (None, Some(_), _) => {
+                let mixed = "has no time, though the start has one: give both a time, or neither";
+                let start = span_faults(&typed, typed.start).into_iter();
+                Err(start.chain([Invalid::new("end", mixed)]).collect())
+            }
+            (None, None, Some(end)) => read_span(&typed, end).map(Self::Span),
+            (None, None, None) => {
+                let missing = "is required, unless the start is a day without a time";
+                let start = span_faults(&typed, typed.start).into_iter();
+                Err(start.chain([Invalid::new("end", missing)]).collect())
+            }
+        }
+    }
+
     /// When it begins; whole days begin when the first clock on Earth shows them.
     pub fn starts(&self) -> DateTime<Utc> {
         match self {
@@ -64,5 +116,102 @@ impl Timing {
             Self::Span(span) => span.end().instant(),
             Self::Days(days) => days.after.and_time(NaiveTime::MIN).and_utc() + LAST_CLOCK,
         }
+    }
+}
+
+impl Original {
+    /// The moment at which the first clock on Earth may show it.
+    pub fn starts(&self) -> DateTime<Utc> {
+        match self {
+            Self::Moment(moment) => *moment,
+            Self::Day(day) => day.and_time(NaiveTime::MIN).and_utc() - FIRST_CLOCK,
+        }
+    }
+}
+
+/// In the basic form of ISO 8601, which is also what Google puts behind its series' id.
+impl fmt::Display for Original {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Moment(moment) => write!(out, "{}", moment.format("%Y%m%dT%H%M%SZ")),
+            Self::Day(day) => write!(out, "{}", day.format("%Y%m%d")),
+        }
+    }
+}
+
+impl FromStr for Original {
+    type Err = Invalid;
+
+    fn from_str(written: &str) -> Result<Self, Invalid> {
+        let day = || NaiveDate::parse_from_str(written, "%Y%m%d").map(Self::Day);
+        NaiveDateTime::parse_from_str(written, "%Y%m%dT%H%M%SZ")
+            .map(|moment| Self::Moment(moment.and_utc()))
+            .or_else(|_| day())
+            .map_err(|_| Invalid::new("instance", "a start as in `20251030T140000Z` or `20251030`"))
+    }
+}
+
+/// Days as read, with every fault.
+fn whole_days(
+    first: Result<NaiveDate, Invalid>,
+    after: Option<Result<NaiveDate, Invalid>>,
+    typed: &Typed<'_>,
+) -> Result<Timing, Vec<Invalid>> {
+    let useless = [("time_zone", typed.time_zone), ("dst", typed.dst)];
+    let mut faults: Vec<Invalid> = useless
+        .into_iter()
+        .filter(|(_, given)| given.is_some())
+        .map(|(field, _)| Invalid::new(field, "means nothing to whole days: leave it out"))
+        .collect();
+    let after = after.or_else(|| {
+        let next = first.as_ref().ok()?.succ_opt()?;
+        Some(Ok(next))
+    });
+    match (first, after) {
+        (Ok(first), Some(Ok(after))) => match Days::new(first, after) {
+            Ok(days) if faults.is_empty() => return Ok(Timing::Days(days)),
+            Ok(_) => {}
+            Err(fault) => faults.push(fault),
+        },
+        (first, after) => {
+            faults.extend(first.err());
+            faults.extend(after.and_then(Result::err));
+        }
+    }
+    Err(faults)
+}
+
+/// From the start to `end`, with every fault of both.
+fn read_span(typed: &Typed<'_>, end: &str) -> Result<Span, Vec<Invalid>> {
+    let (dst, fault) = read_dst(typed);
+    let zone = typed.time_zone.map(|zone| ("time_zone", zone));
+    let span = match (
+        Moment::read("start", typed.start, zone, dst),
+        Moment::read("end", end, zone, dst),
+    ) {
+        (Ok(start), Ok(end)) => Span::new(start, end).map_err(|invalid| vec![invalid]),
+        // The zone is the same fault of both.
+        (Err(one), Err(other)) if one.field == other.field => Err(vec![one]),
+        (one, other) => Err(one.err().into_iter().chain(other.err()).collect()),
+    };
+    match (span, fault) {
+        (Ok(span), None) => Ok(span),
+        (span, fault) => Err(span.err().into_iter().flatten().chain(fault).collect()),
+    }
+}
+
+/// What is wrong with a start that has a time, whatever the end.
+fn span_faults(typed: &Typed<'_>, start: &str) -> Vec<Invalid> {
+    let (dst, fault) = read_dst(typed);
+    let zone = typed.time_zone.map(|zone| ("time_zone", zone));
+    let start = Moment::read("start", start, zone, dst);
+    start.err().into_iter().chain(fault).collect()
+}
+
+/// The choice, and what is wrong with it.
+fn read_dst(typed: &Typed<'_>) -> (Dst, Option<Invalid>) {
+    match typed.dst.map_or(Ok(Dst::default()), str::parse) {
+        Ok(dst) => (dst, None),
+        Err(fault) => (Dst::default(), Some(fault)),
     }
 }

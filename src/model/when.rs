@@ -207,6 +207,22 @@ enum Written {
 /// What is missing, or wrong, in words for its writer.
 type Rule = String;
 
+/// A day typed without a time, `YYYY-MM-DD`; none if what was typed into `field` is something else.
+pub(super) fn read_day(field: &'static str, raw: &str) -> Option<Result<NaiveDate, Invalid>> {
+    let day = day(raw)?.and_then(|day| {
+        let known = YEARS.contains(&day.year());
+        if known { Ok(day) } else { Err("must lie in the years 1970 to 2099".into()) }
+    });
+    Some(day.map_err(|rule| Invalid::new(field, rule)))
+}
+
+/// `YYYY-MM-DD`, if a calendar has such a day; all else is none.
+fn day(raw: &str) -> Option<Result<NaiveDate, Rule>> {
+    let (year, month, day) = read_date(raw)?;
+    let date = NaiveDate::from_ymd_opt(year, month, day);
+    Some(date.ok_or_else(|| "is a day that no calendar has".into()))
+}
+
 impl Typed {
     fn parse(raw: &str) -> Result<Self, Rule> {
         let shape = || -> Rule {
@@ -215,9 +231,7 @@ impl Typed {
                 .into()
         };
         let (date, rest) = raw.split_at_checked("YYYY-MM-DD".len()).ok_or_else(shape)?;
-        let (year, month, day) = read_date(date).ok_or_else(shape)?;
-        let date =
-            NaiveDate::from_ymd_opt(year, month, day).ok_or("is a day that no calendar has")?;
+        let date = day(date).ok_or_else(shape)??;
         if rest.is_empty() {
             return Err("is a day without a time: add one, as in `2025-10-30T14:00:00`".into());
         }

@@ -17,6 +17,7 @@ mod delivery;
 mod demo;
 mod disk;
 mod effect;
+mod etags;
 mod export;
 mod fairness;
 mod google;

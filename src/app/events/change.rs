@@ -10,10 +10,16 @@ use crate::store::Changed;
 
 /// An edit that keeps being overtaken by others is given up after so many tries.
 const MOST_EDITS: usize = 8;
-/// Changes what the caller wants of an event.
-pub async fn edit(app: &App, caller: &Caller, id: EventId, edit: &Edit) -> Result<Event, Error> {
+/// Changes what the caller wants of an event; if it says which revision it has `seen`, that one alone.
+pub async fn edit(
+    app: &App,
+    caller: &Caller,
+    id: EventId,
+    seen: Option<u32>,
+    edit: &Edit,
+) -> Result<Event, Error> {
     app.must_not_be_frozen()?;
-    rewrite(app, caller, id, |content, presence| {
+    rewrite(app, caller, id, seen, |content, presence| {
         if presence == Presence::Absent {
             return Err(Error::NotFound("event"));
         }
@@ -31,9 +37,14 @@ pub async fn edit(app: &App, caller: &Caller, id: EventId, edit: &Edit) -> Resul
 }
 
 /// Takes the caller's event out of the calendar. Once more changes nothing.
-pub async fn cancel(app: &App, caller: &Caller, id: EventId) -> Result<Event, Error> {
+pub async fn cancel(
+    app: &App,
+    caller: &Caller,
+    id: EventId,
+    seen: Option<u32>,
+) -> Result<Event, Error> {
     app.must_not_be_frozen()?;
-    rewrite(app, caller, id, |_, _| Ok(Presence::Absent)).await
+    rewrite(app, caller, id, seen, |_, _| Ok(Presence::Absent)).await
 }
 
 /// Makes the next revision of what is wanted, again if somebody else was faster.
@@ -41,10 +52,14 @@ async fn rewrite(
     app: &App,
     caller: &Caller,
     id: EventId,
+    seen: Option<u32>,
     change: impl Fn(&mut Content, Presence) -> Result<Presence, Error>,
 ) -> Result<Event, Error> {
     for _ in 0..MOST_EDITS {
         let event = get(app, caller, id).await?;
+        if seen.is_some_and(|seen| seen != event.wanted.revision) {
+            return Err(Error::Unseen("event"));
+        }
         let mut content = app.content(&event)?;
         let presence = change(&mut content, event.wanted.presence)?;
         if presence == event.wanted.presence

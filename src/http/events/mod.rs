@@ -57,9 +57,14 @@ pub async fn show(
     State(door): State<Door>,
     caller: Caller,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let event = events::get(&door.app, &caller, event_id(&id)?).await?;
-    shown(&door, event, StatusCode::OK).await
+    let body = EventBody::from(&events::view(&door.app, event).await?);
+    if body.etag.is_known(&headers) {
+        return Ok((StatusCode::NOT_MODIFIED, [body.etag.header()]).into_response());
+    }
+    Ok((StatusCode::OK, [body.etag.header()], Json(body)).into_response())
 }
 
 /// `PATCH /api/v1/events/{id}`: changes the members given; a job tells Google soon after.
@@ -71,7 +76,9 @@ pub async fn edit(
     body: Body<EventEdit>,
 ) -> Result<Response, Problem> {
     let edit = Edit::try_from(body.value)?;
-    let event = events::edit(&door.app, &caller, event_id(&id)?, &edit).await?;
+    let id = event_id(&id)?;
+    let seen = seen(&door, &caller, id, &headers).await?;
+    let event = events::edit(&door.app, &caller, id, seen, &edit).await?;
     written(&door, &headers, event).await
 }
 
@@ -82,7 +89,9 @@ pub async fn cancel(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let event = events::cancel(&door.app, &caller, event_id(&id)?).await?;
+    let id = event_id(&id)?;
+    let seen = seen(&door, &caller, id, &headers).await?;
+    let event = events::cancel(&door.app, &caller, id, seen).await?;
     written(&door, &headers, event).await
 }
 
@@ -95,8 +104,27 @@ async fn written(door: &Door, headers: &HeaderMap, event: Event) -> Result<Respo
 }
 
 async fn shown(door: &Door, event: Event, status: StatusCode) -> Result<Response, Problem> {
-    let view = events::view(&door.app, event).await?;
-    Ok((status, Json(EventBody::from(&view))).into_response())
+    let body = EventBody::from(&events::view(&door.app, event).await?);
+    Ok((status, [body.etag.header()], Json(body)).into_response())
+}
+
+/// The revision that may be changed, if the caller says by `If-Match` which it has seen.
+async fn seen(
+    door: &Door,
+    caller: &Caller,
+    id: EventId,
+    headers: &HeaderMap,
+) -> Result<Option<u32>, Problem> {
+    if !headers.contains_key(header::IF_MATCH) {
+        return Ok(None);
+    }
+    let event = events::get(&door.app, caller, id).await?;
+    let revision = event.wanted.revision;
+    let body = EventBody::from(&events::view(&door.app, event).await?);
+    if body.etag.lets_change(headers) {
+        return Ok(Some(revision));
+    }
+    Err(crate::app::Error::Unseen("event").into())
 }
 
 /// Ids that cannot be are told as those that are not.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::app::events::View;
+use crate::http::etag::ETag;
 use crate::model::event::{Copied, Meet, Notify};
 use crate::model::job::{Cause, JobState};
 use crate::model::owner::Owner;
@@ -13,6 +14,8 @@ use crate::model::when::Moment;
 pub struct EventBody {
     object: &'static str,
     id: String,
+    /// What it is known by as it stands: what to send as `If-Match`.
+    pub etag: ETag,
     state: &'static str,
     revision: u32,
     created: String,
@@ -102,9 +105,10 @@ impl From<&View> for EventBody {
             Meet::Ready => ("ready", None),
             Meet::Failed(cause) => ("failed", Some(cause.into())),
         };
-        Self {
+        let mut body = Self {
             object: "event",
             id: event.id.to_string(),
+            etag: ETag::default(),
             state: state_of(view),
             revision: event.wanted.revision,
             created: utc(event.created),
@@ -130,7 +134,9 @@ impl From<&View> for EventBody {
             job_id: event.job.to_string(),
             waits_for: view.obstacle.as_ref().map(CauseBody::from),
             warnings: if unannounced { vec!["guests_not_notified"] } else { Vec::new() },
-        }
+        };
+        body.etag = ETag::of(event.wanted.revision, event.known.version, &body);
+        body
     }
 }
 

@@ -51,7 +51,7 @@ pub async fn create(State(door): State<Door>) -> Result<Redirect, Fault> {
 /// `POST /google-calendar-setup/test-event/remove`: cancels it again.
 pub async fn remove(State(door): State<Door>, form: Signed) -> Result<Redirect, Fault> {
     let id = form.id.as_deref().and_then(|id| id.parse().ok()).ok_or(Error::NotFound("event"))?;
-    let event = events::cancel(&door.app, &Caller::administrator(), id).await?;
+    let event = events::cancel(&door.app, &Caller::administrator(), id, None).await?;
     Ok(to(event.id))
 }
 

@@ -1,0 +1,77 @@
+//! What a shown thing is known by as it stands (RFC 9110 §8.8.3), and what a caller asks of it:
+//! `If-Match`, to change nothing but what it has seen; `If-None-Match`, to be told nothing it knows.
+
+use std::fmt;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde::{Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+
+use crate::model::id::base32hex;
+
+/// So many bytes of a digest tell two answers of one version apart.
+const PROOF: usize = 10;
+
+/// What a thing is known by as it stands: its revision, the version of what is known of it, and a
+/// digest of everything else that is shown.
+#[derive(Clone, Debug, Default)]
+pub struct ETag {
+    version: String,
+    proof: String,
+}
+
+impl ETag {
+    /// That of a thing shown as `body`, which holds none yet.
+    pub fn of(revision: u32, version: u32, body: &impl Serialize) -> Self {
+        let shown = serde_json::to_vec(body).expect("what is shown can be written");
+        Self {
+            version: format!("{revision}.{version}"),
+            proof: base32hex(&Sha256::digest(shown)[..PROOF]),
+        }
+    }
+
+    /// It as a header.
+    pub fn header(&self) -> (HeaderName, HeaderValue) {
+        let value = HeaderValue::try_from(self.to_string()).expect("digits, letters and quotes");
+        (header::ETAG, value)
+    }
+
+    /// Whether the caller may change the thing: it says nothing of what it has seen, or has seen this
+    /// revision and version. What stands in a thing's way comes and goes and is shown too, but makes
+    /// nobody's change a blind one.
+    pub fn lets_change(&self, headers: &HeaderMap) -> bool {
+        let Some(mut asked) = tags(headers, &header::IF_MATCH) else { return true };
+        asked.any(|tag| {
+            let version = tag.strip_prefix('"').and_then(|tag| tag.split_once('-'));
+            tag == "*" || version.is_some_and(|(version, _)| version == self.version)
+        })
+    }
+
+    /// Whether the caller has seen all that would be shown.
+    pub fn is_known(&self, headers: &HeaderMap) -> bool {
+        let whole = self.to_string();
+        let mut known = tags(headers, &header::IF_NONE_MATCH).into_iter().flatten();
+        known.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == whole)
+    }
+}
+
+impl Serialize for ETag {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl fmt::Display for ETag {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "\"{}-{}\"", self.version, self.proof)
+    }
+}
+
+/// The entity tags in a header, which holds no other commas.
+fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<impl Iterator<Item = &'a str>> {
+    if !headers.contains_key(name) {
+        return None;
+    }
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    Some(values.flat_map(|value| value.split(',')).map(str::trim))
+}
