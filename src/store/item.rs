@@ -96,9 +96,8 @@ impl Asked {
     /// Whether an item that lies under this owner is one of them.
     pub(super) fn has(&self, item: &Item) -> bool {
         let ranged = self.from.is_some() || self.to.is_some();
-        let within = |at| {
-            self.from.is_none_or(|from| from <= at) && self.to.is_none_or(|to| at < to)
-        };
+        let within =
+            |at| self.from.is_none_or(|from| from <= at) && self.to.is_none_or(|to| at < to);
         self.state.is_none_or(|state| state == item.state)
             && self.category.is_none_or(|category| Some(category) == item.category)
             && item.at.map_or(!ranged, within)

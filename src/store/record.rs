@@ -7,8 +7,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{
-    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, ItemRow, JobRow, KeyUseRow,
-    KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketKindRow, TicketRow, unreadable,
+    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, ItemRow, JobRow,
+    KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketKindRow, TicketRow,
+    unreadable,
 };
 use super::{Keystone, Request, StoreError};
 use crate::model::administrator::Administrator;

@@ -115,10 +115,9 @@ impl State {
         let revision = |id| self.events.get(id).map(|event| event.wanted.revision);
         let as_expected = step.items.iter().all(|item| version(&item.id) + 1 == item.version)
             && step.accepts.iter().all(|(event, _)| !self.events.contains_key(&event.id))
-            && step
-                .changes
-                .iter()
-                .all(|(id, wanted, _)| revision(id).is_some_and(|stored| stored + 1 == wanted.revision));
+            && step.changes.iter().all(|(id, wanted, _)| {
+                revision(id).is_some_and(|stored| stored + 1 == wanted.revision)
+            });
         if !as_expected {
             return Some(Kept::Overtaken);
         }

@@ -11,8 +11,8 @@ use super::administrator::{administrator_in, uses_in};
 use super::error::Trouble;
 use super::events::insert_contents;
 use super::rows::{
-    ApiKeyRow, AuditRow, ConnectionRow, EventRow, Hex, ItemRow, JobRow, RequestRow, TicketRow, id_bytes,
-    nanos, read, time, written,
+    ApiKeyRow, AuditRow, ConnectionRow, EventRow, Hex, ItemRow, JobRow, RequestRow, TicketRow,
+    id_bytes, nanos, read, time, written,
 };
 use crate::model::administrator::Administrator;
 use crate::model::audit::Entry;

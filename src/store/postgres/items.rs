@@ -170,10 +170,7 @@ async fn take_step(
     Ok(Kept::Yes(events))
 }
 
-async fn earlier(
-    tx: &mut PgConnection,
-    request: &Request,
-) -> Result<Option<RequestRow>, Trouble> {
+async fn earlier(tx: &mut PgConnection, request: &Request) -> Result<Option<RequestRow>, Trouble> {
     let row: Option<String> =
         sqlx::query_scalar("SELECT row_to_json(r)::text FROM request r WHERE key = $1")
             .bind(request.key.to_vec())

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 
 /// What made each version of the tables out of the one before. What a release contained stays as it
 /// was.
-const MIGRATIONS: &[&str] = 
+const MIGRATIONS: &[&str] =
     &[include_str!("schema/0001_begin.sql"), include_str!("schema/0002_items.sql")];
 
 /// Only one process at a time migrates: an advisory lock of this number says so.

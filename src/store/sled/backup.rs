@@ -14,8 +14,8 @@ use crate::model::job::{Job, Kind};
 use crate::model::key::ApiKey;
 use crate::model::sealed::Sealed;
 use crate::store::rows::{
-    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, ItemRow, JobRow, KeyUseRow,
-    KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketRow,
+    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, ItemRow, JobRow,
+    KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketRow,
 };
 use crate::store::{Backup, Record, Request, StoreError};
 

@@ -25,8 +25,8 @@ use crate::model::job::{Job, Kind};
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 use crate::store::rows::{
-    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, HeadRow, ItemRow, JobRow,
-    KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RefreshRow, RequestRow, Row, TicketRow,
+    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, HeadRow, ItemRow,
+    JobRow, KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RefreshRow, RequestRow, Row, TicketRow,
 };
 
 /// There are few large tables to share among threads.

@@ -15,7 +15,8 @@ use crate::model::item::Item;
 use crate::model::sealed::Sealed;
 use crate::store::envelope::Shelf;
 use crate::store::rows::{
-    AuditRow, ConnectionRow, ContentRow, EventRow, ItemRow, JobRow, KeystoneRow, PayloadRow, Row, TicketRow,
+    AuditRow, ConnectionRow, ContentRow, EventRow, ItemRow, JobRow, KeystoneRow, PayloadRow, Row,
+    TicketRow,
 };
 use crate::store::{Bound, Envelope, EnvelopeStore, Keystone, Reseal, Spot, StoreError, fits};
 

@@ -293,12 +293,7 @@ pub(super) fn items_of(noun: Noun, owner: &Owner) -> Vec<u8> {
     with_owner(vec![Table::OwnerItem.byte(), noun], owner)
 }
 
-pub(super) fn owner_item(
-    noun: Noun,
-    owner: &Owner,
-    created: DateTime<Utc>,
-    id: ItemId,
-) -> Vec<u8> {
+pub(super) fn owner_item(noun: Noun, owner: &Owner, created: DateTime<Utc>, id: ItemId) -> Vec<u8> {
     with_id(with_time(items_of(noun, owner), created), id)
 }
 
