@@ -143,13 +143,13 @@ fn take_aim(item: &mut Value) -> Result<Aim, Problem> {
     let [user, connection, calendar] = AIM.map(&mut take);
     read_aim(user?, connection?.as_deref(), calendar?).map_err(|errors| {
         let errors = errors.iter().map(FieldError::from).collect();
-        Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors)
+        Problem::fields(errors)
     })
 }
 
 fn fault(member: &str, message: &str) -> Problem {
     let error = FieldError { pointer: format!("/{member}"), message: message.to_owned() };
-    Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, vec![error])
+    Problem::fields(vec![error])
 }
 
 async fn shown(door: &Door, created: Created) -> Result<ItemBody, Problem> {

@@ -7,9 +7,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{
-    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, ItemRow, JobRow,
-    KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketKindRow, TicketRow,
-    unreadable,
+    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, FirstEventRow,
+    ItemRow, JobRow, KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketKindRow,
+    TicketRow, unreadable,
 };
 use super::{Keystone, Request, StoreError};
 use crate::model::administrator::Administrator;
@@ -68,7 +68,8 @@ impl Record {
 /// A kind of record is never taken away from here, nor is their order changed.
 #[derive(Serialize, Deserialize)]
 enum RecordRow {
-    Event(u128, EventRow, ContentRow),
+    /// Written until events could be found by their time.
+    FirstEvent(u128, FirstEventRow, ContentRow),
     Request(Digest, RequestRow),
     Job(u128, JobRow, Option<PayloadRow>),
     Connection(ConnectionRow),
@@ -80,6 +81,7 @@ enum RecordRow {
     Audit(u64, AuditRow),
     Administrator(AdministratorRow),
     KeyUse(u128, KeyUseRow),
+    Event(u128, EventRow, ContentRow),
     Item(u128, ItemRow),
 }
 
@@ -122,6 +124,9 @@ impl TryFrom<RecordRow> for Record {
 
     fn try_from(row: RecordRow) -> Result<Self, StoreError> {
         Ok(match row {
+            RecordRow::FirstEvent(id, first, content) => {
+                Self::Event(EventRow::from(first).under(EventId::from_u128(id), content)?)
+            }
             RecordRow::Event(id, row, content) => {
                 Self::Event(row.under(EventId::from_u128(id), content)?)
             }

@@ -39,6 +39,7 @@ mod power;
 mod process;
 mod queue;
 mod quota;
+mod recurrence;
 mod rewrap;
 mod rooms;
 mod rust_client;

@@ -117,13 +117,13 @@ impl Books {
         match table {
             Table::Event => {
                 let (id, event) = (read.id()?, EventRow::decode(row)?);
-                let revision = event.revision;
+                let revision = event.first.revision;
                 self.expect(&keys::content(event.created()?, id), &revision.to_be_bytes());
                 if let Some(listed) = listing(id, &event)? {
                     self.expect(&listed, &[]);
                 }
                 for kind in Kind::about(id) {
-                    if let Some(job) = event.live.get(&kind) {
+                    if let Some(job) = event.first.live.get(&kind) {
                         self.find(&keys::live(&kind), &job.as_u128().to_be_bytes());
                     }
                 }

@@ -144,7 +144,7 @@ fn refuse(
         }
     }
     let revision = |id: EventId| -> Result<_, StoreError> {
-        Ok(ledger.row::<EventRow>(&keys::event(id))?.map(|row| row.revision))
+        Ok(ledger.row::<EventRow>(&keys::event(id))?.map(|row| row.first.revision))
     };
     for (event, _) in &step.accepts {
         if revision(event.id)?.is_some() {
