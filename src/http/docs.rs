@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 use pulldown_cmark::{Parser, html};
 use serde_json::{Map, Value};
 
-use super::openapi;
+use super::openapi::{self, DESCRIPTIONS};
 
 /// What a program is told.
 static WRITTEN: LazyLock<String> = LazyLock::new(openapi::written);
@@ -117,14 +117,15 @@ impl Page {
         }
         groups.sort_by(|a, b| a.name.cmp(&b.name));
         let schemas = &document["components"]["schemas"];
-        let codes = &schemas["Problem"]["properties"]["code"]["oneOf"];
+        let codes = &schemas["Problem"]["properties"]["code"];
         Self {
             version: text(&document["info"]["version"]),
             description: rich(&document["info"]["description"]),
             groups,
             shapes: members(schemas).map(|(name, schema)| Shape::of(name, schema)).collect(),
-            codes: list(codes)
-                .map(|code| (text(&code["const"]), text(&code["description"])))
+            codes: list(&codes["enum"])
+                .zip(list(&codes[DESCRIPTIONS]))
+                .map(|(code, told)| (text(code), text(told)))
                 .collect(),
         }
     }
@@ -217,10 +218,10 @@ fn kind(schema: &Value) -> String {
         let name = escaped(name);
         return format!("<a href=\"#shape-{name}\">{name}</a>");
     }
+    if schema.get(DESCRIPTIONS).is_some() {
+        return "one of the codes below".to_owned();
+    }
     for choice in ["oneOf", "anyOf"] {
-        if schema[choice][0].get("const").is_some() {
-            return "one of the codes below".to_owned();
-        }
         let kinds: Vec<String> = list(&schema[choice]).map(kind).collect();
         if !kinds.is_empty() {
             return kinds.join(" or ");

@@ -1,15 +1,16 @@
 //! The simulator judged by Google's official clients for Python and Node, in processes of their own.
 //!
-//! The suites start the simulators they need, from the real program. Packages come from the clients'
-//! registries at the first use, into the build directory, and again when the list of them changes.
+//! The suites start the simulators they need, from the real program.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
+
+use crate::packages::{node_with, python_with, told};
 
 #[test]
 fn googles_python_client_finds_nothing_amiss() {
     let suite = suite();
-    let python = python_with(&suite.join("requirements.txt"));
+    let python = python_with("conformance", &suite.join("requirements.txt"));
     let mut judge = Command::new(python);
     judge.args(["-m", "unittest", "discover", "-s"]).arg(&suite);
     judge.env("PYTHONDONTWRITEBYTECODE", "1");
@@ -19,7 +20,7 @@ fn googles_python_client_finds_nothing_amiss() {
 
 #[test]
 fn googles_node_client_finds_nothing_amiss() {
-    let place = node_with(&suite().join("node"));
+    let place = node_with("conformance-node", &suite().join("node"));
     let mut judge = Command::new("node");
     judge.args(["--test", "oauth.test.mjs", "events.test.mjs", "faults.test.mjs"]);
     let told = judged(judge.current_dir(place));
@@ -42,56 +43,4 @@ fn judged(judge: &mut Command) -> String {
     let told = told(&judged);
     assert!(judged.status.success(), "{told}");
     told
-}
-
-/// A Python that has these packages.
-fn python_with(requirements: &Path) -> PathBuf {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance");
-    let python = place.join("bin/python");
-    let kept = place.join("requirements.txt");
-    let wanted = std::fs::read(requirements).expect("a list of packages");
-    if std::fs::read(&kept).is_ok_and(|kept| kept == wanted) {
-        return python;
-    }
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&place), "python3-venv");
-    run(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-            .arg(requirements),
-        "python3-venv",
-    );
-    std::fs::write(kept, wanted).expect("a file");
-    python
-}
-
-/// A directory with Node's suite and the packages it wants beside it.
-fn node_with(suite: &Path) -> PathBuf {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance-node");
-    std::fs::create_dir_all(&place).expect("a directory");
-    for entry in std::fs::read_dir(suite).expect("Node's suite") {
-        let from = entry.expect("an entry").path();
-        if from.is_file() {
-            let name = from.file_name().expect("a name");
-            std::fs::copy(&from, place.join(name)).expect("a file");
-        }
-    }
-    let kept = place.join("node_modules/installed.json");
-    let wanted = std::fs::read(suite.join("package-lock.json")).expect("a list of packages");
-    if !std::fs::read(&kept).is_ok_and(|kept| kept == wanted) {
-        let options = ["--ignore-scripts", "--no-audit", "--no-fund"];
-        run(Command::new("npm").arg("ci").args(options).current_dir(&place), "npm");
-        std::fs::write(kept, wanted).expect("a file");
-    }
-    place
-}
-
-fn run(command: &mut Command, package: &str) {
-    let done = command.output().unwrap_or_else(|error| {
-        panic!("{command:?} cannot be run ({error}); it needs Debian's package `{package}`")
-    });
-    assert!(done.status.success(), "{command:?}: {}", told(&done));
-}
-
-fn told(output: &Output) -> String {
-    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }

@@ -16,7 +16,7 @@ use super::policy;
 use super::policy::row::Row;
 use super::problem::Code;
 use operations::Operations;
-pub use shape::{Id, User, header, text, word};
+pub use shape::{DESCRIPTIONS, Id, User, header, text, word};
 
 /// What every path of the document begins with.
 const ROOT: &str = "/api/";

@@ -3,8 +3,8 @@
 use utoipa::OpenApi;
 
 use super::super::{
-    api_keys, audit, classic, connections, delegation, docs, events, health, jobs, oauth_client, problem,
-    status,
+    api_keys, audit, classic, connections, delegation, docs, events, health, jobs, oauth_client,
+    problem, status,
 };
 
 /// What the handlers say of themselves.
