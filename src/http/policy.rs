@@ -12,8 +12,8 @@ use axum::handler::Handler;
 use axum::response::Redirect;
 
 use super::{
-    admin, api_keys, audit, batch, classic, connections, delegation, docs, events, health, incident,
-    jobs, metrics, oauth_client, setup, status, vault,
+    admin, api_keys, audit, batch, classic, connections, delegation, docs, events, health,
+    incident, jobs, metrics, oauth_client, setup, status, vault,
 };
 use crate::model::audit::Action::{
     ApiKeyCreated, ApiKeyRevoked, AuditAccepted, AuditExported, ClientRotated,

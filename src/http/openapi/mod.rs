@@ -6,6 +6,7 @@
 mod operations;
 mod route;
 mod shape;
+pub mod words;
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,8 @@ use super::policy;
 use super::policy::row::Row;
 use super::problem::Code;
 use operations::Operations;
-pub use shape::{Id, User, header, text, word};
+pub use shape::{Id, User, header, text};
+pub use words::word;
 
 /// What every path of the document begins with.
 const ROOT: &str = "/api/";

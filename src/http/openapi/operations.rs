@@ -3,8 +3,8 @@
 use utoipa::OpenApi;
 
 use super::super::{
-    api_keys, audit, classic, connections, delegation, docs, events, health, jobs, oauth_client, problem,
-    status,
+    api_keys, audit, batch, classic, connections, delegation, docs, events, health, jobs, oauth_client,
+    problem, status,
 };
 
 /// What the handlers say of themselves.
@@ -15,6 +15,7 @@ use super::super::{
         events::show,
         events::edit,
         events::cancel,
+        batch::create,
         jobs::list,
         jobs::show,
         jobs::cancel,

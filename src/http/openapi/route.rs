@@ -17,6 +17,10 @@ const CODES: &str = "x-codes";
 pub fn told(operation: &mut Value, row: &Row, refusals: &mut Map<String, Value>) -> BTreeSet<Code> {
     let given = operation.get_mut("parameters").and_then(Value::as_array_mut);
     given.into_iter().flatten().for_each(|given| never_null(&mut given["schema"]));
+    // A body that may be left out need not be null.
+    if let Some(schema) = operation.pointer_mut("/requestBody/content/application~1json/schema") {
+        never_null(schema);
+    }
     let own = operation.as_object_mut().and_then(|members| members.remove(CODES));
     let own = own.as_ref().and_then(Value::as_array).into_iter().flatten();
     let mut codes: BTreeSet<Code> = own.filter_map(|name| code_named(name.as_str()?)).collect();
