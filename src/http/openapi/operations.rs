@@ -2,13 +2,13 @@
 
 use utoipa::OpenApi;
 
-use super::super::events;
 use super::super::problem;
+use super::super::{availability, events};
 
 /// What the handlers say of themselves.
 #[derive(OpenApi)]
 #[openapi(
-    paths(events::create, events::show, events::edit, events::cancel),
+    paths(availability::ask, events::create, events::show, events::edit, events::cancel),
     components(schemas(problem::Details))
 )]
 pub struct Operations;
