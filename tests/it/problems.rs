@@ -153,7 +153,8 @@ async fn a_read_that_google_fails_says_so() {
     let admin = format!("Bearer {}", bridge.key_for(&[Scope::Admin]).await);
     let headers = [("authorization", admin.as_str())];
     let listed = bridge.send_raw(Method::GET, "/api/v1/connections", "", &headers).await.json();
-    let path = format!("/api/v1/connections/{}/calendars", listed["data"][0]["id"].as_str().unwrap());
+    let path =
+        format!("/api/v1/connections/{}/calendars", listed["data"][0]["id"].as_str().unwrap());
     bridge.fault(Fault::new(FaultKind::ServerError).times(1));
     let answer = bridge.send_raw(Method::GET, &path, "", &headers).await;
     assert_eq!((answer.status, &answer.json()["code"]), (502, &json!("google")));
@@ -162,7 +163,8 @@ async fn a_read_that_google_fails_says_so() {
 #[tokio::test]
 async fn a_body_that_breaks_off_is_unreadable() {
     let bridge = Bridge::connected().await;
-    let request = bridge.request(Method::POST, EVENTS).header(header::CONTENT_TYPE, "application/json");
+    let request =
+        bridge.request(Method::POST, EVENTS).header(header::CONTENT_TYPE, "application/json");
     let body = Body::new(Broken.boxed());
     let answer = bridge.send(request.body(body).expect("a request")).await;
     assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("body_unreadable")));

@@ -47,3 +47,8 @@ pub fn transparency() -> Object {
 pub fn connection() -> Object {
     or_null(["own", "server"])
 }
+
+/// What becomes of an event where the calendar is taken already.
+pub fn on_conflict() -> Object {
+    or_null(["allow", "warn", "reject"])
+}
