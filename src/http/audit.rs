@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 
 use super::Door;
 use super::admin::ExportBody;
+use super::body::unreadable_query;
 use super::events::utc;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use crate::app::access::Caller;
 use crate::app::audit::export::Personal;
 use crate::app::audit::{self, Detail, Finding, Verdict};
@@ -118,11 +119,14 @@ pub async fn list(
     State(door): State<Door>,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<EntriesBody>, Problem> {
-    let Query(listing) = listing.map_err(|error| Problem::new(Code::Invalid, error.body_text()))?;
+    let Query(listing) = listing.map_err(|error| unreadable_query(&error))?;
     let most = listing.last.or(listing.limit).unwrap_or(USUAL_PAGE);
     if !(1..=LONGEST_PAGE).contains(&most) {
         let name = if listing.last.is_some() { "last" } else { "limit" };
         return Err(Error::from(Invalid::new(name, "1 to 500")).into());
+    }
+    if listing.after.is_some_and(|after| i64::try_from(after).is_err()) {
+        return Err(Error::from(Invalid::new("after", "the `next` of the page before")).into());
     }
     let App { store, .. } = &door.app;
     let end = store.audit_head().await.map_err(Error::from)?.seq;

@@ -15,7 +15,7 @@ use validator::{Validate, ValidationError};
 
 use super::body::Body;
 use super::events::{read_span, state_of};
-use super::openapi::Id;
+use super::openapi::{Id, words};
 use super::problem::{Code, FieldError, Problem};
 use super::{Door, idempotency, prefer};
 use crate::app::access::Caller;
@@ -55,7 +55,9 @@ pub struct NewEvent {
     #[validate(custom(function = "address"))]
     attendeeEmail: Option<String>,
     timeZone: Option<String>,
+    #[schema(schema_with = words::notify)]
     notify: Option<String>,
+    #[schema(schema_with = words::dst)]
     dst: Option<String>,
 }
 

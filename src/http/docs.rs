@@ -108,7 +108,7 @@ impl Page {
         for (path, methods) in members(&document["paths"]) {
             for (method, told) in members(methods) {
                 let name = text(&told["tags"][0]);
-                let operation = Operation::of(method, path, told);
+                let operation = Operation::of(document, method, path, told);
                 match groups.iter_mut().find(|group| group.name == name) {
                     Some(group) => group.operations.push(operation),
                     None => groups.push(Group { name, operations: vec![operation] }),
@@ -132,7 +132,7 @@ impl Page {
 }
 
 impl Operation {
-    fn of(method: &str, path: &str, told: &Value) -> Self {
+    fn of(document: &Value, method: &str, path: &str, told: &Value) -> Self {
         let ways = list(&told["security"]).filter_map(Value::as_object);
         let callers = ways.filter_map(|way| way.iter().next()).map(|(scheme, scopes)| {
             match (scheme.as_str(), &scopes[0]) {
@@ -152,6 +152,7 @@ impl Operation {
             parameters: list(&told["parameters"]).map(Member::of_parameter).collect(),
             body: content(&told["requestBody"]["content"]),
             answers: members(&told["responses"])
+                .map(|(status, answer)| (status, followed(document, answer)))
                 .map(|(status, answer)| Answer {
                     status: status.to_owned(),
                     description: rich(&answer["description"]),
@@ -198,6 +199,12 @@ impl Member {
             description: rich(&given["description"]),
         }
     }
+}
+
+/// What is linked to, if it is a link.
+fn followed<'a>(document: &'a Value, told: &'a Value) -> &'a Value {
+    let link = told["$ref"].as_str().and_then(|link| link.strip_prefix('#'));
+    link.and_then(|pointer| document.pointer(pointer)).unwrap_or(told)
 }
 
 /// What a body looks like.

@@ -10,7 +10,7 @@ use utoipa::openapi::schema::Object;
 use validator::Validate;
 
 use super::Door;
-use super::body::Body;
+use super::body::{Body, unreadable_query};
 use super::events::{CauseBody, utc};
 use super::openapi::{Id, word};
 use super::problem::{Code, FieldError, Problem};
@@ -130,7 +130,7 @@ pub async fn list(
     State(door): State<Door>,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<JobsBody>, Problem> {
-    let Query(listing) = listing.map_err(|error| Problem::new(Code::Invalid, error.body_text()))?;
+    let Query(listing) = listing.map_err(|error| unreadable_query(&error))?;
     let which = listing.state.as_deref().map_or(Ok(Which::Live), str::parse).map_err(refused)?;
     let owner = listing.owner.as_deref().map(owner_from).transpose().map_err(refused)?;
     let after = listing.after.as_deref().map(cursor_from).transpose().map_err(refused)?;

@@ -7,7 +7,6 @@ use calbridge::http::openapi;
 use serde_json::Value;
 
 use crate::bridge::Bridge;
-use crate::browser::driver::Driver;
 
 /// Every operation: its method and path, and what is said of it.
 fn operations(document: &Value) -> Vec<(String, Value)> {

@@ -11,8 +11,9 @@ use utoipa::openapi::schema::Object;
 use validator::Validate;
 
 use super::Door;
-use super::body::Body;
+use super::body::{Body, unreadable_query};
 use super::events::utc;
+use super::openapi::words::or_null;
 use super::openapi::{Id, User, word};
 use super::problem::{Code, FieldError, Problem};
 use crate::app::Error;
@@ -153,13 +154,17 @@ pub struct ConnectionEdit {
 #[serde(deny_unknown_fields)]
 pub struct Parting {
     /// Whether they are kept, for an account that is connected again, or cancelled; kept by default.
-    #[schema(schema_with = partings)]
+    #[schema(schema_with = partings_or_null)]
     #[param(schema_with = partings)]
     jobs: Option<String>,
 }
 
 fn partings() -> Object {
     word(["keep", "cancel"])
+}
+
+fn partings_or_null() -> Object {
+    or_null(["keep", "cancel"])
 }
 
 /// `GET /api/v1/connections`: by id, those of one user if one is named.
@@ -176,7 +181,7 @@ pub async fn list(
     caller: Caller,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<ConnectionsBody>, Problem> {
-    let Query(listing) = listing.map_err(|error| unreadable(&error))?;
+    let Query(listing) = listing.map_err(|error| unreadable_query(&error))?;
     let owner = listing.user.map(|user| UserId::try_from(user).map(Owner::User));
     let owner =
         owner.transpose().map_err(|invalid| refused(&Invalid::new("user", invalid.rule)))?;
@@ -275,7 +280,7 @@ pub async fn delete(
     Path(id): Path<String>,
     parting: Result<Query<Parting>, QueryRejection>,
 ) -> Result<Json<DisconnectedBody>, Problem> {
-    let Query(parting) = parting.map_err(|error| unreadable(&error))?;
+    let Query(parting) = parting.map_err(|error| unreadable_query(&error))?;
     part(&door, &caller, &id, &parting).await
 }
 
@@ -333,10 +338,6 @@ fn connection_id(id: &str) -> Result<ConnectionId, Problem> {
 
 fn refused(invalid: &Invalid) -> Problem {
     Problem::fields(vec![FieldError::from(invalid)])
-}
-
-fn unreadable(error: &QueryRejection) -> Problem {
-    Problem::new(Code::Invalid, error.body_text())
 }
 
 /// The application's own word for a user; none for the application itself.

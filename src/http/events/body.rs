@@ -8,8 +8,10 @@ use super::members::{
     ConferenceBody, Faults, GuestBody, Member, ReminderBody, read_guests, read_meeting,
     read_reminders,
 };
+use crate::app::availability::OnConflict;
 use crate::app::events::{Draft, Edit, Said};
 use crate::app::placement::{Aim, Whose};
+use crate::http::openapi::{Id, User, words};
 use crate::http::problem::Problem;
 use crate::model::id::ItemId;
 use crate::model::invalid::Invalid;
@@ -41,23 +43,45 @@ pub struct NewEvent {
     start: Option<String>,
     end: Option<String>,
     time_zone: Option<String>,
+    #[schema(schema_with = words::dst)]
     dst: Option<String>,
     recurrence: Option<Vec<String>>,
+    #[schema(max_items = 200)]
     guests: Option<Vec<GuestBody>>,
+    #[schema(schema_with = words::color)]
     color: Option<String>,
+    #[schema(schema_with = words::visibility)]
     visibility: Option<String>,
+    #[schema(schema_with = words::transparency)]
     transparency: Option<String>,
     reminders: Option<Vec<ReminderBody>>,
     meet: Option<bool>,
     conference: Option<ConferenceBody>,
+    #[schema(schema_with = words::notify)]
     notify: Option<String>,
+    #[schema(value_type = Option<Id>)]
     category: Option<String>,
     #[schema(min_length = 1, max_length = 256, pattern = "^[!-~]+$")]
     #[validate(custom(function = "graphic"))]
     external_id: Option<String>,
+    /// What becomes of it where the calendar is taken already.
+    #[schema(schema_with = words::on_conflict)]
+    on_conflict: Option<String>,
+    #[schema(value_type = Option<User>)]
     user: Option<String>,
+    #[schema(schema_with = words::connection)]
     connection: Option<String>,
+    #[schema(min_length = 1, max_length = 254)]
     calendar: Option<String>,
+}
+
+impl NewEvent {
+    /// What becomes of it where the calendar is taken already, if it says so.
+    pub fn on_conflict(&self) -> Result<Option<OnConflict>, Problem> {
+        let mut faults = Faults::default();
+        let read = faults.keep(self.on_conflict.as_deref().map(str::parse).transpose());
+        read.ok_or_else(|| faults.problem())
+    }
 }
 
 /// What may be changed of an event. Null takes away what an event need not have.
@@ -65,49 +89,51 @@ pub struct NewEvent {
 #[serde(deny_unknown_fields)]
 pub struct EventEdit {
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String, min_length = 1, max_length = 1024)]
     summary: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 8192)]
     description: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     location: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     start: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     end: Member<String>,
     time_zone: Option<String>,
+    #[schema(schema_with = words::dst)]
     dst: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<Vec<String>>)]
     recurrence: Member<Vec<String>>,
     #[serde(default)]
-    #[schema(value_type = Option<Vec<GuestBody>>)]
+    #[schema(value_type = Option<Vec<GuestBody>>, max_items = 200)]
     guests: Member<Vec<GuestBody>>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::color)]
     color: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::visibility)]
     visibility: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::transparency)]
     transparency: Member<String>,
     #[serde(default)]
     #[schema(value_type = Option<Vec<ReminderBody>>)]
     reminders: Member<Vec<ReminderBody>>,
     #[serde(default)]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool)]
     meet: Member<bool>,
     #[serde(default)]
     #[schema(value_type = Option<ConferenceBody>)]
     conference: Member<ConferenceBody>,
+    #[schema(schema_with = words::notify)]
     notify: Option<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Id>)]
     category: Member<String>,
 }
 
@@ -176,6 +202,10 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
         dst: body.dst.as_deref(),
     };
     let timing = faults.keep_all(Timing::read(typed));
+    let recurrence = timing.as_ref().and_then(|timing| {
+        let lines = body.recurrence.filter(|lines| !lines.is_empty());
+        faults.keep(lines.map(|lines| Recurrence::read(&lines, timing)).transpose())
+    });
     let guests = faults.keep_all(read_guests(body.guests.unwrap_or_default()));
     let color = faults.keep(body.color.map(|name| name.parse()).transpose());
     let visibility = faults.keep(body.visibility.map(|name| name.parse()).transpose());
@@ -192,7 +222,7 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
     let draft = Draft {
         description: body.description.unwrap_or_default(),
         location: body.location.unwrap_or_default(),
-        recurrence: body.recurrence.map(read_recurrence),
+        recurrence: recurrence.flatten(),
         guests: guests.unwrap_or_default(),
         color: color.flatten(),
         visibility: visibility.flatten().unwrap_or_default(),
@@ -207,6 +237,7 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
     Ok((draft, aim))
 }
 
+/// Lines that are read when it is known what they are to begin with.
 fn read_recurrence(lines: Vec<String>) -> Recurrence {
     Recurrence::from_parts(lines, std::collections::BTreeSet::new())
 }

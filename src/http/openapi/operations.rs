@@ -3,18 +3,20 @@
 use utoipa::OpenApi;
 
 use super::super::{
-    api_keys, audit, classic, connections, delegation, docs, events, health, jobs, oauth_client,
-    problem, status,
+    api_keys, audit, availability, batch, classic, connections, delegation, docs, events, health,
+    jobs, oauth_client, problem, status,
 };
 
 /// What the handlers say of themselves.
 #[derive(OpenApi)]
 #[openapi(
     paths(
+        availability::ask,
         events::create,
         events::show,
         events::edit,
         events::cancel,
+        batch::create,
         jobs::list,
         jobs::show,
         jobs::cancel,

@@ -45,11 +45,6 @@ pub fn text() -> Object {
     ObjectBuilder::new().schema_type(Type::String).build()
 }
 
-/// One of these words.
-pub fn word<const N: usize>(words: [&'static str; N]) -> Object {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
-}
-
 /// The codes of problems, each with what it means and what to do next. Not as choices that carry a text
 /// each: generators of clients would make a type of each.
 pub fn codes(codes: &BTreeSet<Code>) -> Value {
