@@ -37,6 +37,7 @@ pub struct StatusBody {
 
 /// The server's own connection. Of one that is not there, its state alone.
 #[derive(Default, Serialize, ToSchema)]
+#[schema(as = ServerAccountBody)]
 struct AccountBody {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
