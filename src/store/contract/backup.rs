@@ -111,7 +111,7 @@ pub async fn what_is_restored_is_found_by_every_index(store: &dyn Store) {
     assert!(ticket.is_some());
     let repeated = Accept { request: Some(request(1, 1)), ..accept(7) };
     let known = take_in(store, repeated, after(1)).await.unwrap();
-    assert_eq!(known, Accepted::Known(event(1)));
+    assert_eq!(known, Accepted::Repeated(event(1)));
     let counts = Counts { live: 2, done: 1, dead: 1, cancelled: 1 };
     assert_eq!(store.count_jobs().await.unwrap(), counts);
     let turn = store.take_turn("sweep", TimeDelta::minutes(1), NOON).await.unwrap();

@@ -7,7 +7,10 @@ use super::{MemoryStore, State};
 use crate::model::event::{Event, Wanted};
 use crate::model::id::EventId;
 use crate::model::job::NewJob;
-use crate::store::{Accept, Accepted, Backlog, Change, Changed, EventStore, StoreError, fits};
+use crate::store::{
+    Accept, Accepted, Backlog, Change, Changed, EventFilter, EventStore, History, Place, StoreError,
+    fits,
+};
 
 #[async_trait]
 impl EventStore for MemoryStore {
@@ -35,6 +38,27 @@ impl EventStore for MemoryStore {
         Ok(self.state().events.get(&id).cloned())
     }
 
+    async fn events(
+        &self,
+        filter: &EventFilter,
+        after: Option<Place>,
+        most: usize,
+    ) -> Result<(Vec<Event>, Option<Place>), StoreError> {
+        let place = |event: &Event| Place { created: event.created, id: event.id };
+        let state = self.state();
+        let mut found: Vec<_> = state.events.values().filter(|event| filter.lets(event)).collect();
+        found.retain(|event| after.is_none_or(|after| place(event) > after));
+        found.sort_unstable_by_key(|event| place(event));
+        let more = found.len() > most;
+        found.truncate(most);
+        let last = found.last().map(|event| place(event)).or(after);
+        Ok((found.into_iter().cloned().collect(), last.filter(|_| more)))
+    }
+
+    async fn history(&self, id: EventId) -> Result<Option<History>, StoreError> {
+        Ok(self.state().histories.get(&id).cloned())
+    }
+
     async fn change(
         &self,
         id: EventId,
@@ -48,7 +72,9 @@ impl EventStore for MemoryStore {
         if event.wanted.revision + 1 != wanted.revision {
             return Ok(Changed::Overtaken);
         }
+        let before = event.wanted.presence;
         event.wanted = wanted;
+        state.histories.entry(id).or_default().change(before, &event);
         let (job, line) = state.enqueue(job);
         event.job = job;
         state.events.insert(id, event.clone());
@@ -74,7 +100,7 @@ impl State {
             && earlier.expires > now
         {
             let same = earlier.body == request.body;
-            return if same { Accepted::Known(event.clone()) } else { Accepted::OtherBody };
+            return if same { Accepted::Repeated(event.clone()) } else { Accepted::OtherBody };
         }
         let known = self.events.get(&event.id).cloned();
         let owned = self.owners.get(&job.line.owner).copied().unwrap_or(0);
@@ -90,6 +116,7 @@ impl State {
             return Accepted::Known(known);
         }
         told.extend([Change::Line(job.line.clone()), Change::Event(event.id)]);
+        self.histories.insert(event.id, History::begin(&event));
         self.events.insert(event.id, event.clone());
         self.enqueue(job);
         Accepted::New(event)

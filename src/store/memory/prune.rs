@@ -32,6 +32,7 @@ impl State {
         let events = idle.filter_map(|event| Some((past(event, now, keep)?, event.id)));
         for id in take(events, &mut left) {
             self.events.remove(&id);
+            self.histories.remove(&id);
         }
         let first = first_tally(now);
         for day in
