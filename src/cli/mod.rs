@@ -8,6 +8,7 @@ mod export;
 mod healthcheck;
 mod import;
 mod incident;
+mod openapi;
 mod serve;
 mod setup_code;
 mod simulator;
@@ -92,6 +93,8 @@ enum Verb {
     Export(export::ExportArguments),
     /// Read an export into a store that was never used
     Import(import::ImportArguments),
+    /// Print the document of the API (OpenAPI 3.1)
+    Openapi,
     /// Ask the running daemon whether it is alive; for container health checks
     Healthcheck(SettingsArguments),
 }
@@ -143,6 +146,7 @@ async fn obey(arguments: Arguments) -> Result<(), Failed> {
         Verb::Vault { settings, verb } => vault::run(load(&settings)?, verb).await,
         Verb::Export(arguments) => export::run(load(&arguments.settings)?, &arguments).await,
         Verb::Import(arguments) => import::run(load(&arguments.settings)?, &arguments).await,
+        Verb::Openapi => openapi::run(),
         Verb::Healthcheck(settings) => healthcheck::run(&load(&settings)?).await,
     }
 }

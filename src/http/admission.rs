@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Form;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -15,7 +15,7 @@ use super::address::{Asked, Client};
 use super::body::MOST_BYTES;
 use super::limit::{Left, Payer};
 use super::policy::row::{Face, Forgery, Pass, Row};
-use super::problem::{Problem, in_classic_words};
+use super::problem::{Code, Problem, in_classic_words};
 use super::setup::fault::Fault;
 use super::setup::guard::{self, Sent};
 use super::{Door, caller};
@@ -156,7 +156,7 @@ impl Gate {
         }
         let detail = "send an API key as `Authorization: Bearer cb_…` or `X-API-Key: cb_…`; \
                       `calbridge api-keys create` makes one";
-        Err(Problem::new(StatusCode::UNAUTHORIZED, "no_api_key", detail).into())
+        Err(Problem::new(Code::NoApiKey, detail).into())
     }
 
     /// Whether one of the row's passes is the caller's.

@@ -136,7 +136,7 @@ impl TryFrom<NewKeyBody> for KeyWish {
         errors.extend(scopes.as_ref().err().map(FieldError::from));
         errors.extend(expires.as_ref().err().map(FieldError::from));
         let (Ok(scopes), Ok(expires)) = (scopes, expires) else {
-            return Err(Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors));
+            return Err(Problem::fields(errors));
         };
         let expires = expires.map(|moment| moment.with_timezone(&Utc));
         Ok(Self { name: body.name, scopes, source: body.source, expires })

@@ -4,14 +4,13 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use super::Door;
 use super::admin::ExportBody;
 use super::events::utc;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use crate::app::access::Caller;
 use crate::app::audit::export::Personal;
 use crate::app::audit::{self, Detail, Finding, Verdict};
@@ -103,9 +102,7 @@ pub async fn list(
     State(door): State<Door>,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<EntriesBody>, Problem> {
-    let Query(listing) = listing.map_err(|error| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", error.body_text())
-    })?;
+    let Query(listing) = listing.map_err(|error| Problem::new(Code::Invalid, error.body_text()))?;
     let most = listing.last.or(listing.limit).unwrap_or(USUAL_PAGE);
     if !(1..=LONGEST_PAGE).contains(&most) {
         let name = if listing.last.is_some() { "last" } else { "limit" };

@@ -108,7 +108,7 @@ fn read(mut item: Value, usual: Option<String>) -> Result<Wish, Problem> {
         Some(_) => {
             let message = "is a text of 1 to 255 printable ASCII characters".to_owned();
             let error = FieldError { pointer: format!("/{KEY}"), message };
-            return Err(Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, vec![error]));
+            return Err(Problem::fields(vec![error]));
         }
     };
     let written = item.to_string();

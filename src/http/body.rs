@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use super::Door;
-use super::problem::{FieldError, Problem};
+use super::problem::{Code, FieldError, Problem};
 use crate::model::key::Digest;
 
 /// No body may be larger, in bytes, where nothing else is said.
@@ -28,18 +28,14 @@ impl<T: DeserializeOwned + Validate> FromRequest<Door> for Body<T> {
     async fn from_request(request: Request, door: &Door) -> Result<Self, Problem> {
         if !is_json(&request) {
             let detail = "send the body as JSON, with `Content-Type: application/json`";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
+            return Err(Problem::new(Code::NotJson, detail));
         }
         let bytes = Bytes::from_request(request, door).await.map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 let detail = "the body is larger than this address takes";
-                return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail);
+                return Problem::new(Code::BodyTooLarge, detail);
             }
-            Problem::new(
-                StatusCode::BAD_REQUEST,
-                "body_unreadable",
-                "the body did not arrive whole; send it again",
-            )
+            Problem::new(Code::BodyUnreadable, "the body did not arrive whole; send it again")
         })?;
         Ok(Self { value: read(&bytes)?, digest: Sha256::digest(&bytes).into() })
     }
@@ -60,9 +56,7 @@ impl<T: DeserializeOwned + Validate> OptionalFromRequest<Door> for Body<T> {
 /// JSON in its right shape.
 pub fn read<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T, Problem> {
     let value: T = parse(bytes)?;
-    value
-        .validate()
-        .map_err(|errors| Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, told(&errors)))?;
+    value.validate().map_err(|errors| Problem::fields(told(&errors)))?;
     Ok(value)
 }
 
@@ -84,15 +78,15 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let inner = error.into_inner();
         if inner.is_syntax() || inner.is_eof() {
             let detail = format!("the body is not well-formed JSON: {inner}");
-            return Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail);
+            return Problem::new(Code::MalformedJson, detail);
         }
         let message = inner.to_string();
         let message = message.split(" at line ").next().unwrap_or_default().to_owned();
-        Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, vec![FieldError { pointer, message }])
+        Problem::fields(vec![FieldError { pointer, message }])
     })?;
     reader.end().map_err(|error| {
         let detail = format!("the body is not well-formed JSON: {error}");
-        Problem::new(StatusCode::BAD_REQUEST, "malformed_json", detail)
+        Problem::new(Code::MalformedJson, detail)
     })?;
     Ok(value)
 }

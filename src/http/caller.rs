@@ -2,10 +2,10 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 
 use super::Door;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use crate::app::access::Caller;
 
 impl FromRequestParts<Door> for Caller {
@@ -14,7 +14,7 @@ impl FromRequestParts<Door> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &Door) -> Result<Self, Problem> {
         parts.extensions.get().cloned().ok_or_else(|| {
             let detail = "this address asks for a caller, and lets in whoever shows nothing";
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+            Problem::new(Code::Internal, detail)
         })
     }
 }

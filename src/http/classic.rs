@@ -199,7 +199,7 @@ impl TryFrom<NewEvent> for Draft {
             errors.push(invalid.into());
         }
         let (Ok(span), Ok(notify)) = (span, notify) else {
-            return Err(Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors));
+            return Err(Problem::fields(errors));
         };
         Ok(Self {
             summary: body.summary.unwrap_or_default(),

@@ -6,8 +6,31 @@ use std::fmt;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
+use super::openapi::{header, text};
 use crate::model::id::base32hex;
+
+/// The header, for the API's document.
+pub struct IfMatch;
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let told = "The ETag of what the caller has seen: of anything newer, nothing is changed.";
+        vec![header("If-Match", told, text())]
+    }
+}
+
+/// The header, for the API's document.
+pub struct IfNoneMatch;
+
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let told = "The ETag of what the caller knows already: it is not told again.";
+        vec![header("If-None-Match", told, text())]
+    }
+}
 
 /// So many bytes of a digest tell two answers of one version apart.
 const PROOF: usize = 10;

@@ -1,9 +1,12 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): what makes a repeated request
 //! known.
 
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
-use super::problem::Problem;
+use super::openapi::{header, text};
+use super::problem::{Code, Problem};
 use crate::app::events::Identity;
 use crate::model::key::Digest;
 
@@ -11,6 +14,19 @@ static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Set on the answer to a request that was known already.
 pub static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The header, for the API's document.
+pub struct IdempotencyKey;
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let told = "What a repeat of the request is known by: it finds what the first one made.";
+        let mut key = text();
+        (key.min_length, key.max_length) = (Some(1), Some(255));
+        key.pattern = Some("^[ -~]*$".to_owned());
+        vec![header("Idempotency-Key", told, key)]
+    }
+}
 
 /// What the request to `route` can be known by again, if its sender wants that.
 pub fn identity(
@@ -39,5 +55,5 @@ pub fn known_by(key: &str, route: &'static str, body: Digest) -> Result<Identity
 
 fn bad_key() -> Problem {
     let detail = "Idempotency-Key: 1 to 255 printable ASCII characters";
-    Problem::new(StatusCode::BAD_REQUEST, "bad_idempotency_key", detail)
+    Problem::new(Code::BadIdempotencyKey, detail)
 }

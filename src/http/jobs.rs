@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use validator::Validate;
@@ -11,7 +10,7 @@ use validator::Validate;
 use super::Door;
 use super::body::Body;
 use super::events::{CauseBody, utc};
-use super::problem::{FieldError, Problem};
+use super::problem::{Code, FieldError, Problem};
 use crate::app::access::Caller;
 use crate::app::jobs::{self, Which};
 use crate::model::id::JobId;
@@ -91,9 +90,7 @@ pub async fn list(
     State(door): State<Door>,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<JobsBody>, Problem> {
-    let Query(listing) = listing.map_err(|error| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", error.body_text())
-    })?;
+    let Query(listing) = listing.map_err(|error| Problem::new(Code::Invalid, error.body_text()))?;
     let which = listing.state.as_deref().map_or(Ok(Which::Live), str::parse).map_err(refused)?;
     let owner = listing.owner.as_deref().map(owner_from).transpose().map_err(refused)?;
     let after = listing.after.as_deref().map(cursor_from).transpose().map_err(refused)?;
@@ -169,7 +166,7 @@ fn owner_text(owner: &Owner) -> String {
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands where an error is mapped")]
 fn refused(invalid: Invalid) -> Problem {
-    Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, vec![FieldError::from(&invalid)])
+    Problem::fields(vec![FieldError::from(&invalid)])
 }
 
 impl From<&Job> for JobBody {

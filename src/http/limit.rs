@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use governor::clock::Clock as Pace;
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::policy::row::Class;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use crate::app::access::{Caller, Who};
 use crate::app::{App, Ticking};
 use crate::model::id::KeyId;
@@ -225,8 +225,6 @@ impl Left {
             rate.window.as_secs(),
             self.secs
         );
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
-            .retry_after(self.secs)
-            .left(self)
+        Problem::new(Code::TooManyRequests, detail).retry_after(self.secs).left(self)
     }
 }

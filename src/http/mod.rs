@@ -24,6 +24,7 @@ mod jobs;
 mod limit;
 mod metrics;
 mod oauth_client;
+pub mod openapi;
 pub mod policy;
 mod prefer;
 mod problem;
@@ -35,7 +36,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, Request, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Request, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -54,7 +55,7 @@ pub use address::{Header, Peer, Proxies};
 use limit::Limits;
 pub use limit::{Rate, Rates};
 use policy::table::Table;
-use problem::Problem;
+use problem::{Code, Problem};
 
 /// What the log and the caller know a request by.
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -106,26 +107,16 @@ fn hang(app: App, settings: &Settings, table: Table) -> Router {
     let know = middleware::from_fn_with_state(door.clone(), address::know);
     table
         .router(&door, &settings.origins)
-        .fallback(|| async {
-            Problem::new(StatusCode::NOT_FOUND, "no_such_route", "there is nothing at this address")
-        })
+        .fallback(|| async { Problem::new(Code::NoSuchRoute, "there is nothing at this address") })
         .method_not_allowed_fallback(|| async {
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "this address does not take that method",
-            )
+            Problem::new(Code::MethodNotAllowed, "this address does not take that method")
         })
         .with_state(door)
         .layer(DefaultBodyLimit::max(body::MOST_BYTES))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
         .layer(CatchPanicLayer::custom(|_| -> Response {
-            Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "calbridge failed here; the log has the details",
-            )
-            .into_response()
+            Problem::new(Code::Internal, "calbridge failed here; the log has the details")
+                .into_response()
         }))
         .layer(middleware::from_fn(problem::name_request))
         .layer(secure)

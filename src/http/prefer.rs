@@ -2,11 +2,26 @@
 
 use axum::http::{HeaderMap, HeaderName};
 use chrono::TimeDelta;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+use super::openapi::{header, text};
 
 /// Nobody waits longer, whatever is preferred: proxies give up after a minute.
 pub const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(50);
 
 static PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// The header, for the API's document.
+pub struct Prefer;
+
+impl IntoParams for Prefer {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let told = "`wait=N`: wait up to N seconds, at most 50, until the write is in Google. \
+                    `respond-async`: do not wait. Anything else is ignored (RFC 7240).";
+        vec![header("Prefer", told, text())]
+    }
+}
 
 /// How long the request is to wait: what `Prefer` says, else `usual`.
 pub fn wait(headers: &HeaderMap, usual: TimeDelta) -> TimeDelta {

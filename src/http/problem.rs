@@ -1,5 +1,7 @@
 //! The one table from what went wrong to what the caller is told: problem details (RFC 9457) with a
-//! stable `code`, the fields at fault and the request's id.
+//! stable `code`, what to do next, the fields at fault and the request's id.
+
+mod code;
 
 use axum::Json;
 use axum::body::Body;
@@ -9,24 +11,37 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tower_http::request_id::RequestId;
+use utoipa::ToSchema;
 
 use super::limit::Left;
 use crate::app::error::{Crowd, Error, StoreError};
 use crate::model::invalid::Invalid;
+pub use code::Code;
 
 /// What a caller is told who did not get what was asked for.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Problem(Box<Details>);
 
-#[derive(Clone, Debug, Serialize)]
-struct Details {
+/// What a caller is told who did not get what was asked for (RFC 9457).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct Details {
+    /// `about:blank`: `code` tells problems apart.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The status in words.
     title: &'static str,
+    /// The status of the answer.
     status: u16,
+    /// What happened.
     detail: String,
-    code: &'static str,
+    /// What happened, in a word that stays.
+    #[schema(value_type = String)]
+    code: Code,
+    /// What to do next.
+    advice: &'static str,
+    /// Every member at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
     /// What the log knows the request by.
@@ -34,12 +49,15 @@ struct Details {
     request_id: Option<String>,
     /// The seed's own words, on its own routes.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
     classic: Option<Classic>,
     /// Seconds until another try makes sense.
     #[serde(skip)]
+    #[schema(ignore)]
     retry_after: Option<u64>,
     /// What is left of an allowance that was asked too much of.
     #[serde(skip)]
+    #[schema(ignore)]
     left: Option<Left>,
 }
 
@@ -51,7 +69,7 @@ struct Classic {
 }
 
 /// One field at fault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// Where the field stands in the body (RFC 6901), or its name.
     pub pointer: String,
@@ -61,13 +79,15 @@ pub struct FieldError {
 
 impl Problem {
     /// A problem with this stable code.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let status = code.status();
         Self(Box::new(Details {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
             code,
+            advice: code.advice(),
             errors: Vec::new(),
             request_id: None,
             classic: None,
@@ -77,12 +97,12 @@ impl Problem {
     }
 
     /// A body that breaks rules, each told.
-    pub fn fields(status: StatusCode, errors: Vec<FieldError>) -> Self {
+    pub fn fields(errors: Vec<FieldError>) -> Self {
         let told: Vec<String> = errors
             .iter()
             .map(|e| format!("{}: {}", e.pointer.trim_start_matches('/'), e.message))
             .collect();
-        let mut problem = Self::new(status, "invalid", told.join("; "));
+        let mut problem = Self::new(Code::Invalid, told.join("; "));
         problem.0.errors = errors;
         problem
     }
@@ -109,9 +129,9 @@ impl Problem {
         }
         // In the words of RFC 6750: who shows nothing is told of no error.
         let challenge = match (self.0.status, self.0.code) {
-            (401, "no_api_key") => "Bearer realm=\"calbridge\"",
+            (401, Code::NoApiKey) => "Bearer realm=\"calbridge\"",
             (401, _) => "Bearer realm=\"calbridge\", error=\"invalid_token\"",
-            (403, "scope_missing") => "Bearer realm=\"calbridge\", error=\"insufficient_scope\"",
+            (403, Code::ScopeMissing) => "Bearer realm=\"calbridge\", error=\"insufficient_scope\"",
             _ => return,
         };
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
@@ -147,57 +167,52 @@ impl From<&Invalid> for FieldError {
 // No `_` arm, so that a new error must choose its answer.
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let (status, code) = match &error {
-            Error::Invalid(invalid) => {
-                return Self::fields(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    vec![FieldError::from(invalid)],
-                );
-            }
-            Error::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
-            Error::Unseen(_) => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
-            Error::NotConnected { .. } | Error::UserNotConnected { .. } => {
-                (StatusCode::CONFLICT, "not_connected")
-            }
-            Error::NotConfigured { .. } => (StatusCode::CONFLICT, "not_configured"),
-            Error::ClientChanged => (StatusCode::CONFLICT, "client_changed"),
-            Error::NoServiceAccount { .. } => (StatusCode::CONFLICT, "no_service_account"),
-            Error::BadCredentials { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_credentials"),
-            Error::RedirectUri(_) => (StatusCode::CONFLICT, "redirect_uri"),
-            Error::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
-            Error::Overtaken => (StatusCode::CONFLICT, "overtaken"),
-            Error::Backlog(Crowd::All) => (StatusCode::SERVICE_UNAVAILABLE, "backlog_full"),
-            Error::Backlog(Crowd::Owner) => (StatusCode::TOO_MANY_REQUESTS, "owner_backlog_full"),
-            Error::JobRunning => (StatusCode::CONFLICT, "job_running"),
-            Error::JobState { .. } => (StatusCode::CONFLICT, "job_state"),
-            Error::Blocked(_) => (StatusCode::CONFLICT, "connection_blocked"),
-            Error::Denied(_) => (StatusCode::FORBIDDEN, "denied"),
-            Error::KeyRefused => (StatusCode::UNAUTHORIZED, "unknown_api_key"),
-            Error::TokenRefused => (StatusCode::UNAUTHORIZED, "token_refused"),
-            Error::NoIssuerKeys => (StatusCode::SERVICE_UNAVAILABLE, "issuer_keys_unavailable"),
-            Error::TooManyTries { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"),
-            Error::Scope(_) => (StatusCode::FORBIDDEN, "scope_missing"),
-            Error::NotForUsers => (StatusCode::FORBIDDEN, "not_for_users"),
-            Error::Frozen { .. } => (StatusCode::SERVICE_UNAVAILABLE, "frozen"),
-            Error::AuditHead { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "audit_head"),
-            Error::Consent { code, .. } => (StatusCode::BAD_REQUEST, *code),
-            Error::Delegation(_) => (StatusCode::UNPROCESSABLE_ENTITY, "delegation"),
-            Error::Google(_) => (StatusCode::BAD_GATEWAY, "google"),
-            Error::Store(StoreError::TooLarge { .. }) => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "too_large")
-            }
-            Error::Store(StoreError::Full { .. }) => (StatusCode::SERVICE_UNAVAILABLE, "disk_full"),
+        let code = match &error {
+            Error::Invalid(invalid) => return Self::fields(vec![FieldError::from(invalid)]),
+            Error::NotFound(_) => Code::NotFound,
+            Error::NotConnected { .. } | Error::UserNotConnected { .. } => Code::NotConnected,
+            Error::NotConfigured { .. } => Code::NotConfigured,
+            Error::ClientChanged => Code::ClientChanged,
+            Error::NoServiceAccount { .. } => Code::NoServiceAccount,
+            Error::BadCredentials { .. } => Code::BadCredentials,
+            Error::RedirectUri(_) => Code::RedirectUri,
+            Error::KeyReused => Code::IdempotencyKeyReused,
+            Error::Overtaken => Code::Overtaken,
+            Error::Unseen(_) => Code::PreconditionFailed,
+            Error::Backlog(Crowd::All) => Code::BacklogFull,
+            Error::Backlog(Crowd::Owner) => Code::OwnerBacklogFull,
+            Error::JobRunning => Code::JobRunning,
+            Error::JobState { .. } => Code::JobState,
+            Error::Blocked(_) => Code::ConnectionBlocked,
+            Error::Denied(_) => Code::Denied,
+            Error::KeyRefused => Code::UnknownApiKey,
+            Error::TokenRefused => Code::TokenRefused,
+            Error::NoIssuerKeys => Code::IssuerKeysUnavailable,
+            Error::TooManyTries { .. } => Code::TooManyTries,
+            Error::Scope(_) => Code::ScopeMissing,
+            Error::NotForUsers => Code::NotForUsers,
+            Error::Frozen { .. } => Code::Frozen,
+            Error::AuditHead { .. } => Code::AuditHead,
+            Error::Consent { code: "wrong_account", .. } => Code::WrongAccount,
+            // What else may come of a consent is told on pages, in sentences.
+            Error::Consent { .. } => Code::ConsentFailed,
+            Error::Delegation(_) => Code::Delegation,
+            Error::Google(_) => Code::Google,
+            Error::Store(StoreError::TooLarge { .. }) => Code::TooLarge,
+            Error::Store(StoreError::Full { .. }) => Code::DiskFull,
             Error::Store(
                 StoreError::Failed(_) | StoreError::Damaged(_) | StoreError::Unavailable(_),
-            ) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
-            Error::Backup(_) => (StatusCode::INTERNAL_SERVER_ERROR, "export_failed"),
-            Error::Keys(_) => (StatusCode::CONFLICT, "key_file"),
-            Error::Vault(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            ) => Code::StoreUnavailable,
+            Error::Backup(_) => Code::ExportFailed,
+            Error::Keys(_) => Code::KeyFile,
+            Error::Vault(_) => Code::Internal,
         };
+        let status = code.status();
         if status.is_server_error() {
+            let code = code.as_str();
             tracing::error!(error = &error as &dyn std::error::Error, code, "request failed");
         }
-        let problem = Self::new(status, code, error.to_string());
+        let problem = Self::new(code, error.to_string());
         match &error {
             // Seconds after which the job has ended, most likely.
             Error::JobRunning => problem.retry_after(5),

@@ -5,14 +5,13 @@ pub mod links;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use validator::Validate;
 
 use super::Door;
 use super::body::Body;
 use super::events::utc;
-use super::problem::{FieldError, Problem};
+use super::problem::{Code, FieldError, Problem};
 use crate::app::Error;
 use crate::app::access::Caller;
 use crate::app::connections::{self, Calendar, Risk, View, Waiting};
@@ -243,11 +242,11 @@ fn connection_id(id: &str) -> Result<ConnectionId, Problem> {
 }
 
 fn refused(invalid: &Invalid) -> Problem {
-    Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, vec![FieldError::from(invalid)])
+    Problem::fields(vec![FieldError::from(invalid)])
 }
 
 fn unreadable(error: &QueryRejection) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", error.body_text())
+    Problem::new(Code::Invalid, error.body_text())
 }
 
 /// The application's own word for a user; none for the application itself.

@@ -1,7 +1,7 @@
 //! Events as callers write them.
 
-use axum::http::StatusCode;
 use serde::Deserialize;
+use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use crate::app::events::{Draft, Edit};
@@ -14,8 +14,9 @@ use crate::model::when::{Dst, Moment, Span};
 
 /// No event is made with more guests.
 const MOST_GUESTS: usize = 200;
+
 /// An event to be taken in.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEvent {
     #[validate(
@@ -52,7 +53,7 @@ fn addresses(guests: &[String]) -> Result<(), ValidationError> {
 }
 
 /// What may be changed of an event.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventEdit {
     #[validate(length(min = 1, max = 1024, message = "1 to 1,024 characters"))]
@@ -65,6 +66,7 @@ pub struct EventEdit {
     dst: Option<String>,
     notify: Option<String>,
 }
+
 /// A span from two moments as written, with every fault of both.
 pub fn read_span(
     start: (&'static str, &str),
@@ -137,7 +139,7 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
             errors.extend(notify.err());
             errors.extend(aim.err().unwrap_or_default());
             let errors = errors.iter().map(FieldError::from).collect();
-            Err(Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors))
+            Err(Problem::fields(errors))
         }
     }
 }
@@ -146,12 +148,8 @@ impl TryFrom<EventEdit> for Edit {
     type Error = Problem;
 
     fn try_from(body: EventEdit) -> Result<Self, Problem> {
-        let refused = |errors: Vec<Invalid>| {
-            Problem::fields(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                errors.iter().map(FieldError::from).collect(),
-            )
-        };
+        let refused =
+            |errors: Vec<Invalid>| Problem::fields(errors.iter().map(FieldError::from).collect());
         let zone = body.time_zone.as_deref().map(|zone| ("time_zone", zone));
         let span = match (&body.start, &body.end) {
             (Some(start), Some(end)) => Some(

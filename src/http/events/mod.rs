@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::body::Body;
-use super::problem::Problem;
-use super::{Door, idempotency, prefer};
+use super::openapi::Id;
+use super::problem::{Code, Problem};
+use super::{Door, etag, idempotency, prefer};
 use crate::app::access::Caller;
 use crate::app::events::{self, Created, Edit, Wish};
 use crate::model::event::Event;
@@ -25,6 +26,20 @@ pub use shown::{CauseBody, state_of, utc};
 const CREATE: &str = "/api/v1/events";
 
 /// `POST /api/v1/events`: takes an event in; a job writes it to Google soon after.
+#[utoipa::path(
+    post,
+    path = "/api/v1/events",
+    operation_id = "create_event",
+    tag = "Events",
+    params(idempotency::IdempotencyKey, prefer::Prefer),
+    request_body = NewEvent,
+    responses(
+        (status = 200, description = "Known already, by its key; and in Google.", body = EventBody),
+        (status = 201, description = "In Google: the caller preferred to wait.", body = EventBody),
+        (status = 202, description = "Taken in.", body = EventBody)
+    ),
+    extensions(("x-codes" = json!([Code::NotConnected, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
+)]
 pub async fn create(
     State(door): State<Door>,
     caller: Caller,
@@ -52,7 +67,18 @@ pub async fn create(
     Ok(response)
 }
 
-/// `GET /api/v1/events/{id}`.
+/// `GET /api/v1/events/{id}`: shows an event.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/{id}",
+    operation_id = "show_event",
+    tag = "Events",
+    params(("id" = Id, Path), etag::IfNoneMatch),
+    responses(
+        (status = 200, description = "The event.", body = EventBody),
+        (status = 304, description = "It is as the caller knows it.")
+    )
+)]
 pub async fn show(
     State(door): State<Door>,
     caller: Caller,
@@ -68,6 +94,19 @@ pub async fn show(
 }
 
 /// `PATCH /api/v1/events/{id}`: changes the members given; a job tells Google soon after.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/events/{id}",
+    operation_id = "change_event",
+    tag = "Events",
+    params(("id" = Id, Path), prefer::Prefer, etag::IfMatch),
+    request_body = EventEdit,
+    responses(
+        (status = 200, description = "Changed, and so in Google.", body = EventBody),
+        (status = 202, description = "Changed.", body = EventBody)
+    ),
+    extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
+)]
 pub async fn edit(
     State(door): State<Door>,
     caller: Caller,
@@ -83,6 +122,18 @@ pub async fn edit(
 }
 
 /// `DELETE /api/v1/events/{id}`: cancels the event; a job tells Google soon after.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/events/{id}",
+    operation_id = "cancel_event",
+    tag = "Events",
+    params(("id" = Id, Path), prefer::Prefer, etag::IfMatch),
+    responses(
+        (status = 200, description = "Cancelled, and gone from Google.", body = EventBody),
+        (status = 202, description = "Cancelled.", body = EventBody)
+    ),
+    extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
+)]
 pub async fn cancel(
     State(door): State<Door>,
     caller: Caller,

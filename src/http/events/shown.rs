@@ -1,6 +1,7 @@
 //! Events as callers see them.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::events::View;
 use crate::http::etag::ETag;
@@ -10,11 +11,12 @@ use crate::model::owner::Owner;
 use crate::model::when::Moment;
 
 /// An event, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct EventBody {
     object: &'static str,
     id: String,
     /// What it is known by as it stands: what to send as `If-Match`.
+    #[schema(value_type = String)]
     pub etag: ETag,
     state: &'static str,
     revision: u32,
@@ -40,7 +42,7 @@ pub struct EventBody {
 }
 
 /// Where it lives at Google, fixed when it was accepted.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct PlacementBody {
     /// The connection's id.
     connection: String,
@@ -48,7 +50,7 @@ struct PlacementBody {
     calendar: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MomentBody {
     /// In UTC.
     instant: String,
@@ -57,13 +59,13 @@ struct MomentBody {
     time_zone: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct GoogleBody {
     event_id: Option<String>,
     link: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MeetBody {
     state: &'static str,
     link: Option<String>,
@@ -72,7 +74,7 @@ struct MeetBody {
 }
 
 /// Why something is not as wanted.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct CauseBody {
     code: String,
     text: String,

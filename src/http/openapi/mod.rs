@@ -1,0 +1,61 @@
+//! The API's document (OpenAPI 3.1): what the handlers say of themselves, and what the policy table
+//! says of their routes. Nobody writes any of it twice.
+//!
+//! How a handler is annotated is in docs/decisions/0027-openapi.md.
+
+mod operations;
+mod route;
+mod shape;
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use utoipa::OpenApi;
+
+use super::policy;
+use super::policy::row::Row;
+use super::problem::Code;
+use operations::Operations;
+pub use shape::{Id, header, text, word};
+
+/// What every path of the document begins with.
+const ROOT: &str = "/api/";
+
+/// The document.
+pub fn document() -> Value {
+    let mut document = serde_json::to_value(Operations::openapi()).expect("it is JSON");
+    document["info"] = info();
+    document["servers"] = json!([{ "url": "/" }]);
+    let mut codes = BTreeSet::from([Code::NoSuchRoute, Code::MethodNotAllowed]);
+    for row in rows() {
+        let method = row.method.as_str().to_ascii_lowercase();
+        if let Some(operation) = document["paths"][row.path].get_mut(method) {
+            codes.extend(route::told(operation, &row));
+        }
+    }
+    let components = &mut document["components"];
+    components["schemas"]["Problem"]["properties"]["code"] = shape::codes(&codes);
+    components["headers"] = route::headers();
+    components["securitySchemes"] = route::security_schemes();
+    document
+}
+
+/// The document as it is kept beside the sources.
+pub fn written() -> String {
+    let text = serde_json::to_string_pretty(&document()).expect("it is JSON");
+    format!("{text}\n")
+}
+
+/// The rows that the document tells of.
+pub fn rows() -> Vec<Row> {
+    policy::public().rows().filter(|row| row.path.starts_with(ROOT)).cloned().collect()
+}
+
+fn info() -> Value {
+    json!({
+        "title": "calbridge",
+        "version": env!("CARGO_PKG_VERSION"),
+        "license": { "name": env!("CARGO_PKG_LICENSE"), "identifier": env!("CARGO_PKG_LICENSE") },
+        "description": include_str!("description.md"),
+    })
+}

@@ -1,0 +1,14 @@
+//! Every operation, by the handler that it is annotated at.
+
+use utoipa::OpenApi;
+
+use super::super::events;
+use super::super::problem;
+
+/// What the handlers say of themselves.
+#[derive(OpenApi)]
+#[openapi(
+    paths(events::create, events::show, events::edit, events::cancel),
+    components(schemas(problem::Details))
+)]
+pub struct Operations;

@@ -1,0 +1,190 @@
+//! What the policy table's row says of an operation: who may call it, how often, and how it is
+//! refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::Method;
+use serde_json::{Map, Value, json};
+
+use crate::http::policy::row::{Class, Face, Pass, Row};
+use crate::http::problem::Code;
+
+/// Where a handler's annotation names the codes that are its own.
+const CODES: &str = "x-codes";
+
+/// Adds to `operation` what `row` says of it. Returns the codes of its problems.
+pub fn told(operation: &mut Value, row: &Row) -> BTreeSet<Code> {
+    let own = operation.as_object_mut().and_then(|members| members.remove(CODES));
+    let own = own.as_ref().and_then(Value::as_array).into_iter().flatten();
+    let mut codes: BTreeSet<Code> = own.filter_map(|name| code_named(name.as_str()?)).collect();
+    codes.extend(codes_of(operation, row));
+    for (status, codes) in by_status(&codes, row) {
+        operation["responses"][status.to_string()] = problem(status, &codes);
+    }
+    operation["summary"] = summary(operation).into();
+    operation["security"] = security(row);
+    if let Some(responses) = operation["responses"].as_object_mut() {
+        for (status, response) in responses {
+            add_headers(response, status, row.class);
+        }
+    }
+    codes
+}
+
+fn code_named(name: &str) -> Option<Code> {
+    Code::ALL.into_iter().find(|code| code.as_str() == name)
+}
+
+/// The codes that follow from the row, and from what the operation takes.
+fn codes_of(operation: &Value, row: &Row) -> Vec<Code> {
+    let mut codes = Vec::new();
+    if row.class != Class::Free {
+        codes.extend([Code::TooManyRequests, Code::StoreUnavailable, Code::Internal]);
+    }
+    if row.takes_bearer() {
+        codes.extend([Code::NoApiKey, Code::UnknownApiKey, Code::ScopeMissing]);
+    }
+    if row.class != Class::Free && row.method != Method::GET {
+        codes.extend([Code::Frozen, Code::DiskFull]);
+    }
+    if row.lets(Pass::User) {
+        let tokens = [Code::TokenRefused, Code::IssuerKeysUnavailable, Code::NotForUsers];
+        codes.extend(tokens);
+    }
+    let body = operation.get("requestBody");
+    if body.is_some_and(|body| body["content"].get("application/json").is_some()) {
+        codes.extend([Code::MalformedJson, Code::BodyUnreadable, Code::BodyTooLarge]);
+        codes.extend([Code::NotJson, Code::Invalid]);
+    }
+    let parameters = operation["parameters"].as_array();
+    let has = |member, value| parameters.into_iter().flatten().any(|given| given[member] == value);
+    if has("name", "Idempotency-Key") {
+        codes.extend([Code::BadIdempotencyKey, Code::IdempotencyKeyReused]);
+    }
+    if has("name", "If-Match") {
+        codes.push(Code::PreconditionFailed);
+    }
+    if has("in", "path") {
+        codes.push(Code::NotFound);
+    }
+    if has("in", "query") {
+        codes.push(Code::Invalid);
+    }
+    codes
+}
+
+/// On the classic route, a broken rule is a bad request.
+fn by_status(codes: &BTreeSet<Code>, row: &Row) -> BTreeMap<u16, Vec<Code>> {
+    let mut found: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes {
+        let status = match code.status().as_u16() {
+            422 if row.face == Face::Classic => 400,
+            status => status,
+        };
+        found.entry(status).or_default().push(*code);
+    }
+    found
+}
+
+fn problem(status: u16, codes: &[Code]) -> Value {
+    let meanings: Vec<String> =
+        codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
+    let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+    json!({
+        "description": meanings.join("\n"),
+        "content": { "application/problem+json": { "schema": {
+            "allOf": [{ "$ref": "#/components/schemas/Problem" }],
+            "properties": { "code": { "enum": codes }, "status": { "const": status } },
+        } } },
+    })
+}
+
+/// A handler's first line opens with its method and path, which the document has elsewhere.
+fn summary(operation: &Value) -> String {
+    let line = operation["summary"].as_str().unwrap_or_default();
+    let told = match line.strip_prefix('`').and_then(|rest| rest.split_once('`')) {
+        Some((_, rest)) => rest.trim_start_matches([':', '.', ' ']),
+        None => line,
+    };
+    let told = told.trim_end_matches('.');
+    let mut letters = told.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn security(row: &Row) -> Value {
+    let mut ways = Vec::new();
+    for pass in row.may {
+        match pass {
+            Pass::Key(scope) => {
+                ways.push(json!({ "api_key": [scope.as_str()] }));
+                ways.push(json!({ "api_key_header": [scope.as_str()] }));
+            }
+            Pass::User => ways.push(json!({ "user_token": [] })),
+            Pass::Anybody => ways.push(json!({})),
+            Pass::Administrator | Pass::Console => {}
+        }
+    }
+    ways.into()
+}
+
+fn add_headers(response: &mut Value, status: &str, class: Class) {
+    let mut headers = match response["headers"].take() {
+        Value::Object(headers) => headers,
+        _ => Map::new(),
+    };
+    let mut add = |name: &str| {
+        headers.insert(name.into(), json!({ "$ref": format!("#/components/headers/{name}") }));
+    };
+    add("X-Request-Id");
+    // Who shows nothing that works is refused before anything is counted.
+    if class != Class::Free && status != "401" {
+        add("RateLimit");
+        add("RateLimit-Policy");
+    }
+    if matches!(status, "429" | "503") {
+        add("Retry-After");
+    }
+    if status == "401" {
+        add("WWW-Authenticate");
+    }
+    response["headers"] = headers.into();
+}
+
+/// The headers that many answers have.
+pub fn headers() -> Value {
+    let text =
+        |description: &str| json!({ "description": description, "schema": { "type": "string" } });
+    json!({
+        "RateLimit": text("What is left of the allowance, and when there is more: `\"writes\";r=99;t=1`."),
+        "RateLimit-Policy": text("How many requests may come in how many seconds: `\"writes\";q=100;w=60`."),
+        "Retry-After": {
+            "description": "Seconds until another try makes sense.",
+            "schema": { "type": "integer", "minimum": 1 },
+        },
+        "WWW-Authenticate": text("How to be let in (RFC 6750)."),
+        "X-Request-Id": text("What the log knows the request by."),
+    })
+}
+
+/// How callers show who they are.
+pub fn security_schemes() -> Value {
+    json!({
+        "api_key": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key, `cb_…`. What it must be allowed to do stands with each operation.",
+        },
+        "api_key_header": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-API-Key",
+            "description": "The same key in a header of its own.",
+        },
+        "user_token": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "A token of the calling application, whose `sub` is the user.",
+        },
+    })
+}
