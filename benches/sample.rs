@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use calbridge::model::event::{Event, Placement, Wanted};
+use calbridge::model::event::{Event, Placement, Source, Wanted};
 use calbridge::model::id::{ConnectionId, EventId, InstanceId, JobId, digest_of};
 use calbridge::model::job::{Class, Kind, Line, NewJob};
 use calbridge::model::key::Digest;
@@ -53,6 +53,8 @@ impl Sample {
                 calendar: 7,
             },
             created,
+            source: Source::Api,
+            instance: None,
             job,
             wanted: Wanted { content: sealed(CONTENT), ..wanted(1) },
             known: known(0),

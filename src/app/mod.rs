@@ -80,8 +80,10 @@ pub struct Settings {
     pub scopes: Vec<String>,
     /// Keeps the events of several bridges apart at Google.
     pub namespace: String,
-    /// Who gets mail when the caller does not say.
+    /// Who gets mail about events of the classic route when the caller does not say.
     pub notify: Notify,
+    /// Whether an event has a Meet link when the caller does not say.
+    pub meet: bool,
     /// How many jobs may wait.
     pub backlog: Backlog,
     /// How long a request waits for its event when the caller does not say.

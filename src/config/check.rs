@@ -12,9 +12,9 @@ use url::{Host, Url};
 use super::raw::{Origin, Raw};
 use super::reader::Reader;
 use super::{
-    CALLBACK, ClassicConfig, Config, CorsConfig, Faults, ForwardedHeader, LimitsConfig, Loaded,
-    LogConfig, LogFormat, Notify, PostgresConfig, ProxiesConfig, QueueConfig, RetentionConfig,
-    StopConfig, StoreConfig, StoreKind, origin_of,
+    CALLBACK, ClassicConfig, Config, CorsConfig, EventsConfig, Faults, ForwardedHeader,
+    LimitsConfig, Loaded, LogConfig, LogFormat, Notify, PostgresConfig, ProxiesConfig, QueueConfig,
+    RetentionConfig, StopConfig, StoreConfig, StoreKind, origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
@@ -83,6 +83,7 @@ impl Reader {
                 requests: self.count("classic.requests", 1_000_000),
                 window: self.seconds("classic.window_secs", 1..=86_400),
             },
+            events: EventsConfig { meet: self.flag("events.meet") },
             stop: StopConfig { drain: self.seconds("stop.drain_secs", 1..=600) },
             log: self.log(),
         }

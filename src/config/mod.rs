@@ -103,6 +103,8 @@ pub struct Config {
     pub return_to: Vec<Url>,
     /// `POST /api/create-calendar-event`.
     pub classic: ClassicConfig,
+    /// `/api/v1/events`.
+    pub events: EventsConfig,
     /// The end of the process.
     pub stop: StopConfig,
     /// Logs.
@@ -284,6 +286,13 @@ pub struct RetentionConfig {
     pub events: Duration,
     /// Cancelled events, after that was asked for.
     pub tombstones: Duration,
+}
+
+/// `/api/v1/events`.
+#[derive(Clone, Debug)]
+pub struct EventsConfig {
+    /// Whether an event has a Meet link when the caller does not say.
+    pub meet: bool,
 }
 
 /// `POST /api/create-calendar-event`.

@@ -101,6 +101,7 @@ impl Bridge {
             scopes: config.google.scopes.clone(),
             namespace: config.namespace(&redirects),
             notify: notify(config.classic.notify),
+            meet: config.events.meet,
             backlog: Backlog { all: config.queue.max_jobs, owner: config.queue.max_jobs_per_owner },
             wait: delta(config.classic.wait),
             require_issuer: config.google.require_issuer,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::NaiveDate;
 use google_calendar3::api;
 use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderValue, IF_MATCH};
@@ -12,8 +13,9 @@ use super::charge::{CALL, PATCH, QUOTA_USER};
 use super::client::{Witness, json_of, request_as, segment};
 use super::error::{Failure, Verdict};
 use super::oauth::AccessToken;
-use crate::model::event::{Content, Fingerprint, Notify};
+use crate::model::event::{Content, Fingerprint, Guest, Notify};
 use crate::model::id::{EventId, GoogleId, base32hex};
+use crate::model::timing::Timing;
 use crate::model::when::Moment;
 
 /// What tells our events from others, and which content they hold: kept in the event itself, as
@@ -214,8 +216,9 @@ pub fn members(content: &Content, stamp: &Stamp, present: &[Value]) -> Map<Strin
             description => description.into(),
         },
     );
-    members.insert("start".into(), moment(content.span.start()));
-    members.insert("end".into(), moment(content.span.end()));
+    let (start, end) = points(&content.timing);
+    members.insert("start".into(), start);
+    members.insert("end".into(), end);
     members.insert("extendedProperties".into(), json!({ "private": private }));
     let attendees = with_guests(present, &content.guests);
     if attendees.len() > present.len() {
@@ -316,6 +319,15 @@ impl fmt::Debug for Conference {
     }
 }
 
+/// Beginning and end as Google takes them.
+fn points(timing: &Timing) -> (Value, Value) {
+    let day = |day: NaiveDate| json!({ "date": day, "dateTime": null, "timeZone": null });
+    match timing {
+        Timing::Span(span) => (moment(span.start()), moment(span.end())),
+        Timing::Days(days) => (day(days.first()), day(days.after())),
+    }
+}
+
 /// A moment as Google takes it. `date` is cleared, in case somebody made whole days of the event.
 fn moment(moment: &Moment) -> Value {
     json!({
@@ -326,16 +338,14 @@ fn moment(moment: &Moment) -> Value {
 }
 
 /// Those `present`, untouched, and after them the guests who are not among them yet.
-fn with_guests(present: &[Value], guests: &[String]) -> Vec<Value> {
+fn with_guests(present: &[Value], guests: &[Guest]) -> Vec<Value> {
     let mut all = present.to_vec();
     for guest in guests {
         let is_there = all.iter().any(|other| {
-            other["email"]
-                .as_str()
-                .is_some_and(|email| email.to_lowercase() == guest.to_lowercase())
+            other["email"].as_str().is_some_and(|email| email.to_lowercase() == guest.key())
         });
         if !is_there {
-            all.push(json!({ "email": guest }));
+            all.push(json!({ "email": guest.email }));
         }
     }
     all

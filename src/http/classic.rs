@@ -21,7 +21,8 @@ use crate::app::connections;
 use crate::app::events::{self, Draft, View, Wish};
 use crate::app::placement::Aim;
 use crate::model::connection::Health;
-use crate::model::event::{Copied, Meet, Notify};
+use crate::model::event::{Copied, Guest, Meet, Meeting, Notify};
+use crate::model::timing::Timing;
 
 /// The route's name in what a repeated request is known by.
 const CREATE: &str = "/api/create-calendar-event";
@@ -112,8 +113,9 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let body = body.map_err(Problem::into_bad_request_if_invalid)?;
     let identity = idempotency::identity(&headers, CREATE, body.digest)?;
-    let draft = Draft::try_from(body.value).map_err(Problem::into_bad_request_if_invalid)?;
+    let mut draft = Draft::try_from(body.value).map_err(Problem::into_bad_request_if_invalid)?;
     let app = &door.app;
+    draft.notify = draft.notify.or(Some(app.settings.notify));
     let until = app.clock.now() + prefer::wait(&headers, app.settings.wait);
     let created =
         events::create(app, &caller, Wish { draft, aim: Aim::default(), identity }).await?;
@@ -201,13 +203,13 @@ impl TryFrom<NewEvent> for Draft {
         let (Ok(span), Ok(notify)) = (span, notify) else {
             return Err(Problem::fields(errors));
         };
+        let guest = body.attendeeEmail.filter(|email| !email.is_empty());
         Ok(Self {
-            summary: body.summary.unwrap_or_default(),
             description: body.description.unwrap_or_default(),
-            span,
-            guests: body.attendeeEmail.filter(|email| !email.is_empty()).into_iter().collect(),
-            meet: true,
+            guests: guest.into_iter().map(Guest::new).collect(),
+            meeting: Some(Meeting::Meet),
             notify,
+            ..Self::new(body.summary.unwrap_or_default(), Timing::Span(span))
         })
     }
 }

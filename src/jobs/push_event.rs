@@ -184,6 +184,6 @@ fn withdrawn(visit: &mut Visit) -> End {
 
 /// Nobody wants mail about an event that is over.
 fn notify(visit: &Visit) -> Notify {
-    let over = visit.content.span.end().instant() <= visit.app.clock.now();
+    let over = visit.content.over() <= visit.app.clock.now();
     if over { Notify::None } else { visit.content.notify }
 }

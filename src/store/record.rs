@@ -7,8 +7,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{
-    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeyUseRow,
-    KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketKindRow, TicketRow, unreadable,
+    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, FirstEventRow,
+    JobRow, KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketKindRow,
+    TicketRow, unreadable,
 };
 use super::{Keystone, Request, StoreError};
 use crate::model::administrator::Administrator;
@@ -64,7 +65,8 @@ impl Record {
 /// A kind of record is never taken away from here, nor is their order changed.
 #[derive(Serialize, Deserialize)]
 enum RecordRow {
-    Event(u128, EventRow, ContentRow),
+    /// Written until events could be found by their time.
+    FirstEvent(u128, FirstEventRow, ContentRow),
     Request(Digest, RequestRow),
     Job(u128, JobRow, Option<PayloadRow>),
     Connection(ConnectionRow),
@@ -76,6 +78,7 @@ enum RecordRow {
     Audit(u64, AuditRow),
     Administrator(AdministratorRow),
     KeyUse(u128, KeyUseRow),
+    Event(u128, EventRow, ContentRow),
 }
 
 impl Row for RecordRow {
@@ -116,6 +119,9 @@ impl TryFrom<RecordRow> for Record {
 
     fn try_from(row: RecordRow) -> Result<Self, StoreError> {
         Ok(match row {
+            RecordRow::FirstEvent(id, first, content) => {
+                Self::Event(EventRow::from(first).under(EventId::from_u128(id), content)?)
+            }
             RecordRow::Event(id, row, content) => {
                 Self::Event(row.under(EventId::from_u128(id), content)?)
             }

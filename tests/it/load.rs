@@ -10,8 +10,10 @@ use calbridge::app::events::{self, Draft, Wish};
 use calbridge::app::placement::{Aim, Whose};
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::model::connection::{Connection, Health};
+use calbridge::model::event::Meeting;
 use calbridge::model::job::{Class, Job};
 use calbridge::model::owner::{Owner, UserId};
+use calbridge::model::timing::Timing;
 use calbridge::model::when::{Dst, Moment, Span};
 use calbridge::simulator::{Answered, Entry, Fault, FaultKind, Quota, Settings, Simulator, User};
 use calbridge::store::Which;
@@ -202,14 +204,8 @@ pub fn is_rate_error(entry: &Entry) -> bool {
 fn wish(n: usize) -> Wish {
     let moment = |text| Moment::read("start", text, None, Dst::default()).expect("a moment");
     let span = Span::new(moment("2026-11-30T14:00:00Z"), moment("2026-11-30T15:00:00Z"));
-    let draft = Draft {
-        summary: format!("Tea {n}"),
-        description: String::new(),
-        span: span.expect("from earlier to later"),
-        guests: Vec::new(),
-        meet: false,
-        notify: None,
-    };
+    let timing = Timing::Span(span.expect("from earlier to later"));
+    let draft = Draft { meeting: Some(Meeting::None), ..Draft::new(format!("Tea {n}"), timing) };
     // Of many users, all through the account that is the server's at the moment.
     let aim = Aim { whose: Some(Whose::Server), ..Aim::default() };
     Wish { draft, aim, identity: None }

@@ -6,6 +6,7 @@ use crate::app::{App, Error};
 use crate::model::event::{Content, Event, Presence, Wanted};
 use crate::model::id::EventId;
 use crate::model::job::Class;
+use crate::model::owner::Owner;
 use crate::store::Changed;
 
 /// An edit that keeps being overtaken by others is given up after so many tries.
@@ -23,14 +24,7 @@ pub async fn edit(
         if presence == Presence::Absent {
             return Err(Error::NotFound("event"));
         }
-        if let Some(summary) = &edit.summary {
-            content.summary.clone_from(summary);
-        }
-        if let Some(description) = &edit.description {
-            content.description.clone_from(description);
-        }
-        content.span = edit.span.unwrap_or(content.span);
-        content.notify = edit.notify.unwrap_or(content.notify);
+        edit.clone().apply(content);
         Ok(Presence::Present)
     })
     .await
@@ -60,23 +54,14 @@ async fn rewrite(
         if seen.is_some_and(|seen| seen != event.wanted.revision) {
             return Err(Error::Unseen("event"));
         }
-        let mut content = app.content(&event)?;
+        let before = app.content(&event)?;
+        let mut content = before.clone();
         let presence = change(&mut content, event.wanted.presence)?;
-        if presence == event.wanted.presence
-            && app.fingerprint(&content) == event.wanted.fingerprint
-        {
+        if presence == event.wanted.presence && content.wants_the_same(&before) {
             return Ok(event);
         }
         let now = app.clock.now();
-        let revision = event.wanted.revision + 1;
-        let wanted = Wanted {
-            revision,
-            presence,
-            fingerprint: app.fingerprint(&content),
-            content: app.seal_content(&event.owner, id, revision, &content)?,
-            since: now,
-            over: over(&content, now),
-        };
+        let wanted = next(app, &event, &before, content, presence)?;
         let job = push(app, &event, Class::Interactive, now);
         match app.store.change(id, wanted, job).await? {
             Changed::Yes(event) => return Ok(event),
@@ -85,4 +70,57 @@ async fn rewrite(
         }
     }
     Err(Error::Overtaken)
+}
+
+/// What is wanted of `event` once it says `content` instead of `before`.
+pub fn next(
+    app: &App,
+    event: &Event,
+    before: &Content,
+    content: Content,
+    presence: Presence,
+) -> Result<Wanted, Error> {
+    let content = content.following(before, event.is_written());
+    wanted(app, (&event.owner, event.id), event.wanted.revision + 1, presence, &content)
+}
+
+/// What is wanted of an event that says `content` in this revision.
+pub fn wanted(
+    app: &App,
+    (owner, id): (&Owner, EventId),
+    revision: u32,
+    presence: Presence,
+    content: &Content,
+) -> Result<Wanted, Error> {
+    let now = app.clock.now();
+    Ok(Wanted {
+        revision,
+        presence,
+        fingerprint: app.fingerprint(content),
+        content: app.seal_content(owner, id, revision, content)?,
+        since: now,
+        starts: content.timing.starts(),
+        over: over(content, now),
+        category: content.category,
+    })
+}
+
+impl Edit {
+    /// Changes what `content` says.
+    fn apply(self, content: &mut Content) {
+        let Content { summary, description, location, timing, .. } = content;
+        *summary = self.summary.unwrap_or_else(|| std::mem::take(summary));
+        *description = self.description.unwrap_or_else(|| std::mem::take(description));
+        *location = self.location.unwrap_or_else(|| std::mem::take(location));
+        *timing = self.timing.unwrap_or(*timing);
+        content.recurrence = self.recurrence.after(content.recurrence.take());
+        content.guests = self.guests.unwrap_or_else(|| std::mem::take(&mut content.guests));
+        content.color = self.color.after(content.color);
+        content.visibility = self.visibility.unwrap_or(content.visibility);
+        content.transparency = self.transparency.unwrap_or(content.transparency);
+        content.alerts = self.alerts.after(content.alerts.take());
+        content.meeting = self.meeting.unwrap_or_else(|| std::mem::take(&mut content.meeting));
+        content.notify = self.notify.unwrap_or(content.notify);
+        content.category = self.category.after(content.category);
+    }
 }

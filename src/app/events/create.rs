@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Created, Draft, Identity, Wish, google_id, over, push};
+use super::change::wanted;
+use super::{Created, Draft, Identity, Wish, google_id, push};
 use crate::app::access::Caller;
 use crate::app::placement::{Place, Places};
 use crate::app::{App, Error, connections};
-use crate::model::event::{Content, Copied, Event, Known, Meet, Placement, Presence, Wanted};
+use crate::model::event::{Copied, Event, Known, Meet, Meeting, Placement, Presence, Source};
 use crate::model::id::{EventId, JobId};
 use crate::model::job::Class;
 use crate::model::owner::Owner;
@@ -129,29 +130,17 @@ fn request(
 fn begin(app: &App, id: EventId, draft: Draft, place: Place) -> Result<Event, Error> {
     let Place { owner, connection, profile, calendar } = place;
     let now = app.clock.now();
-    let content = Content {
-        calendar,
-        summary: draft.summary,
-        description: draft.description,
-        span: draft.span,
-        guests: draft.guests,
-        meet: draft.meet,
-        notify: draft.notify.unwrap_or(app.settings.notify),
-    };
-    let wanted = Wanted {
-        revision: 1,
-        presence: Presence::Present,
-        fingerprint: app.fingerprint(&content),
-        content: app.seal_content(&owner, id, 1, &content)?,
-        since: now,
-        over: over(&content, now),
-    };
+    let content = draft.content(app, calendar);
+    let wanted = wanted(app, (&owner, id), 1, Presence::Present, &content)?;
     let known = Known {
         google_id: google_id(id, &profile, &content.calendar, 0),
         generation: 0,
         applied: 0,
         copy: Copied::Awaited,
-        meet: if content.meet { Meet::Pending { tries: 0, since: None } } else { Meet::Unwanted },
+        meet: match content.meeting {
+            Meeting::Meet => Meet::Pending { tries: 0, since: None },
+            Meeting::None | Meeting::Own { .. } => Meet::Unwanted,
+        },
         version: 0,
         links: None,
     };
@@ -159,5 +148,15 @@ fn begin(app: &App, id: EventId, draft: Draft, place: Place) -> Result<Event, Er
         connection: connection.id,
         calendar: connections::calendar_tag(app, &content.calendar),
     };
-    Ok(Event { id, owner, placement, created: now, job: JobId::from_u128(0), wanted, known })
+    Ok(Event {
+        id,
+        owner,
+        placement,
+        created: now,
+        source: Source::Api,
+        instance: None,
+        job: JobId::from_u128(0),
+        wanted,
+        known,
+    })
 }

@@ -8,11 +8,14 @@ use super::access::Caller;
 use super::placement::Aim;
 use super::sealing::{Links, Profile};
 use super::{App, Error};
-use crate::model::event::{Content, Event, Notify};
-use crate::model::id::{EventId, GoogleId, JobId};
+use crate::model::event::{
+    Alert, Color, Content, Event, Guest, Meeting, Notify, Transparency, Visibility,
+};
+use crate::model::id::{EventId, GoogleId, ItemId, JobId};
 use crate::model::job::{Cause, Class, JobState, Kind, Line, NewJob};
 use crate::model::key::Digest;
-use crate::model::when::Span;
+use crate::model::recurrence::Recurrence;
+use crate::model::timing::Timing;
 use chrono::{DateTime, Utc};
 
 pub use change::{cancel, edit};
@@ -26,14 +29,30 @@ pub struct Draft {
     pub summary: String,
     /// Its notes.
     pub description: String,
-    /// From when to when.
-    pub span: Span,
+    /// Where it takes place.
+    pub location: String,
+    /// When it is.
+    pub timing: Timing,
+    /// How it recurs.
+    pub recurrence: Option<Recurrence>,
     /// Who is invited.
-    pub guests: Vec<String>,
-    /// Whether it shall have a Meet link.
-    pub meet: bool,
-    /// Who gets mail; none to let the settings decide.
+    pub guests: Vec<Guest>,
+    /// Its colour.
+    pub color: Option<Color>,
+    /// Who may read it.
+    pub visibility: Visibility,
+    /// Whether it takes time.
+    pub transparency: Transparency,
+    /// When its owner is reminded of it.
+    pub alerts: Option<Vec<Alert>>,
+    /// Where people meet online; none to let the settings decide.
+    pub meeting: Option<Meeting>,
+    /// Who gets mail; nobody if it does not say.
     pub notify: Option<Notify>,
+    /// What it is filed under.
+    pub category: Option<ItemId>,
+    /// Its name in the calling application's words.
+    pub external_id: Option<String>,
 }
 
 /// What a caller wants to be different.
@@ -41,12 +60,42 @@ pub struct Draft {
 pub struct Edit {
     /// The new title.
     pub summary: Option<String>,
-    /// The new notes.
+    /// The new notes; empty for none.
     pub description: Option<String>,
+    /// The new place; empty for none.
+    pub location: Option<String>,
     /// The new times.
-    pub span: Option<Span>,
+    pub timing: Option<Timing>,
+    /// How it recurs from now on.
+    pub recurrence: Said<Recurrence>,
+    /// Who is invited from now on.
+    pub guests: Option<Vec<Guest>>,
+    /// The new colour.
+    pub color: Said<Color>,
+    /// Who may read it.
+    pub visibility: Option<Visibility>,
+    /// Whether it takes time.
+    pub transparency: Option<Transparency>,
+    /// When its owner is reminded of it.
+    pub alerts: Said<Vec<Alert>>,
+    /// Where people meet online from now on.
+    pub meeting: Option<Meeting>,
     /// Who gets mail about the change.
     pub notify: Option<Notify>,
+    /// What it is filed under.
+    pub category: Said<ItemId>,
+}
+
+/// What an edit says of what may be there or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Said<T> {
+    /// Nothing: it stays as it is.
+    #[default]
+    Nothing,
+    /// It shall be gone.
+    Clear,
+    /// It shall be this.
+    To(T),
 }
 
 /// An event to be taken in, and what its request is known by.
@@ -94,6 +143,60 @@ pub struct Created {
     /// Whether it was taken in by an earlier request.
     pub repeated: bool,
 }
+
+impl Draft {
+    /// What is called `summary`, is `timing`, and says nothing else.
+    pub fn new(summary: impl Into<String>, timing: Timing) -> Self {
+        Self {
+            summary: summary.into(),
+            description: String::new(),
+            location: String::new(),
+            timing,
+            recurrence: None,
+            guests: Vec::new(),
+            color: None,
+            visibility: Visibility::default(),
+            transparency: Transparency::default(),
+            alerts: None,
+            meeting: None,
+            notify: None,
+            category: None,
+            external_id: None,
+        }
+    }
+
+    /// What an event says that is made of it and lives in `calendar`.
+    pub fn content(self, app: &App, calendar: String) -> Content {
+        let usual = if app.settings.meet { Meeting::Meet } else { Meeting::None };
+        Content {
+            description: self.description,
+            location: self.location,
+            recurrence: self.recurrence,
+            guests: self.guests,
+            color: self.color,
+            visibility: self.visibility,
+            transparency: self.transparency,
+            alerts: self.alerts,
+            meeting: self.meeting.unwrap_or(usual),
+            notify: self.notify.unwrap_or(Notify::None),
+            category: self.category,
+            external_id: self.external_id,
+            ..Content::new(calendar, self.summary, self.timing)
+        }
+    }
+}
+
+impl<T> Said<T> {
+    /// What is there after it was said where `before` was.
+    pub fn after(self, before: Option<T>) -> Option<T> {
+        match self {
+            Self::Nothing => before,
+            Self::Clear => None,
+            Self::To(value) => Some(value),
+        }
+    }
+}
+
 /// The caller's event.
 pub async fn get(app: &App, caller: &Caller, id: EventId) -> Result<Event, Error> {
     let event = app.store.event(id).await?;
@@ -113,7 +216,7 @@ pub fn google_id(event: EventId, profile: &Profile, calendar: &str, generation: 
 /// From when on an event is over: its end, or the moment it was asked for if that lies later, so that
 /// what lies in the past already is not forgotten before anybody could ask for it again.
 fn over(content: &Content, now: DateTime<Utc>) -> DateTime<Utc> {
-    content.span.end().instant().max(now)
+    content.over().max(now)
 }
 
 fn push(app: &App, event: &Event, class: Class, now: DateTime<Utc>) -> NewJob {

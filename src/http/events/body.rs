@@ -1,22 +1,24 @@
 //! Events as callers write them.
 
 use serde::Deserialize;
-use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
-use crate::app::events::{Draft, Edit};
+use super::members::{
+    ConferenceBody, Faults, GuestBody, Member, ReminderBody, read_guests, read_meeting,
+    read_reminders,
+};
+use crate::app::events::{Draft, Edit, Said};
 use crate::app::placement::{Aim, Whose};
-use crate::http::problem::{FieldError, Problem};
-use crate::model::event::Notify;
+use crate::http::problem::Problem;
+use crate::model::id::ItemId;
 use crate::model::invalid::Invalid;
 use crate::model::owner::UserId;
+use crate::model::recurrence::Recurrence;
+use crate::model::timing::{Timing, Typed};
 use crate::model::when::{Dst, Moment, Span};
 
-/// No event is made with more guests.
-const MOST_GUESTS: usize = 200;
-
 /// An event to be taken in.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewEvent {
     #[validate(
@@ -26,45 +28,75 @@ pub struct NewEvent {
     summary: Option<String>,
     #[validate(length(max = 8192, message = "at most 8,192 characters"))]
     description: Option<String>,
-    #[validate(required(message = "is required: ISO 8601, such as 2025-10-30T14:00:00"))]
+    #[validate(length(max = 1024, message = "at most 1,024 characters"))]
+    location: Option<String>,
+    #[validate(required(
+        message = "is required: ISO 8601, such as 2025-10-30T14:00:00, or a day, such as 2025-10-30"
+    ))]
     start: Option<String>,
-    #[validate(required(message = "is required: ISO 8601, such as 2025-10-30T15:00:00"))]
     end: Option<String>,
     time_zone: Option<String>,
     dst: Option<String>,
-    #[serde(default)]
-    #[validate(custom(function = "addresses"))]
-    guests: Vec<String>,
-    #[serde(default)]
-    meet: bool,
+    recurrence: Option<Vec<String>>,
+    guests: Option<Vec<GuestBody>>,
+    color: Option<String>,
+    visibility: Option<String>,
+    transparency: Option<String>,
+    reminders: Option<Vec<ReminderBody>>,
+    meet: Option<bool>,
+    conference: Option<ConferenceBody>,
     notify: Option<String>,
+    category: Option<String>,
+    #[validate(custom(function = "graphic"))]
+    external_id: Option<String>,
     user: Option<String>,
     connection: Option<String>,
     calendar: Option<String>,
 }
 
-fn addresses(guests: &[String]) -> Result<(), ValidationError> {
-    let sound = |guest: &String| validator::ValidateEmail::validate_email(guest);
-    if guests.len() <= MOST_GUESTS && guests.iter().all(sound) {
-        return Ok(());
-    }
-    Err(ValidationError::new("guests")
-        .with_message("at most 200 e-mail addresses, such as test@example.com".into()))
-}
-
-/// What may be changed of an event.
-#[derive(Deserialize, Validate, ToSchema)]
+/// What may be changed of an event. Null takes away what an event need not have.
+#[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct EventEdit {
-    #[validate(length(min = 1, max = 1024, message = "1 to 1,024 characters"))]
-    summary: Option<String>,
-    #[validate(length(max = 8192, message = "at most 8,192 characters"))]
-    description: Option<String>,
-    start: Option<String>,
-    end: Option<String>,
+    #[serde(default)]
+    summary: Member<String>,
+    #[serde(default)]
+    description: Member<String>,
+    #[serde(default)]
+    location: Member<String>,
+    #[serde(default)]
+    start: Member<String>,
+    #[serde(default)]
+    end: Member<String>,
     time_zone: Option<String>,
     dst: Option<String>,
+    #[serde(default)]
+    recurrence: Member<Vec<String>>,
+    #[serde(default)]
+    guests: Member<Vec<GuestBody>>,
+    #[serde(default)]
+    color: Member<String>,
+    #[serde(default)]
+    visibility: Member<String>,
+    #[serde(default)]
+    transparency: Member<String>,
+    #[serde(default)]
+    reminders: Member<Vec<ReminderBody>>,
+    #[serde(default)]
+    meet: Member<bool>,
+    #[serde(default)]
+    conference: Member<ConferenceBody>,
     notify: Option<String>,
+    #[serde(default)]
+    category: Member<String>,
+}
+
+fn graphic(name: &str) -> Result<(), ValidationError> {
+    if (1..=256).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(ValidationError::new("external_id")
+        .with_message("1 to 256 printable ASCII characters, no spaces".into()))
 }
 
 /// A span from two moments as written, with every fault of both.
@@ -116,56 +148,133 @@ pub fn read_aim(
 
 /// An event to be taken in, and where it goes, from what was written.
 pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
-    let start = body.start.unwrap_or_default();
-    let end = body.end.unwrap_or_default();
-    let zone = body.time_zone.as_deref().map(|zone| ("time_zone", zone));
-    let span = read_span(("start", &start), ("end", &end), zone, body.dst.as_deref());
-    let notify = body.notify.as_deref().map(str::parse::<Notify>).transpose();
-    let aim = read_aim(body.user, body.connection.as_deref(), body.calendar);
-    match (span, notify, aim) {
-        (Ok(span), Ok(notify), Ok(aim)) => {
-            let draft = Draft {
-                summary: body.summary.unwrap_or_default(),
-                description: body.description.unwrap_or_default(),
-                span,
-                guests: body.guests,
-                meet: body.meet,
-                notify,
-            };
-            Ok((draft, aim))
-        }
-        (span, notify, aim) => {
-            let mut errors = span.err().unwrap_or_default();
-            errors.extend(notify.err());
-            errors.extend(aim.err().unwrap_or_default());
-            let errors = errors.iter().map(FieldError::from).collect();
-            Err(Problem::fields(errors))
-        }
-    }
+    let mut faults = Faults::default();
+    let typed = Typed {
+        start: body.start.as_deref().unwrap_or_default(),
+        end: body.end.as_deref(),
+        time_zone: body.time_zone.as_deref(),
+        dst: body.dst.as_deref(),
+    };
+    let timing = faults.keep_all(Timing::read(typed));
+    let guests = faults.keep_all(read_guests(body.guests.unwrap_or_default()));
+    let color = faults.keep(body.color.map(|name| name.parse()).transpose());
+    let visibility = faults.keep(body.visibility.map(|name| name.parse()).transpose());
+    let transparency = faults.keep(body.transparency.map(|name| name.parse()).transpose());
+    let alerts = faults.keep_all(body.reminders.map(read_reminders).transpose());
+    let conference = body.conference.map_or(Member::Absent, Member::Value);
+    let meeting = faults.keep_all(read_meeting(body.meet, conference));
+    let notify = faults.keep(body.notify.map(|name| name.parse()).transpose());
+    let category = faults.keep(body.category.map(read_category).transpose());
+    let aim = faults.keep_all(read_aim(body.user, body.connection.as_deref(), body.calendar));
+    let (Some(timing), Some(aim), true) = (timing, aim, faults.is_empty()) else {
+        return Err(faults.problem());
+    };
+    let draft = Draft {
+        description: body.description.unwrap_or_default(),
+        location: body.location.unwrap_or_default(),
+        recurrence: body.recurrence.map(read_recurrence),
+        guests: guests.unwrap_or_default(),
+        color: color.flatten(),
+        visibility: visibility.flatten().unwrap_or_default(),
+        transparency: transparency.flatten().unwrap_or_default(),
+        alerts: alerts.flatten(),
+        meeting: meeting.flatten(),
+        notify: notify.flatten(),
+        category: category.flatten(),
+        external_id: body.external_id,
+        ..Draft::new(body.summary.unwrap_or_default(), timing)
+    };
+    Ok((draft, aim))
+}
+
+fn read_recurrence(lines: Vec<String>) -> Recurrence {
+    Recurrence::from_parts(lines, std::collections::BTreeSet::new())
+}
+
+fn read_category(id: String) -> Result<ItemId, Invalid> {
+    id.parse().map_err(|invalid| Invalid { field: "category".into(), ..invalid })
 }
 
 impl TryFrom<EventEdit> for Edit {
     type Error = Problem;
 
     fn try_from(body: EventEdit) -> Result<Self, Problem> {
-        let refused =
-            |errors: Vec<Invalid>| Problem::fields(errors.iter().map(FieldError::from).collect());
-        let zone = body.time_zone.as_deref().map(|zone| ("time_zone", zone));
-        let span = match (&body.start, &body.end) {
-            (Some(start), Some(end)) => Some(
-                read_span(("start", start), ("end", end), zone, body.dst.as_deref())
-                    .map_err(refused)?,
-            ),
-            (None, None) => None,
-            (Some(_), None) => {
-                return Err(refused(vec![Invalid::new("end", "is required with `start`")]));
-            }
-            (None, Some(_)) => {
-                return Err(refused(vec![Invalid::new("start", "is required with `end`")]));
-            }
-        };
-        let notify = body.notify.as_deref().map(str::parse::<Notify>).transpose();
-        let notify = notify.map_err(|invalid| refused(vec![invalid]))?;
-        Ok(Self { summary: body.summary, description: body.description, span, notify })
+        let mut faults = Faults::default();
+        let timing = faults.keep_all(read_new_timing(
+            body.start,
+            body.end,
+            body.time_zone.as_deref(),
+            body.dst.as_deref(),
+        ));
+        let summary = body.summary.read(|text| text_of("summary", text, 1, 1_024));
+        let summary = faults.keep(summary.and_then(|summary| summary.never_null("summary")));
+        let description = body.description.read(|text| text_of("description", text, 0, 8_192));
+        let description = faults.keep(description);
+        let location = faults.keep(body.location.read(|text| text_of("location", text, 0, 1_024)));
+        let guests = faults.keep_all(body.guests.read(read_guests));
+        let color = faults.keep(body.color.read(|name| name.parse()));
+        let visibility = faults.keep(body.visibility.read(|name| name.parse()));
+        let transparency = faults.keep(body.transparency.read(|name| name.parse()));
+        let alerts = faults.keep_all(body.reminders.read(read_reminders));
+        let meet = faults.keep(body.meet.never_null("meet")).flatten();
+        let meeting = faults.keep_all(read_meeting(meet, body.conference));
+        let notify = faults.keep(body.notify.map(|name| name.parse()).transpose());
+        let category = faults.keep(body.category.read(read_category));
+        if !faults.is_empty() {
+            return Err(faults.problem());
+        }
+        Ok(Self {
+            summary: summary.flatten(),
+            description: description.and_then(Member::or_default),
+            location: location.and_then(Member::or_default),
+            timing: timing.flatten(),
+            recurrence: body
+                .recurrence
+                .read(|lines| Ok::<_, Invalid>(read_recurrence(lines)))
+                .map_or(Said::Nothing, Said::from),
+            guests: guests.and_then(Member::or_default),
+            color: color.map_or(Said::Nothing, Said::from),
+            visibility: visibility.and_then(Member::or_default),
+            transparency: transparency.and_then(Member::or_default),
+            alerts: alerts.map_or(Said::Nothing, Said::from),
+            meeting: meeting.flatten(),
+            notify: notify.flatten(),
+            category: category.map_or(Said::Nothing, Said::from),
+        })
+    }
+}
+
+/// A text of a fitting length, in characters.
+fn text_of(
+    field: &'static str,
+    text: String,
+    least: usize,
+    most: usize,
+) -> Result<String, Invalid> {
+    if (least..=most).contains(&text.chars().count()) {
+        return Ok(text);
+    }
+    Err(Invalid::new(field, format!("{least} to {most} characters")))
+}
+
+/// The new times of an event, if any were written.
+fn read_new_timing(
+    start: Member<String>,
+    end: Member<String>,
+    time_zone: Option<&str>,
+    dst: Option<&str>,
+) -> Result<Option<Timing>, Vec<Invalid>> {
+    let start = start.never_null("start").map_err(|fault| vec![fault])?;
+    let end = end.never_null("end").map_err(|fault| vec![fault])?;
+    match (&start, end.as_deref()) {
+        (Some(start), end) => Timing::read(Typed { start, end, time_zone, dst }).map(Some),
+        (None, Some(_)) => Err(vec![Invalid::new("start", "is required with `end`")]),
+        (None, None) => {
+            let alone = [("time_zone", time_zone), ("dst", dst)];
+            let alone = alone.into_iter().filter(|(_, written)| written.is_some());
+            let rule = "means nothing without `start` and `end`: add them, or leave it out";
+            let faults: Vec<_> = alone.map(|(field, _)| Invalid::new(field, rule)).collect();
+            if faults.is_empty() { Ok(None) } else { Err(faults) }
+        }
     }
 }

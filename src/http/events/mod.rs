@@ -1,6 +1,7 @@
 //! Events on `/api/v1`.
 
 mod body;
+mod members;
 mod shown;
 
 use axum::Json;

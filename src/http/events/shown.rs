@@ -1,32 +1,53 @@
 //! Events as callers see them.
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
+use super::members::{ConferenceBody, FullGuest, ReminderBody};
 use crate::app::events::View;
 use crate::http::etag::ETag;
-use crate::model::event::{Copied, Meet, Notify};
+use crate::model::event::{Alert, Color, Copied, Instance, Meet, Notify, Source};
+use crate::model::id::ItemId;
 use crate::model::job::{Cause, JobState};
 use crate::model::owner::Owner;
+use crate::model::timing::Timing;
 use crate::model::when::Moment;
 
 /// An event, as shown.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub struct EventBody {
     object: &'static str,
     id: String,
     /// What it is known by as it stands: what to send as `If-Match`.
-    #[schema(value_type = String)]
     pub etag: ETag,
     state: &'static str,
     revision: u32,
     created: String,
     summary: String,
     description: String,
-    start: MomentBody,
-    end: MomentBody,
-    guests: Vec<String>,
+    location: String,
+    start: PointBody,
+    end: PointBody,
+    /// How it recurs, as RFC 5545 writes it; empty if it does not.
+    recurrence: Vec<String>,
+    /// Which occurrence of a series it stands for, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<InstanceBody>,
+    /// The series that it goes on from, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follows: Option<String>,
+    guests: Vec<FullGuest>,
+    /// One of Google's colours; null for the calendar's.
+    color: Option<&'static str>,
+    visibility: &'static str,
+    transparency: &'static str,
+    /// Null for the calendar's own.
+    reminders: Option<Vec<ReminderBody>>,
+    /// A place of the caller's own to meet online.
+    conference: Option<ConferenceBody>,
     notify: &'static str,
+    category: Option<String>,
+    external_id: Option<String>,
+    source: SourceBody,
     /// Whose it is, if a user's.
     user: Option<String>,
     placement: PlacementBody,
@@ -42,7 +63,7 @@ pub struct EventBody {
 }
 
 /// Where it lives at Google, fixed when it was accepted.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 struct PlacementBody {
     /// The connection's id.
     connection: String,
@@ -50,22 +71,52 @@ struct PlacementBody {
     calendar: String,
 }
 
-#[derive(Serialize, ToSchema)]
-struct MomentBody {
-    /// In UTC.
-    instant: String,
-    /// What the clock on the wall shows then.
-    wall: String,
-    time_zone: Option<String>,
+/// When it begins or ends.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum PointBody {
+    /// At a moment.
+    Moment {
+        /// In UTC.
+        instant: String,
+        /// What the clock on the wall shows then.
+        wall: String,
+        /// An IANA zone; null if only an offset was written.
+        time_zone: Option<String>,
+    },
+    /// With a day; of an end, the first day after.
+    Day {
+        /// The day.
+        date: String,
+    },
 }
 
-#[derive(Serialize, ToSchema)]
+/// Which occurrence of a series an event stands for.
+#[derive(Serialize)]
+struct InstanceBody {
+    /// The series' id.
+    series: String,
+    /// When the series has it.
+    original_start: String,
+}
+
+/// What an event was made for.
+#[derive(Serialize)]
+struct SourceBody {
+    /// `api`, `task` or `reminder`.
+    kind: &'static str,
+    /// The task's or the reminder's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+}
+
+#[derive(Serialize)]
 struct GoogleBody {
     event_id: Option<String>,
     link: Option<String>,
 }
 
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 struct MeetBody {
     state: &'static str,
     link: Option<String>,
@@ -74,7 +125,7 @@ struct MeetBody {
 }
 
 /// Why something is not as wanted.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub struct CauseBody {
     code: String,
     text: String,
@@ -107,6 +158,7 @@ impl From<&View> for EventBody {
             Meet::Ready => ("ready", None),
             Meet::Failed(cause) => ("failed", Some(cause.into())),
         };
+        let (start, end) = points(&content.timing);
         let mut body = Self {
             object: "event",
             id: event.id.to_string(),
@@ -116,9 +168,24 @@ impl From<&View> for EventBody {
             created: utc(event.created),
             summary: content.summary.clone(),
             description: content.description.clone(),
-            start: content.span.start().into(),
-            end: content.span.end().into(),
-            guests: content.guests.clone(),
+            location: content.location.clone(),
+            start,
+            end,
+            recurrence: content
+                .recurrence
+                .as_ref()
+                .map_or(Vec::new(), |rule| rule.lines().to_vec()),
+            instance: event.instance.map(InstanceBody::from),
+            follows: content.follows.map(|series| series.to_string()),
+            guests: content.guests.iter().map(FullGuest::from).collect(),
+            color: content.color.map(Color::as_str),
+            visibility: content.visibility.as_str(),
+            transparency: content.transparency.as_str(),
+            reminders: content.alerts.as_deref().map(reminders),
+            conference: ConferenceBody::of(&content.meeting),
+            category: content.category.map(|category| category.to_string()),
+            external_id: content.external_id.clone(),
+            source: event.source.into(),
             notify: content.notify.as_str(),
             user: match &event.owner {
                 Owner::Application => None,
@@ -142,12 +209,43 @@ impl From<&View> for EventBody {
     }
 }
 
-impl From<&Moment> for MomentBody {
+fn points(timing: &Timing) -> (PointBody, PointBody) {
+    match timing {
+        Timing::Span(span) => (span.start().into(), span.end().into()),
+        Timing::Days(days) => {
+            let day = |day: chrono::NaiveDate| PointBody::Day { date: day.to_string() };
+            (day(days.first()), day(days.after()))
+        }
+    }
+}
+
+fn reminders(alerts: &[Alert]) -> Vec<ReminderBody> {
+    alerts.iter().map(ReminderBody::from).collect()
+}
+
+impl From<&Moment> for PointBody {
     fn from(moment: &Moment) -> Self {
-        Self {
+        Self::Moment {
             instant: utc(moment.instant()),
             wall: moment.wall().format("%Y-%m-%dT%H:%M:%S").to_string(),
             time_zone: moment.zone().map(|zone| zone.name().to_owned()),
+        }
+    }
+}
+
+impl From<Instance> for InstanceBody {
+    fn from(instance: Instance) -> Self {
+        Self { series: instance.series.to_string(), original_start: instance.original.to_string() }
+    }
+}
+
+impl From<Source> for SourceBody {
+    fn from(source: Source) -> Self {
+        let of = |kind, id: ItemId| Self { kind, id: Some(id.to_string()) };
+        match source {
+            Source::Api => Self { kind: "api", id: None },
+            Source::Task(id) => of("task", id),
+            Source::Reminder(id) => of("reminder", id),
         }
     }
 }

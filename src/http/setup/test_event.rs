@@ -15,8 +15,9 @@ use crate::app::Error;
 use crate::app::access::Caller;
 use crate::app::events::{self, Draft, View, Wish};
 use crate::app::placement::Aim;
-use crate::model::event::{Copied, Meet, Notify, Presence};
+use crate::model::event::{Copied, Meet, Meeting, Presence};
 use crate::model::id::EventId;
+use crate::model::timing::Timing;
 
 const PATH: &str = "/google-calendar-setup/test-event";
 /// Far enough ahead to be seen coming …
@@ -80,13 +81,10 @@ fn draft(now: DateTime<Utc>) -> Result<Draft, Error> {
     let span = read_span(("start", &start), ("end", &end), Some(("time_zone", "UTC")), None);
     let span = span.map_err(|mut invalid| Error::from(invalid.remove(0)))?;
     Ok(Draft {
-        summary: "calbridge test event".into(),
         description:
             "Made on the setup page of calbridge to try the connection. It can be removed.".into(),
-        span,
-        guests: Vec::new(),
-        meet: true,
-        notify: Some(Notify::None),
+        meeting: Some(Meeting::Meet),
+        ..Draft::new("calbridge test event", Timing::Span(span))
     })
 }
 
@@ -121,7 +119,7 @@ impl Page {
             csrf,
             id: event.id.to_string(),
             title,
-            starts: moment(view.content.span.start().instant()),
+            starts: moment(view.content.timing.starts()),
             link: view.links.event.clone().filter(|_| in_calendar),
             meet: view.links.meet.clone().filter(|_| in_calendar),
             reasons: causes.chain(no_meeting.filter(|_| wanted)).collect(),

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::audit::{Act, Action, Actor};
 use crate::model::connection::{Connection, Health, Means};
-use crate::model::event::{Copied, Event, Known, Meet, Placement, Presence, Wanted};
-use crate::model::id::{ConnectionId, EventId, GoogleId, JobId, KeyId};
+use crate::model::event::{Copied, Event, Known, Meet, Placement, Presence, Source, Wanted};
+use crate::model::id::{ConnectionId, EventId, GoogleId, ItemId, JobId, KeyId};
 use crate::model::job::{Cause, Claim, Class, Kind, Lane, Line, NewJob};
 use crate::model::key::{ApiKey, Digest, Scope, Ticket, TicketKind};
 use crate::model::owner::{Owner, UserId};
@@ -50,6 +50,8 @@ pub fn event(n: u128) -> Event {
         owner: user("ana"),
         placement: Placement { connection: ConnectionId::from_u128(1), calendar: 7 },
         created: NOON,
+        source: Source::Api,
+        instance: None,
         job: JobId::from_u128(n),
         wanted: wanted(1),
         known: known(0),
@@ -64,7 +66,9 @@ pub fn wanted(revision: u32) -> Wanted {
         fingerprint: [revision.to_be_bytes()[3]; 16],
         content: sealed(200),
         since: after(i64::from(revision)),
+        starts: after(1800 + i64::from(revision)),
         over: after(3600 + i64::from(revision)),
+        category: (revision > 1).then(|| ItemId::from_u128(u128::from(revision))),
     }
 }
 

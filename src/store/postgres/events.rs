@@ -118,8 +118,8 @@ impl PostgresStore {
         }
         told.push(Change::Event(id));
         sqlx::query(
-            "UPDATE event e SET (job, revision, present, fingerprint, since, over_at) =
-                 (n.job, n.revision, n.present, n.fingerprint, n.since, n.over_at)
+            "UPDATE event e SET (job, revision, present, fingerprint, since, starts_at, over_at, category) =
+                 (n.job, n.revision, n.present, n.fingerprint, n.since, n.starts_at, n.over_at, n.category)
              FROM json_populate_record(NULL::event, $1::json) n WHERE e.id = n.id",
         )
         .bind(written(&EventRow::from(&event)))

@@ -1,19 +1,29 @@
 //! Rows of events and of the requests that brought them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{CauseRow, OwnerRow, Row, TimeRow, bytes, bytes_of, sealed, time};
-use crate::model::event::{Copied, Event, Fingerprint, Known, Meet, Placement, Presence, Wanted};
-use crate::model::id::{ConnectionId, EventId, GoogleId, JobId};
+use super::{CauseRow, OwnerRow, Row, TimeRow, bytes, bytes_of, sealed, time, unreadable};
+use crate::model::event::{
+    Copied, Event, Fingerprint, Instance, Known, Meet, Placement, Presence, Source, Wanted,
+};
+use crate::model::id::{ConnectionId, EventId, GoogleId, ItemId, JobId};
 use crate::model::job::Kind;
 use crate::model::key::Digest;
 use crate::model::sealed::Sealed;
+use crate::model::timing::Original;
 use crate::store::{Request, StoreError};
 
 /// An event but for its content; its id is its key.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::store) struct EventRow {
+    pub first: FirstEventRow,
+    more: MoreRow,
+}
+
+/// What was written of an event first. What is written since stands behind it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::store) struct FirstEventRow {
     owner: OwnerRow,
     connection: u128,
     calendar: u64,
@@ -34,6 +44,40 @@ pub(in crate::store) struct EventRow {
     meet: MeetRow,
     version: u32,
     pub links: Option<Vec<u8>>,
+}
+
+/// What is written of an event since it can be found by its time.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct MoreRow {
+    /// None of an event that was written before: it begins some time between its making and its end.
+    starts: Option<TimeRow>,
+    category: Option<u128>,
+    source: SourceRow,
+    instance: Option<InstanceRow>,
+}
+
+/// What an event was made for; in a form that people read, in words of `snake_case`.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SourceRow {
+    #[default]
+    Api,
+    Task(u128),
+    Reminder(u128),
+}
+
+/// Which occurrence of a series an event stands for.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct InstanceRow {
+    series: u128,
+    original: OriginalRow,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum OriginalRow {
+    Moment(TimeRow),
+    /// Days since 1970.
+    Day(i32),
 }
 
 /// The live jobs about an event, of each kind one at most.
@@ -91,6 +135,24 @@ enum MeetRow {
 
 impl Row for EventRow {
     const NOUN: &'static str = "an event";
+    const VERSION: u8 = 2;
+
+    fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        let read = match bytes.split_first() {
+            Some((&1, row)) => {
+                postcard::from_bytes(row).map(|first| Self { first, more: MoreRow::default() })
+            }
+            Some((&Self::VERSION, row)) => postcard::from_bytes(row),
+            _ => return Err(unreadable::<Self>()),
+        };
+        read.map_err(|_| unreadable::<Self>())
+    }
+}
+
+impl From<FirstEventRow> for EventRow {
+    fn from(first: FirstEventRow) -> Self {
+        Self { first, more: MoreRow::default() }
+    }
 }
 
 /// What an event says, and in which revision.
@@ -114,8 +176,15 @@ impl From<&Wanted> for ContentRow {
 impl EventRow {
     /// The row of an event that no live job is about yet.
     pub(in crate::store) fn new(event: &Event) -> Self {
-        let Event { id: _, owner, placement, created, job, wanted, known } = event;
-        Self {
+        let Event { id: _, owner, placement, created, source, instance, job, wanted, known } =
+            event;
+        let more = MoreRow {
+            starts: Some(wanted.starts.into()),
+            category: wanted.category.map(ItemId::as_u128),
+            source: (*source).into(),
+            instance: instance.map(InstanceRow::from),
+        };
+        let first = FirstEventRow {
             owner: owner.into(),
             connection: placement.connection.as_u128(),
             calendar: placement.calendar,
@@ -134,7 +203,8 @@ impl EventRow {
             meet: (&known.meet).into(),
             version: known.version,
             links: bytes_of(known.links.as_ref()),
-        }
+        };
+        Self { first, more }
     }
 
     /// The event that lies under `id`, with its content.
@@ -143,60 +213,114 @@ impl EventRow {
         id: EventId,
         content: ContentRow,
     ) -> Result<Event, StoreError> {
+        let Self { first, more } = self;
+        let created: DateTime<Utc> = first.created.try_into()?;
+        let over: DateTime<Utc> = first.over.try_into()?;
         Ok(Event {
             id,
-            owner: self.owner.try_into()?,
+            owner: first.owner.try_into()?,
             placement: Placement {
-                connection: ConnectionId::from_u128(self.connection),
-                calendar: self.calendar,
+                connection: ConnectionId::from_u128(first.connection),
+                calendar: first.calendar,
             },
-            created: self.created.try_into()?,
-            job: JobId::from_u128(self.job),
+            created,
+            source: more.source.into(),
+            instance: more.instance.map(Instance::try_from).transpose()?,
+            job: JobId::from_u128(first.job),
             wanted: Wanted {
-                revision: self.revision,
-                presence: if self.present { Presence::Present } else { Presence::Absent },
-                fingerprint: self.fingerprint,
+                revision: first.revision,
+                presence: if first.present { Presence::Present } else { Presence::Absent },
+                fingerprint: first.fingerprint,
                 content: Sealed::from_bytes(content.content),
-                since: self.since.try_into()?,
-                over: self.over.try_into()?,
+                since: first.since.try_into()?,
+                starts: time(more.starts)?.unwrap_or(created.min(over)),
+                over,
+                category: more.category.map(ItemId::from_u128),
             },
             known: Known {
-                google_id: GoogleId::from_u128(self.google_id),
-                generation: self.generation,
-                applied: self.applied,
-                copy: self.copy.into(),
-                meet: self.meet.try_into()?,
-                version: self.version,
-                links: sealed(self.links),
+                google_id: GoogleId::from_u128(first.google_id),
+                generation: first.generation,
+                applied: first.applied,
+                copy: first.copy.into(),
+                meet: first.meet.try_into()?,
+                version: first.version,
+                links: sealed(first.links),
             },
         })
     }
 
     /// When the event was taken in.
     pub(in crate::store) fn created(&self) -> Result<DateTime<Utc>, StoreError> {
-        self.created.try_into()
+        self.first.created.try_into()
     }
 
     /// Names the newest job that writes it.
     pub(in crate::store) fn write_with(&mut self, job: JobId) {
-        self.job = job.as_u128();
+        self.first.job = job.as_u128();
     }
 
     /// From when on the time counts after which it may be forgotten, and whether it was cancelled.
     pub(in crate::store) fn idle_since(&self) -> Result<(bool, DateTime<Utc>), StoreError> {
-        let since = if self.present { self.over } else { self.since };
-        Ok((!self.present, since.try_into()?))
+        let first = &self.first;
+        let since = if first.present { first.over } else { first.since };
+        Ok((!first.present, since.try_into()?))
     }
 
     /// Replaces what is known of Google's copy.
     pub(in crate::store) fn learn(&mut self, known: &Known) {
-        self.google_id = known.google_id.as_u128();
-        self.generation = known.generation;
-        self.applied = known.applied;
-        self.copy = (&known.copy).into();
-        self.meet = (&known.meet).into();
-        self.version = known.version;
-        self.links = bytes_of(known.links.as_ref());
+        let first = &mut self.first;
+        first.google_id = known.google_id.as_u128();
+        first.generation = known.generation;
+        first.applied = known.applied;
+        first.copy = (&known.copy).into();
+        first.meet = (&known.meet).into();
+        first.version = known.version;
+        first.links = bytes_of(known.links.as_ref());
+    }
+}
+
+impl From<Source> for SourceRow {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Api => Self::Api,
+            Source::Task(task) => Self::Task(task.as_u128()),
+            Source::Reminder(reminder) => Self::Reminder(reminder.as_u128()),
+        }
+    }
+}
+
+impl From<SourceRow> for Source {
+    fn from(row: SourceRow) -> Self {
+        match row {
+            SourceRow::Api => Self::Api,
+            SourceRow::Task(task) => Self::Task(ItemId::from_u128(task)),
+            SourceRow::Reminder(reminder) => Self::Reminder(ItemId::from_u128(reminder)),
+        }
+    }
+}
+
+impl From<Instance> for InstanceRow {
+    fn from(instance: Instance) -> Self {
+        let original = match instance.original {
+            Original::Moment(moment) => OriginalRow::Moment(moment.into()),
+            Original::Day(day) => OriginalRow::Day(day.to_epoch_days()),
+        };
+        Self { series: instance.series.as_u128(), original }
+    }
+}
+
+impl TryFrom<InstanceRow> for Instance {
+    type Error = StoreError;
+
+    fn try_from(row: InstanceRow) -> Result<Self, StoreError> {
+        let original = match row.original {
+            OriginalRow::Moment(moment) => Original::Moment(moment.try_into()?),
+            OriginalRow::Day(day) => {
+                let day = NaiveDate::from_epoch_days(day);
+                Original::Day(day.ok_or_else(unreadable::<EventRow>)?)
+            }
+        };
+        Ok(Self { series: EventId::from_u128(row.series), original })
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) use access::{ApiKeyRow, KeystoneRow, TicketKindRow, TicketRow};
 pub(super) use administrator::{AdministratorRow, KeyUseRow};
 pub(super) use audit::{AuditRow, HeadRow};
 pub(super) use connections::{ConnectionRow, RefreshRow};
-pub(super) use events::{ContentRow, CopyRow, EventRow, RequestRow};
+pub(super) use events::{ContentRow, CopyRow, EventRow, FirstEventRow, RequestRow};
 pub(super) use jobs::{JobRow, PayloadRow};
 
 pub(super) use periods::PeriodRow;

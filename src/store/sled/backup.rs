@@ -147,7 +147,7 @@ fn write_event(ledger: &mut Ledger, event: &Event) -> Result<(), StoreError> {
         // A job that was restored before its event waits for it in a row of its own.
         if let Some(id) = lines::live(ledger, &kind, None)? {
             ledger.remove(keys::live(&kind));
-            row.live.set(&kind, Some(id));
+            row.first.live.set(&kind, Some(id));
         }
     }
     if let Some(list) = events::listing(event.id, &row)? {

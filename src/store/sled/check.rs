@@ -117,7 +117,7 @@ impl Books {
         match table {
             Table::Event => {
                 let (id, event) = (read.id()?, EventRow::decode(row)?);
-                let revision = event.revision;
+                let revision = event.first.revision;
                 let created = event.created()?;
                 self.expect(&keys::content(created, id), &revision.to_be_bytes());
                 let listed = keys::owner_event(&event.owner()?, created, id);
@@ -126,7 +126,7 @@ impl Books {
                     self.expect(&listed, &[]);
                 }
                 for kind in Kind::about(id) {
-                    if let Some(job) = event.live.get(&kind) {
+                    if let Some(job) = event.first.live.get(&kind) {
                         self.find(&keys::live(&kind), &job.as_u128().to_be_bytes());
                     }
                 }

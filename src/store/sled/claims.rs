@@ -147,7 +147,7 @@ pub(super) fn enqueue(ledger: &mut Ledger, wanted: NewJob) -> Result<Line, Store
 /// Tells the lines of the other live jobs of the event, which were hidden while this one ran.
 fn tell_hidden(ledger: &mut Ledger, job: &Job, event: &Open) -> Result<(), StoreError> {
     for kind in Kind::about(event.id).into_iter().filter(|kind| *kind != job.kind) {
-        if let Some(id) = event.row.live.get(&kind) {
+        if let Some(id) = event.row.first.live.get(&kind) {
             let line = must_find(ledger, id)?.line;
             ledger.tell(Change::Line(line));
         }

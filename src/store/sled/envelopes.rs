@@ -153,7 +153,7 @@ fn envelope(
 
 /// An event without its content.
 fn bare(id: EventId, row: EventRow) -> Result<Event, StoreError> {
-    let content = ContentRow { revision: row.revision, content: Vec::new() };
+    let content = ContentRow { revision: row.first.revision, content: Vec::new() };
     row.under(id, content)
 }
 
@@ -191,10 +191,10 @@ fn reseal(ledger: &mut Ledger, Reseal { spot, was, now }: &Reseal) -> Result<boo
         }
         Spot::Links(_) => {
             let Some(mut row) = ledger.row::<EventRow>(&key)? else { return Ok(false) };
-            if row.links.as_deref() != Some(was.as_bytes()) {
+            if row.first.links.as_deref() != Some(was.as_bytes()) {
                 return Ok(false);
             }
-            row.links = Some(now.as_bytes().to_vec());
+            row.first.links = Some(now.as_bytes().to_vec());
             ledger.replace(key, &row)?;
         }
         Spot::Payload(_) => {

@@ -125,9 +125,9 @@ fn change(
     let enqueued = lines::enqueue(ledger, job, Some(&mut open))?;
     event.wanted = wanted;
     event.job = enqueued.id;
-    let live = open.row.live;
+    let live = open.row.first.live;
     open.row = EventRow::new(&event);
-    open.row.live = live;
+    open.row.first.live = live;
     open.keep(ledger)?;
     ledger.replace(keys::content(event.created, id), &ContentRow::from(&event.wanted))?;
     ledger.tell(Change::Line(enqueued.line));
@@ -161,7 +161,7 @@ impl Open {
 
     /// Whether a newer revision is wanted than a run read.
     pub(super) fn wants_more_than(&self, learned: &Learned) -> bool {
-        self.row.revision > learned.seen
+        self.row.first.revision > learned.seen
     }
 
     /// Writes the row, and lists it where it belongs now.
@@ -182,7 +182,7 @@ impl Open {
 
 /// Where an event is listed that has no live job.
 pub(super) fn listing(id: EventId, row: &EventRow) -> Result<Option<Vec<u8>>, StoreError> {
-    if !row.live.is_empty() {
+    if !row.first.live.is_empty() {
         return Ok(None);
     }
     let (cancelled, since) = row.idle_since()?;
@@ -247,7 +247,9 @@ struct Torn;
 fn find(rows: &impl Read, id: EventId) -> Result<Result<Option<Event>, Torn>, StoreError> {
     let Some(row) = rows.row::<EventRow>(&keys::event(id))? else { return Ok(Ok(None)) };
     match rows.row::<ContentRow>(&keys::content(row.created()?, id))? {
-        Some(content) if content.revision == row.revision => Ok(Ok(Some(row.under(id, content)?))),
+        Some(content) if content.revision == row.first.revision => {
+            Ok(Ok(Some(row.under(id, content)?)))
+        }
         _ => Ok(Err(Torn)),
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn live(
     event: Option<&Open>,
 ) -> Result<Option<JobId>, StoreError> {
     if let Some(event) = event {
-        return Ok(event.row.live.get(kind));
+        return Ok(event.row.first.live.get(kind));
     }
     let Some(id) = ledger.get(&keys::live(kind))? else { return Ok(None) };
     let id = id.as_ref().try_into().map(u128::from_be_bytes);
@@ -87,7 +87,7 @@ pub(super) fn start(
 ) -> Result<(), StoreError> {
     ledger.insert_bytes(keys::ready(&job.line, job.due, job.id), Vec::new())?;
     if let Some(event) = event {
-        event.row.live.set(&job.kind, Some(job.id));
+        event.row.first.live.set(&job.kind, Some(job.id));
     } else {
         let id = job.id.as_u128().to_be_bytes();
         ledger.insert_bytes(keys::live(&job.kind), id.to_vec())?;
@@ -106,7 +106,7 @@ pub(super) fn stop(
 ) -> Result<(), StoreError> {
     ledger.remove(keys::ready(&job.line, due, job.id));
     match event {
-        Some(event) => event.row.live.set(&job.kind, None),
+        Some(event) => event.row.first.live.set(&job.kind, None),
         None => ledger.remove(keys::live(&job.kind)),
     }
     ledger.add(keys::owner_jobs(&job.line.owner), -1)?;

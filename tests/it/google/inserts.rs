@@ -2,8 +2,9 @@
 
 use calbridge::google::events::members;
 use calbridge::google::{Stamp, Verdict};
-use calbridge::model::event::{Content, Notify};
+use calbridge::model::event::{Content, Guest, Meeting, Notify};
 use calbridge::model::id::{EventId, GoogleId};
+use calbridge::model::timing::Timing;
 use calbridge::model::when::{Dst, Moment, Span};
 use serde_json::{Value, json};
 
@@ -20,14 +21,13 @@ fn moment(instant: &str, zone: Option<chrono_tz::Tz>) -> Moment {
 /// Nine to ten in Prague; from the offset alone if there is no zone.
 fn tea(zone: Option<chrono_tz::Tz>, guests: &[&str]) -> Content {
     let (start, end) = (moment("2026-07-01T07:00:00Z", zone), moment("2026-07-01T08:00:00Z", zone));
+    let timing = Timing::Span(Span::new(start, end).unwrap());
     Content {
-        calendar: "a/b #c@group.calendar.google.com".into(),
-        summary: "Tea".into(),
         description: "With \"biscuits\"".into(),
-        span: Span::new(start, end).unwrap(),
-        guests: guests.iter().map(|guest| (*guest).to_owned()).collect(),
-        meet: true,
+        guests: guests.iter().copied().map(Guest::new).collect(),
+        meeting: Meeting::Meet,
         notify: Notify::All,
+        ..Content::new("a/b #c@group.calendar.google.com", "Tea", timing)
     }
 }
 

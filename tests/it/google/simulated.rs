@@ -8,8 +8,9 @@ use calbridge::google::events::{conference_request, members};
 use calbridge::google::{
     AccessToken, Conference, Endpoints, Events, Failure, Google, OauthClient, Stamp, Verdict, Wires,
 };
-use calbridge::model::event::{Content, Notify};
+use calbridge::model::event::{Content, Guest, Meeting, Notify};
 use calbridge::model::id::{EventId, GoogleId};
+use calbridge::model::timing::Timing;
 use calbridge::model::when::{Dst, Moment, Span};
 use calbridge::simulator::{Fault, FaultKind, Settings, Simulator};
 use secrecy::{ExposeSecret, SecretString};
@@ -97,14 +98,12 @@ impl World {
 fn content(summary: &str, guests: &[&str]) -> Content {
     let zone = Some(("zone", "Europe/Prague"));
     let at = |instant: &str| Moment::read("start", instant, zone, Dst::Compatible).unwrap();
+    let span = Span::new(at("2026-07-01T07:00:00Z"), at("2026-07-01T08:00:00Z")).unwrap();
     Content {
-        calendar: ANA.into(),
-        summary: summary.into(),
         description: "With biscuits".into(),
-        span: Span::new(at("2026-07-01T07:00:00Z"), at("2026-07-01T08:00:00Z")).unwrap(),
-        guests: guests.iter().map(|guest| (*guest).to_owned()).collect(),
-        meet: true,
-        notify: Notify::None,
+        guests: guests.iter().copied().map(Guest::new).collect(),
+        meeting: Meeting::Meet,
+        ..Content::new(ANA, summary, Timing::Span(span))
     }
 }
 

@@ -9,10 +9,11 @@ use calbridge::config::Config;
 use calbridge::daemon::{Bridge, Parts};
 use calbridge::google::Wires;
 use calbridge::model::event::{
-    Content, Copied, Event, Known, Meet, Notify, Placement, Presence, Wanted,
+    Content, Copied, Event, Guest, Known, Meet, Meeting, Placement, Presence, Source, Wanted,
 };
 use calbridge::model::id::{EventId, GoogleId, InstanceId, JobId};
 use calbridge::model::owner::{Owner, UserId};
+use calbridge::model::timing::Timing;
 use calbridge::model::when::{Dst, Moment, Span};
 use calbridge::random::OsRandom;
 use calbridge::simulator::{Quota, Settings};
@@ -63,13 +64,10 @@ async fn load(home: &Home) {
     let mut records = Vec::new();
     for n in 1..=EVENTS {
         let content = Content {
-            calendar: "primary".into(),
-            summary: format!("Old {n}"),
             description: "With milk, and long ago".into(),
-            span,
-            guests: vec!["guest@example.com".into()],
-            meet: true,
-            notify: Notify::None,
+            guests: vec![Guest::new("guest@example.com")],
+            meeting: Meeting::Meet,
+            ..Content::new("primary", format!("Old {n}"), Timing::Span(span))
         };
         let id = EventId::derived(&[&n.to_be_bytes()]);
         let mut event = Event {
@@ -77,6 +75,8 @@ async fn load(home: &Home) {
             owner: owner.clone(),
             placement: Placement { connection: linked.id, calendar: 7 },
             created: NOON,
+            source: Source::Api,
+            instance: None,
             job: JobId::from_u128(n),
             wanted: Wanted {
                 revision: 1,
@@ -84,7 +84,9 @@ async fn load(home: &Home) {
                 fingerprint: [0; 16],
                 content: app.seal_content(&owner, id, 1, &content).unwrap(),
                 since: NOON,
+                starts: NOON,
                 over: NOON,
+                category: None,
             },
             known: Known {
                 google_id: GoogleId::from_u128(n),

@@ -1,11 +1,13 @@
 //! Rows of calendar entries.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::{Hex, count, nanos, owner, owner_text, time};
-use crate::model::event::{Event, Known, Meet, Placement, Presence, Wanted};
+use crate::model::event::{Event, Instance, Known, Meet, Placement, Presence, Source, Wanted};
 use crate::model::id::EventId;
 use crate::model::sealed::Sealed;
+use crate::model::timing::Original;
 use crate::store::rows::{CauseRow, CopyRow};
 use crate::store::{Request, StoreError};
 
@@ -17,6 +19,8 @@ pub(in super::super) struct EventRow {
     connection: Hex,
     calendar: i64,
     created: i64,
+    source: SourceRow,
+    instance: Option<InstanceRow>,
     job: Hex,
     #[serde(flatten)]
     wanted: WantedRow,
@@ -31,7 +35,32 @@ pub(in super::super) struct WantedRow {
     present: bool,
     fingerprint: Hex,
     since: i64,
+    starts_at: i64,
     over_at: i64,
+    category: Option<Hex>,
+}
+
+/// What it was made for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SourceRow {
+    Api,
+    Task(Hex),
+    Reminder(Hex),
+}
+
+/// Which occurrence of a series it stands for.
+#[derive(Debug, Serialize, Deserialize)]
+struct InstanceRow {
+    series: Hex,
+    original: OriginalRow,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OriginalRow {
+    Moment(i64),
+    Day(NaiveDate),
 }
 
 /// What is known of Google's copy.
@@ -57,13 +86,15 @@ enum MeetRow {
 
 impl From<&Event> for EventRow {
     fn from(event: &Event) -> Self {
-        let Event { id, owner, placement, created, job, wanted, known } = event;
+        let Event { id, owner, placement, created, source, instance, job, wanted, known } = event;
         Self {
             id: (*id).into(),
             owner: owner_text(owner),
             connection: placement.connection.into(),
             calendar: placement.calendar.cast_signed(),
             created: nanos(*created),
+            source: (*source).into(),
+            instance: instance.map(InstanceRow::from),
             job: (*job).into(),
             wanted: wanted.into(),
             known: known.into(),
@@ -88,6 +119,8 @@ impl EventRow {
                 calendar: self.calendar.cast_unsigned(),
             },
             created: time(self.created),
+            source: self.source.try_into()?,
+            instance: self.instance.map(Instance::try_from).transpose()?,
             job: self.job.id()?,
             wanted: Wanted {
                 revision: count(wanted.revision)?,
@@ -95,10 +128,56 @@ impl EventRow {
                 fingerprint: wanted.fingerprint.exactly()?,
                 content: Sealed::from_bytes(content),
                 since: time(wanted.since),
+                starts: time(wanted.starts_at),
                 over: time(wanted.over_at),
+                category: wanted.category.map(|category| category.id()).transpose()?,
             },
             known: self.known.try_into()?,
         })
+    }
+}
+
+impl From<Source> for SourceRow {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Api => Self::Api,
+            Source::Task(task) => Self::Task(task.into()),
+            Source::Reminder(reminder) => Self::Reminder(reminder.into()),
+        }
+    }
+}
+
+impl TryFrom<SourceRow> for Source {
+    type Error = StoreError;
+
+    fn try_from(row: SourceRow) -> Result<Self, StoreError> {
+        Ok(match row {
+            SourceRow::Api => Self::Api,
+            SourceRow::Task(task) => Self::Task(task.id()?),
+            SourceRow::Reminder(reminder) => Self::Reminder(reminder.id()?),
+        })
+    }
+}
+
+impl From<Instance> for InstanceRow {
+    fn from(instance: Instance) -> Self {
+        let original = match instance.original {
+            Original::Moment(moment) => OriginalRow::Moment(nanos(moment)),
+            Original::Day(day) => OriginalRow::Day(day),
+        };
+        Self { series: instance.series.into(), original }
+    }
+}
+
+impl TryFrom<InstanceRow> for Instance {
+    type Error = StoreError;
+
+    fn try_from(row: InstanceRow) -> Result<Self, StoreError> {
+        let original = match row.original {
+            OriginalRow::Moment(moment) => Original::Moment(time(moment)),
+            OriginalRow::Day(day) => Original::Day(day),
+        };
+        Ok(Self { series: row.series.id()?, original })
     }
 }
 
@@ -109,7 +188,9 @@ impl From<&Wanted> for WantedRow {
             present: wanted.presence == Presence::Present,
             fingerprint: Hex(wanted.fingerprint.to_vec()),
             since: nanos(wanted.since),
+            starts_at: nanos(wanted.starts),
             over_at: nanos(wanted.over),
+            category: wanted.category.map(Hex::from),
         }
     }
 }

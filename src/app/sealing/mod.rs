@@ -1,6 +1,10 @@
 //! What goes into the vault's envelopes, and how it is written there. The first byte is the form's
 //! version, so that old envelopes stay readable.
 
+mod content;
+
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -10,18 +14,21 @@ use super::App;
 use super::audit::Detail;
 use super::error::Error;
 use crate::model::connection::Connection;
-use crate::model::event::{Content, Event, Fingerprint, Notify};
+use crate::model::event::{Content, Event, Fingerprint, Leaving, Notify};
 use crate::model::id::{ConnectionId, EventId};
 use crate::model::job::Kind;
 use crate::model::key::Digest;
 use crate::model::owner::Owner;
+use crate::model::recurrence::Recurrence;
 use crate::model::sealed::Sealed;
-use crate::model::when::{Moment, Span};
 use crate::store::{Bound, Envelope, Spot, StoreError};
 use crate::vault::Place;
+use content::{FirstForm, SecondForm};
 
-/// The only form there is so far.
+/// The form of all but contents.
 const FORM: u8 = 1;
+/// The form of contents.
+const CONTENT_FORM: u8 = 2;
 
 /// Who a connection is at Google.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,26 +56,6 @@ pub struct Links {
     pub meet: Option<String>,
 }
 
-/// A content as it is written.
-#[derive(Serialize, Deserialize)]
-struct ContentForm {
-    calendar: String,
-    summary: String,
-    description: String,
-    start: MomentForm,
-    end: MomentForm,
-    guests: Vec<String>,
-    meet: bool,
-    notify: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct MomentForm {
-    instant: DateTime<Utc>,
-    wall: chrono::NaiveDateTime,
-    zone: Option<String>,
-}
-
 impl App {
     /// Seals an event's content at a revision.
     pub fn seal_content(
@@ -78,48 +65,56 @@ impl App {
         revision: u32,
         content: &Content,
     ) -> Result<Sealed, Error> {
-        let form = write(&ContentForm::from(content));
+        let form = write(CONTENT_FORM, &SecondForm::from(content));
         self.seal("event", owner, (event.as_u128(), "content", revision), &form)
     }
 
     /// What the event's owner wants it to say.
     pub fn content(&self, event: &Event) -> Result<Content, Error> {
         let place = (event.id.as_u128(), "content", event.wanted.revision);
-        let form: ContentForm =
-            read(&self.open("event", &event.owner, place, &event.wanted.content)?)?;
-        Content::try_from(form)
+        let plain = self.open("event", &event.owner, place, &event.wanted.content)?;
+        if plain.first() == Some(&CONTENT_FORM) {
+            return read::<SecondForm>(CONTENT_FORM, &plain)?.try_into();
+        }
+        read::<FirstForm>(FORM, &plain)?.try_into()
     }
 
-    /// Short proof of what a content says. Who gets mail and whether a meeting is wanted are no part
-    /// of it: neither can be seen in Google's copy. It lies in the open, and is keyed so that nobody
-    /// can try what it was made of.
+    /// Short proof of what a content says, of all that can be seen in Google's copy. It lies in the
+    /// open, and is keyed so that nobody can try what it was made of.
     pub(super) fn fingerprint(&self, content: &Content) -> Fingerprint {
-        let moment = |moment: &Moment| {
-            let zone = moment.zone().map_or("", |zone| zone.name());
-            format!("{} {zone}", moment.instant().timestamp())
+        // An instance that stands apart is an event of its own.
+        let recurrence = content.recurrence.as_ref();
+        let recurrence =
+            recurrence.map(|rule| Recurrence::from_parts(rule.lines().to_vec(), BTreeSet::new()));
+        let seen = Content {
+            recurrence,
+            calendar: String::new(),
+            notify: Notify::None,
+            category: None,
+            external_id: None,
+            follows: None,
+            leaving: Leaving::default(),
+            ..content.clone()
         };
-        let start = moment(content.span.start());
-        let end = moment(content.span.end());
-        let mut parts: Vec<&[u8]> = vec![
-            content.summary.as_bytes(),
-            content.description.as_bytes(),
-            start.as_bytes(),
-            end.as_bytes(),
-        ];
-        parts.extend(content.guests.iter().map(String::as_bytes));
-        *self.vault.tag("content", &parts).first_chunk().expect("a tag has 32 bytes")
+        let form = write(CONTENT_FORM, &SecondForm::from(&seen));
+        *self.vault.tag("content", &[&form]).first_chunk().expect("a tag has 32 bytes")
     }
 
     /// Seals what Google said of where an event is, as the `version`th thing learned of it.
     pub fn seal_links(&self, event: &Event, version: u32, links: &Links) -> Result<Sealed, Error> {
-        self.seal("event", &event.owner, (event.id.as_u128(), "links", version), &write(links))
+        self.seal(
+            "event",
+            &event.owner,
+            (event.id.as_u128(), "links", version),
+            &write(FORM, links),
+        )
     }
 
     /// Where an event is.
     pub fn links(&self, event: &Event) -> Result<Links, Error> {
         let Some(sealed) = &event.known.links else { return Ok(Links::default()) };
         let place = (event.id.as_u128(), "links", event.known.version);
-        read(&self.open("event", &event.owner, place, sealed)?)
+        read(FORM, &self.open("event", &event.owner, place, sealed)?)
     }
 
     /// Seals who a connection is.
@@ -130,13 +125,13 @@ impl App {
         version: u32,
         profile: &Profile,
     ) -> Result<Sealed, Error> {
-        self.seal("connection", owner, (id.as_u128(), "profile", version), &write(profile))
+        self.seal("connection", owner, (id.as_u128(), "profile", version), &write(FORM, profile))
     }
 
     /// Who a connection is.
     pub fn profile(&self, connection: &Connection) -> Result<Profile, Error> {
         let place = (connection.id.as_u128(), "profile", connection.version);
-        read(&self.open("connection", &connection.owner, place, &connection.profile)?)
+        read(FORM, &self.open("connection", &connection.owner, place, &connection.profile)?)
     }
 
     /// Seals a refresh token.
@@ -170,7 +165,7 @@ impl App {
         digest: &[u8; 32],
         payload: &T,
     ) -> Result<Sealed, Error> {
-        Ok(self.vault.seal(&ticket_place(digest), &write(payload))?)
+        Ok(self.vault.seal(&ticket_place(digest), &write(FORM, payload))?)
     }
 
     /// What a ticket's maker wanted to know again.
@@ -179,7 +174,7 @@ impl App {
         digest: &[u8; 32],
         sealed: &Sealed,
     ) -> Result<T, Error> {
-        read(&self.vault.open(&ticket_place(digest), sealed)?)
+        read(FORM, &self.vault.open(&ticket_place(digest), sealed)?)
     }
 
     /// What lies in an envelope, sealed anew; none if the active key sealed it.
@@ -215,12 +210,12 @@ impl App {
 
     /// Seals what is personal of an act that carries this tag.
     pub(super) fn seal_detail(&self, tag: &Digest, detail: &Detail) -> Result<Sealed, Error> {
-        Ok(self.vault.seal(&detail_place(tag), &write(detail))?)
+        Ok(self.vault.seal(&detail_place(tag), &write(FORM, detail))?)
     }
 
     /// What is personal of an act that carries this tag.
     pub(super) fn open_detail(&self, tag: &Digest, sealed: &Sealed) -> Result<Detail, Error> {
-        read(&self.vault.open(&detail_place(tag), sealed)?)
+        read(FORM, &self.vault.open(&detail_place(tag), sealed)?)
     }
 
     fn seal(
@@ -255,14 +250,15 @@ fn detail_place(tag: &Digest) -> Place<'_> {
     Place { kind: "audit", owner: &[], record: tag, field: "detail", version: 1 }
 }
 
-fn write<T: Serialize>(form: &T) -> Zeroizing<Vec<u8>> {
-    let bytes = postcard::to_extend(form, vec![FORM]).expect("plain structs can always be written");
+fn write<T: Serialize>(version: u8, form: &T) -> Zeroizing<Vec<u8>> {
+    let bytes =
+        postcard::to_extend(form, vec![version]).expect("plain structs can always be written");
     Zeroizing::new(bytes)
 }
 
-fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, Error> {
+fn read<T: for<'de> Deserialize<'de>>(version: u8, bytes: &[u8]) -> Result<T, Error> {
     match bytes.split_first() {
-        Some((&FORM, form)) => postcard::from_bytes(form)
+        Some((written, form)) if *written == version => postcard::from_bytes(form)
             .map_err(|_| damaged("an envelope holds something else than it should")),
         _ => Err(damaged("an envelope was written by a newer calbridge")),
     }
@@ -270,42 +266,4 @@ fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, Error> {
 
 fn damaged(what: &str) -> Error {
     Error::Store(StoreError::Damaged(what.into()))
-}
-
-impl From<&Content> for ContentForm {
-    fn from(content: &Content) -> Self {
-        let moment = |moment: &Moment| MomentForm {
-            instant: moment.instant(),
-            wall: moment.wall(),
-            zone: moment.zone().map(|zone| zone.name().to_owned()),
-        };
-        Self {
-            calendar: content.calendar.clone(),
-            summary: content.summary.clone(),
-            description: content.description.clone(),
-            start: moment(content.span.start()),
-            end: moment(content.span.end()),
-            guests: content.guests.clone(),
-            meet: content.meet,
-            notify: content.notify.as_str().to_owned(),
-        }
-    }
-}
-
-impl TryFrom<ContentForm> for Content {
-    type Error = Error;
-
-    fn try_from(form: ContentForm) -> Result<Self, Error> {
-        let moment =
-            |form: MomentForm| Moment::from_parts(form.instant, form.wall, form.zone.as_deref());
-        Ok(Self {
-            calendar: form.calendar,
-            summary: form.summary,
-            description: form.description,
-            span: Span::new(moment(form.start)?, moment(form.end)?)?,
-            guests: form.guests,
-            meet: form.meet,
-            notify: form.notify.parse::<Notify>()?,
-        })
-    }
 }

@@ -1,68 +1,18 @@
 //! One calendar entry: what is wanted, and what is known of Google's copy.
 
+mod choices;
+mod content;
+
 use chrono::{DateTime, Utc};
 
-use super::id::{ConnectionId, EventId, GoogleId, JobId};
-use super::invalid::Invalid;
+use super::id::{ConnectionId, EventId, GoogleId, ItemId, JobId};
 use super::job::{Cause, Lane};
 use super::owner::Owner;
 use super::sealed::Sealed;
-use super::when::Span;
+use super::timing::Original;
 
-/// What an entry says: personal, and therefore sealed wherever it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// Google's id of the calendar it lives in.
-    pub calendar: String,
-    /// Its title.
-    pub summary: String,
-    /// Its notes, as Google shows them; empty for none.
-    pub description: String,
-    /// From when to when.
-    pub span: Span,
-    /// Who is invited, by e-mail address.
-    pub guests: Vec<String>,
-    /// Whether it shall have a Meet link.
-    pub meet: bool,
-    /// Who gets mail about it from Google.
-    pub notify: Notify,
-}
-
-/// Who gets mail from Google about a change: its `sendUpdates`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notify {
-    /// Nobody.
-    None,
-    /// Guests whose calendar is not Google's.
-    External,
-    /// Every guest.
-    All,
-}
-
-impl Notify {
-    /// Every choice there is.
-    pub const ALL: [Self; 3] = [Self::None, Self::External, Self::All];
-
-    /// The choice's name on the wire and in settings.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::External => "external",
-            Self::All => "all",
-        }
-    }
-}
-
-impl std::str::FromStr for Notify {
-    type Err = Invalid;
-
-    fn from_str(name: &str) -> Result<Self, Invalid> {
-        Self::ALL
-            .into_iter()
-            .find(|notify| notify.as_str() == name)
-            .ok_or_else(|| Invalid::new("notify", "`none`, `external` or `all`"))
-    }
-}
+pub use choices::{AlertBy, Color, Notify, Transparency, Visibility};
+pub use content::{Alert, Content, Guest, Leaving, Meeting, Part};
 
 /// Our record of one calendar entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,12 +25,37 @@ pub struct Event {
     pub placement: Placement,
     /// When it was accepted.
     pub created: DateTime<Utc>,
+    /// What it was made for.
+    pub source: Source,
+    /// Which occurrence of a series it stands for, if it is not an entry of its own.
+    pub instance: Option<Instance>,
     /// The newest job that writes it.
     pub job: JobId,
     /// What its owner asks for.
     pub wanted: Wanted,
     /// What is known of Google's copy.
     pub known: Known,
+}
+
+/// What an event was made for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// A caller asked for it.
+    #[default]
+    Api,
+    /// It shows a task.
+    Task(ItemId),
+    /// It carries a reminder.
+    Reminder(ItemId),
+}
+
+/// One occurrence of a series, which differs from the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// The series.
+    pub series: EventId,
+    /// When the series has it: its name for good, wherever it was moved to.
+    pub original: Original,
 }
 
 /// Where an event lives at Google.
@@ -102,12 +77,16 @@ pub struct Wanted {
     pub presence: Presence,
     /// Short proof of what the content says: what the stamp in Google's copy is compared with.
     pub fingerprint: Fingerprint,
-    /// Title, notes, guests, times and calendar.
+    /// All that it says.
     pub content: Sealed,
     /// When it was asked for.
     pub since: DateTime<Utc>,
+    /// When the entry begins: plain, so that it can be found by its time.
+    pub starts: DateTime<Utc>,
     /// When the entry is over: plain, so that what is long past can be forgotten.
     pub over: DateTime<Utc>,
+    /// What it is filed under.
+    pub category: Option<ItemId>,
 }
 
 /// Whether an event shall be in the calendar.
@@ -178,6 +157,13 @@ impl Event {
     /// What its calls to Google are paced and blocked with.
     pub fn lane(&self) -> Lane {
         Lane::Calendar { connection: self.placement.connection, calendar: self.placement.calendar }
+    }
+
+    /// Whether Google's copy says what is wanted: nothing of earlier revisions is left in it.
+    pub fn is_written(&self) -> bool {
+        self.known.applied == self.wanted.revision
+            && self.wanted.presence == Presence::Present
+            && self.known.copy == Copied::Present
     }
 
     /// Whether the newest wanted revision has come to rest: in Google with its link settled, gone,
