@@ -13,7 +13,7 @@ use super::events::{self, NewEvent};
 use super::problem::{FieldError, Problem};
 use super::{Door, idempotency};
 use crate::app::access::Caller;
-use crate::app::events::{Created, State as Standing, Wish, create_all, view};
+use crate::app::events::{Created, State as Standing, Taken, Wish, create_all, view};
 use crate::model::job::Class;
 
 /// No batch may be larger, in bytes.
@@ -122,11 +122,15 @@ fn read(mut item: Value, usual: Option<String>) -> Result<Wish, Problem> {
 }
 
 async fn shown(door: &Door, created: Created) -> Result<ItemBody, Problem> {
-    let Created { event, repeated } = created;
+    let Created { event, taken } = created;
     let settled = event.is_settled();
     let status = if settled { StatusCode::OK } else { StatusCode::ACCEPTED }.as_u16();
     let (id, job_id) = (event.id.to_string(), event.job.to_string());
     // What was just taken in has nowhere else to stand.
-    let state = if repeated { view(&door.app, event).await?.state() } else { Standing::Pending };
-    Ok(ItemBody::Taken { status, id, job_id, state: state.as_str(), replayed: repeated })
+    let state = match taken {
+        Taken::New => Standing::Pending,
+        Taken::Repeated | Taken::Found => view(&door.app, event).await?.state(),
+    };
+    let replayed = taken == Taken::Repeated;
+    Ok(ItemBody::Taken { status, id, job_id, state: state.as_str(), replayed })
 }

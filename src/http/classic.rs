@@ -18,7 +18,7 @@ use super::problem::{FieldError, Problem};
 use super::{Door, idempotency, prefer};
 use crate::app::access::Caller;
 use crate::app::connections;
-use crate::app::events::{self, Draft, View, Wish};
+use crate::app::events::{self, Draft, Taken, View, Wish};
 use crate::app::placement::Aim;
 use crate::model::connection::Health;
 use crate::model::event::{Copied, Guest, Meet, Meeting, Notify};
@@ -121,7 +121,7 @@ pub async fn create(
         events::create(app, &caller, Wish { draft, aim: Aim::default(), identity }).await?;
     let event = events::wait(app, created.event, until).await?;
     let mut response = answer(&events::view(app, event).await?);
-    if created.repeated {
+    if created.taken == Taken::Repeated {
         response.headers_mut().insert(&idempotency::REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)

@@ -6,7 +6,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{State, View, get, named_by, view};
+use super::upsert::named_by;
+use super::{State, View, get, view};
 use crate::app::access::Caller;
 use crate::app::{App, Error};
 use crate::model::event::{Content, Event};

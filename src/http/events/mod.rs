@@ -1,6 +1,8 @@
 //! Events on `/api/v1`.
 
 mod body;
+pub mod history;
+pub mod list;
 mod members;
 mod shown;
 
@@ -14,12 +16,12 @@ use super::openapi::Id;
 use super::problem::{Code, Problem};
 use super::{Door, etag, idempotency, prefer};
 use crate::app::access::Caller;
-use crate::app::events::{self, Created, Edit, Wish};
+use crate::app::events::{self, Created, Edit, Taken, Wish};
 use crate::model::event::Event;
 use crate::model::id::EventId;
 
-use body::{EventEdit, NewEvent, read};
-pub use body::{read_aim, read_span};
+use body::EventEdit;
+pub use body::{NewEvent, read, read_aim, read_span};
 use shown::EventBody;
 pub use shown::{CauseBody, state_of, utc};
 
@@ -35,7 +37,7 @@ const CREATE: &str = "/api/v1/events";
     params(idempotency::IdempotencyKey, prefer::Prefer),
     request_body = NewEvent,
     responses(
-        (status = 200, description = "Known already, by its key; and in Google.", body = EventBody),
+        (status = 200, description = "Known already, by its key or its `external_id`; and in Google.", body = EventBody),
         (status = 201, description = "In Google: the caller preferred to wait.", body = EventBody),
         (status = 202, description = "Taken in.", body = EventBody)
     ),
@@ -50,19 +52,19 @@ pub async fn create(
     let identity = idempotency::identity(&headers, CREATE, body.digest)?;
     let (draft, aim) = read(body.value)?;
     let app = &door.app;
-    let Created { event, repeated } =
+    let Created { event, taken } =
         events::create(app, &caller, Wish { draft, aim, identity }).await?;
     let until = app.clock.now() + prefer::wait(&headers, chrono::TimeDelta::zero());
     let event = events::wait(app, event, until).await?;
-    let status = match (event.is_settled(), repeated) {
+    let status = match (event.is_settled(), taken) {
         (false, _) => StatusCode::ACCEPTED,
-        (true, false) => StatusCode::CREATED,
-        (true, true) => StatusCode::OK,
+        (true, Taken::New) => StatusCode::CREATED,
+        (true, Taken::Repeated | Taken::Found) => StatusCode::OK,
     };
     let location = HeaderValue::from_str(&format!("{CREATE}/{}", event.id));
     let mut response = shown(&door, event, status).await?;
     response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));
-    if repeated {
+    if taken == Taken::Repeated {
         response.headers_mut().insert(&idempotency::REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
