@@ -1,6 +1,7 @@
 //! Events as callers write them.
 
 use serde::Deserialize;
+use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use super::members::{
@@ -18,21 +19,25 @@ use crate::model::timing::{Timing, Typed};
 use crate::model::when::{Dst, Moment, Span};
 
 /// An event to be taken in.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewEvent {
     #[validate(
         required(message = "is required: the event's title"),
         length(min = 1, max = 1024, message = "1 to 1,024 characters")
     )]
+    #[schema(required, value_type = String, min_length = 1, max_length = 1024)]
     summary: Option<String>,
+    #[schema(max_length = 8192)]
     #[validate(length(max = 8192, message = "at most 8,192 characters"))]
     description: Option<String>,
+    #[schema(max_length = 1024)]
     #[validate(length(max = 1024, message = "at most 1,024 characters"))]
     location: Option<String>,
     #[validate(required(
         message = "is required: ISO 8601, such as 2025-10-30T14:00:00, or a day, such as 2025-10-30"
     ))]
+    #[schema(required, value_type = String)]
     start: Option<String>,
     end: Option<String>,
     time_zone: Option<String>,
@@ -47,6 +52,7 @@ pub struct NewEvent {
     conference: Option<ConferenceBody>,
     notify: Option<String>,
     category: Option<String>,
+    #[schema(min_length = 1, max_length = 256, pattern = "^[!-~]+$")]
     #[validate(custom(function = "graphic"))]
     external_id: Option<String>,
     user: Option<String>,
@@ -55,39 +61,53 @@ pub struct NewEvent {
 }
 
 /// What may be changed of an event. Null takes away what an event need not have.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventEdit {
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     summary: Member<String>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     description: Member<String>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     location: Member<String>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     start: Member<String>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     end: Member<String>,
     time_zone: Option<String>,
     dst: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
     recurrence: Member<Vec<String>>,
     #[serde(default)]
+    #[schema(value_type = Option<Vec<GuestBody>>)]
     guests: Member<Vec<GuestBody>>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     color: Member<String>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     visibility: Member<String>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     transparency: Member<String>,
     #[serde(default)]
+    #[schema(value_type = Option<Vec<ReminderBody>>)]
     reminders: Member<Vec<ReminderBody>>,
     #[serde(default)]
+    #[schema(value_type = Option<bool>)]
     meet: Member<bool>,
     #[serde(default)]
+    #[schema(value_type = Option<ConferenceBody>)]
     conference: Member<ConferenceBody>,
     notify: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Option<String>)]
     category: Member<String>,
 }
 

@@ -1,8 +1,8 @@
 //! Members that several bodies of events share, and how each is read.
 
-use axum::http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
+use utoipa::ToSchema;
 
 use crate::app::events::Said;
 use crate::http::problem::{FieldError, Problem};
@@ -17,7 +17,7 @@ const LONGEST_URI: usize = 1_300;
 const LONGEST_LABEL: usize = 512;
 
 /// A guest as written: an address, or more.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(untagged, expecting = "an e-mail address, or an object of `email` and `optional`")]
 pub enum GuestBody {
     /// An e-mail address.
@@ -27,7 +27,7 @@ pub enum GuestBody {
 }
 
 /// A guest, and what is known of the invitation.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FullGuest {
     /// The e-mail address.
@@ -38,7 +38,7 @@ pub struct FullGuest {
 }
 
 /// A word before an event begins, in Google's words.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReminderBody {
     /// `popup` or `email`.
@@ -48,7 +48,7 @@ pub struct ReminderBody {
 }
 
 /// A place of the caller's own to meet online.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConferenceBody {
     /// The address to join at.
@@ -88,7 +88,7 @@ impl Faults {
     /// What the caller is told.
     pub fn problem(self) -> Problem {
         let errors = self.0.iter().map(FieldError::from).collect();
-        Problem::fields(StatusCode::UNPROCESSABLE_ENTITY, errors)
+        Problem::fields(errors)
     }
 
     /// Whether there is none.

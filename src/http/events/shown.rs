@@ -72,7 +72,7 @@ struct PlacementBody {
 }
 
 /// When it begins or ends.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum PointBody {
     /// At a moment.
@@ -92,7 +92,7 @@ enum PointBody {
 }
 
 /// Which occurrence of a series an event stands for.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct InstanceBody {
     /// The series' id.
     series: String,
@@ -101,7 +101,7 @@ struct InstanceBody {
 }
 
 /// What an event was made for.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct SourceBody {
     /// `api`, `task` or `reminder`.
     kind: &'static str,
