@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use validator::{Validate, ValidationError};
 
 use super::body::Body;
-use super::events::{read_span, state_of};
+use super::events::read_span;
 use super::problem::{FieldError, Problem};
 use super::{Door, idempotency, prefer};
 use crate::app::access::Caller;
@@ -171,7 +171,7 @@ fn answer(view: &View) -> Response {
         meet_link_reason,
         id: event.id.to_string(),
         job_id: event.job.to_string(),
-        state: state_of(view),
+        state: view.state().as_str(),
         code,
         warnings: if unannounced { vec!["guests_not_notified"] } else { Vec::new() },
     };

@@ -58,7 +58,10 @@ async fn a_history_tells_who_asked_and_what_google_said() {
     for (step, by) in history.iter().zip([true, false, false, true, false, true, false]) {
         assert_eq!(step["by"], if by { json!(key) } else { Value::Null }, "{step}");
     }
-    assert_eq!((&history[0]["at"], &history[1]["times"]), (&json!("2026-11-02T08:00:00Z"), &json!(2)));
+    assert_eq!(
+        (&history[0]["at"], &history[1]["times"]),
+        (&json!("2026-11-02T08:00:00Z"), &json!(2))
+    );
     assert_eq!(history[1]["cause"]["code"], "google_unavailable");
     let text = json!(history).to_string();
     for personal in ["Tea", "Secret", "cleo", "milk"] {

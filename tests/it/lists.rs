@@ -76,14 +76,13 @@ async fn events_are_listed_page_by_page_in_the_order_they_came() {
 #[tokio::test]
 async fn a_list_is_narrowed_by_time_and_by_what_the_events_are() {
     let bridge = Bridge::connected().await;
-    let at = |hour: u32| {
-        json!({ "start": format!("2026-11-30T{hour:02}:00:00Z"), "end": format!("2026-11-30T{:02}:00:00Z", hour + 1) })
-    };
+    let at = |hour: u32| json!({ "start": format!("2026-11-30T{hour:02}:00:00Z"), "end": format!("2026-11-30T{:02}:00:00Z", hour + 1) });
     create(&bridge, &with(at(9), &json!({ "summary": "early", "time_zone": null }))).await;
     create(&bridge, &with(at(12), &json!({ "summary": "noon", "time_zone": null }))).await;
     let day = json!({ "summary": "all day", "start": "2026-11-30", "end": "2026-12-01" });
     create(&bridge, &day).await;
-    let past = json!({ "summary": "past", "start": "2026-10-30T14:00:00", "end": "2026-10-30T15:00:00" });
+    let past =
+        json!({ "summary": "past", "start": "2026-10-30T14:00:00", "end": "2026-10-30T15:00:00" });
     create(&bridge, &past).await;
     let weekly = json!({ "summary": "weekly", "recurrence": ["RRULE:FREQ=WEEKLY"] });
     create(&bridge, &weekly).await;

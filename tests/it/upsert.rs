@@ -31,7 +31,8 @@ async fn put(bridge: &Bridge, body: &Value) -> Answer {
 async fn at_once(bridge: &Bridge, bodies: &[Value]) -> Vec<(u16, Value)> {
     let mut sending = JoinSet::new();
     for body in bodies {
-        let request = bridge.request(Method::POST, EVENTS).header("content-type", "application/json");
+        let request =
+            bridge.request(Method::POST, EVENTS).header("content-type", "application/json");
         let request = request.body(Body::from(body.to_string())).expect("a request");
         let router = bridge.router.clone();
         sending.spawn(async move {
@@ -116,7 +117,10 @@ async fn a_repeated_request_shows_the_event_and_changes_nothing() {
     settle(&bridge, &order(1, "Coffee")).await;
     let again = bridge.send_json(Method::POST, EVENTS, &body, &key).await;
     assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"));
-    assert_eq!((&again.json()["id"], &again.json()["summary"]), (&made.json()["id"], &json!("Coffee")));
+    assert_eq!(
+        (&again.json()["id"], &again.json()["summary"]),
+        (&made.json()["id"], &json!("Coffee"))
+    );
     assert_eq!(bridge.titles(ANA), ["Coffee"]);
 }
 
@@ -248,7 +252,10 @@ async fn after_the_loss_of_the_store_the_names_find_the_same_events() {
     assert_eq!(ids_at_google(&second), before, "the same events, and no second one");
     assert_eq!(sorted(&second), ["event 0", "event 1", "event 3", "event 5", "event two"]);
     let gone = second.event(&body["results"][1]["id"]).await;
-    assert_eq!((&gone["external_id"], &gone["state"]), (&json!("order/4"), &json!("removed_in_google")));
+    assert_eq!(
+        (&gone["external_id"], &gone["state"]),
+        (&json!("order/4"), &json!("removed_in_google"))
+    );
     for n in [4, 5] {
         settle(&second, &order(n, &format!("event {n}"))).await;
     }

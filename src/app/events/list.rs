@@ -10,10 +10,9 @@ use super::upsert::named_by;
 use super::{State, View, get, view};
 use crate::app::access::Caller;
 use crate::app::{App, Error};
-use crate::model::event::{Content, Event};
+use crate::model::event::Content;
 use crate::model::id::EventId;
 use crate::model::invalid::Invalid;
-use crate::model::owner::Owner;
 pub use crate::store::{EventFilter, History, Place, SourceKind};
 
 /// So many events are asked of the store at once.

@@ -45,7 +45,8 @@ pub async fn upsert(
         }
         let content = draft.clone().content(app, before.calendar.clone());
         let is_there = event.wanted.presence == Presence::Present;
-        if event.known.copy == Copied::RemovedInGoogle || is_there && content.wants_the_same(&before)
+        if event.known.copy == Copied::RemovedInGoogle
+            || is_there && content.wants_the_same(&before)
         {
             return Ok(event);
         }

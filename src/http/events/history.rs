@@ -3,26 +3,32 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::shown::{CauseBody, utc};
 use crate::app::access::Caller;
 use crate::app::events::list;
 use crate::http::Door;
+use crate::http::openapi::{Id, word};
 use crate::http::problem::Problem;
-use crate::model::history::{By, Step};
+use crate::model::history::{By, Step, What};
 
 /// What happened, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct HistoryBody {
+    #[schema(schema_with = a_list)]
     object: &'static str,
     /// The oldest first. Of very many, the newest are left.
     data: Vec<StepBody>,
 }
 
 /// One thing that happened, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct StepBody {
+    #[schema(format = DateTime)]
     at: String,
+    #[schema(schema_with = what)]
     what: &'static str,
     /// The revision that it was about.
     revision: u32,
@@ -36,7 +42,23 @@ struct StepBody {
     times: u32,
 }
 
-/// `GET /api/v1/events/{id}/history`.
+fn a_list() -> Object {
+    word(["list"])
+}
+
+fn what() -> Object {
+    word(What::ALL.map(What::as_str))
+}
+
+/// `GET /api/v1/events/{id}/history`: tells who asked for what, and what came of it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/{id}/history",
+    operation_id = "event_history",
+    tag = "Events",
+    params(("id" = Id, Path)),
+    responses((status = 200, description = "What happened, the oldest first.", body = HistoryBody))
+)]
 pub async fn show(
     State(door): State<Door>,
     caller: Caller,

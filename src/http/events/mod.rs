@@ -3,6 +3,7 @@
 mod body;
 pub mod history;
 pub mod list;
+mod listing;
 mod members;
 mod shown;
 
@@ -21,9 +22,9 @@ use crate::model::event::Event;
 use crate::model::id::EventId;
 
 use body::EventEdit;
-pub use body::{NewEvent, read, read_aim, read_span};
+pub use body::{NewEvent, read, read_span};
 use shown::EventBody;
-pub use shown::{CauseBody, state_of, utc};
+pub use shown::{CauseBody, utc};
 
 /// The route's name in what a repeated request is known by.
 const CREATE: &str = "/api/v1/events";

@@ -1,23 +1,25 @@
 //! Events as callers see them.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::members::{ConferenceBody, FullGuest, ReminderBody};
 use crate::app::events::View;
 use crate::http::etag::ETag;
 use crate::model::event::{Alert, Color, Copied, Instance, Meet, Notify, Source};
 use crate::model::id::ItemId;
-use crate::model::job::{Cause, JobState};
+use crate::model::job::Cause;
 use crate::model::owner::Owner;
 use crate::model::timing::Timing;
 use crate::model::when::Moment;
 
 /// An event, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct EventBody {
     object: &'static str,
     id: String,
     /// What it is known by as it stands: what to send as `If-Match`.
+    #[schema(value_type = String)]
     pub etag: ETag,
     state: &'static str,
     revision: u32,
@@ -63,7 +65,7 @@ pub struct EventBody {
 }
 
 /// Where it lives at Google, fixed when it was accepted.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct PlacementBody {
     /// The connection's id.
     connection: String,
@@ -110,13 +112,13 @@ struct SourceBody {
     id: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct GoogleBody {
     event_id: Option<String>,
     link: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct MeetBody {
     state: &'static str,
     link: Option<String>,
@@ -125,26 +127,10 @@ struct MeetBody {
 }
 
 /// Why something is not as wanted.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct CauseBody {
     code: String,
     text: String,
-}
-
-/// Where an event stands, in one word.
-pub fn state_of(view: &View) -> &'static str {
-    let event = &view.event;
-    match &event.known.copy {
-        _ if matches!(view.job, Some(JobState::Dead { .. })) => "failed",
-        _ if matches!(view.job, Some(JobState::Cancelled { .. })) => "stopped",
-        _ if event.known.applied < event.wanted.revision => "pending",
-        Copied::Awaited => "pending",
-        Copied::Present => "confirmed",
-        Copied::RemovedInGoogle => "removed_in_google",
-        Copied::Cancelled => "cancelled",
-        Copied::Refused(_) if view.job == Some(JobState::Live) => "pending",
-        Copied::Refused(_) => "failed",
-    }
 }
 
 impl From<&View> for EventBody {
@@ -163,7 +149,7 @@ impl From<&View> for EventBody {
             object: "event",
             id: event.id.to_string(),
             etag: ETag::default(),
-            state: state_of(view),
+            state: view.state().as_str(),
             revision: event.wanted.revision,
             created: utc(event.created),
             summary: content.summary.clone(),

@@ -8,7 +8,14 @@ use super::super::problem;
 /// What the handlers say of themselves.
 #[derive(OpenApi)]
 #[openapi(
-    paths(events::create, events::show, events::edit, events::cancel),
+    paths(
+        events::create,
+        events::show,
+        events::edit,
+        events::cancel,
+        events::list::list,
+        events::history::show
+    ),
     components(schemas(problem::Details))
 )]
 pub struct Operations;

@@ -13,7 +13,10 @@ use crate::model::history::{By, Step, What};
 use crate::model::id::KeyId;
 use crate::model::job::{Job, JobState, Kind};
 use crate::model::key::{ApiKey, Scope, TicketKind};
-use crate::store::{Accept, Accepted, Counts, EventFilter, Fate, History, Keystone, Ran, Record, Retention, Store, Turn};
+use crate::store::{
+    Accept, Accepted, Counts, EventFilter, Fate, History, Keystone, Ran, Record, Retention, Store,
+    Turn,
+};
 
 const DAY: NaiveDate = NaiveDate::from_ymd_opt(2027, 1, 15).unwrap();
 const FORGET_ALL: Retention = Retention {

@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::examples::{
-    NOON, accept, after, cause, claim_one, done, event, give, known, learned, push, sealed, take_in,
-    user, wanted,
+    NOON, accept, after, cause, claim_one, done, event, give, known, learned, push, sealed,
+    take_in, user, wanted,
 };
 use crate::model::event::{Copied, Event, Known, Meet, Presence, Source, Wanted};
 use crate::model::history::{By, What};
@@ -97,9 +97,11 @@ pub async fn a_list_holds_what_its_filter_lets_through(store: &dyn Store) {
         assert_eq!(ids(between(Some(240), Some(999))).await, [0; 0]);
         let filed = EventFilter { category: Some(category), ..between(None, Some(60)) };
         assert_eq!(ids(filed).await, [4]);
-        for (source, expected) in
-            [(SourceKind::Task, [4].as_slice()), (SourceKind::Api, &[1, 2, 3]), (SourceKind::Reminder, &[])]
-        {
+        for (source, expected) in [
+            (SourceKind::Task, [4].as_slice()),
+            (SourceKind::Api, &[1, 2, 3]),
+            (SourceKind::Reminder, &[]),
+        ] {
             let filter = EventFilter { source: Some(source), ..EventFilter::default() };
             assert_eq!(ids(filter).await, expected, "{source:?}");
         }
@@ -110,14 +112,10 @@ pub async fn a_list_holds_what_its_filter_lets_through(store: &dyn Store) {
 pub async fn an_event_that_moved_is_listed_by_its_new_times(store: &dyn Store) {
     take_in(store, accept(1), NOON).await.unwrap();
     let tomorrow = NOON + TimeDelta::days(1);
-    let moved =
-        Wanted { starts: tomorrow, over: tomorrow + TimeDelta::hours(1), ..wanted(2) };
+    let moved = Wanted { starts: tomorrow, over: tomorrow + TimeDelta::hours(1), ..wanted(2) };
     store.change(event(1).id, moved, push(&event(1), 2, NOON)).await.unwrap();
-    let from = |from: DateTime<Utc>, to| EventFilter {
-        from: Some(from),
-        to: Some(to),
-        ..of(user("ana"))
-    };
+    let from =
+        |from: DateTime<Utc>, to| EventFilter { from: Some(from), to: Some(to), ..of(user("ana")) };
     assert_eq!(ids(store, &from(NOON, after(7200))).await, [0; 0]);
     assert_eq!(ids(store, &from(tomorrow, tomorrow + TimeDelta::hours(1))).await, [1]);
 }
@@ -202,7 +200,8 @@ pub async fn what_happened_to_an_event_is_kept(store: &dyn Store) {
     let written = Ran { learned: learned(1), ..done() };
     let claim = claim_one(store, &event(1), after(30)).await.expect("a job is due");
     store.settle(&claim, written, after(31)).await.unwrap();
-    for (revision, presence) in [(2, Presence::Present), (3, Presence::Absent), (4, Presence::Present)]
+    for (revision, presence) in
+        [(2, Presence::Present), (3, Presence::Absent), (4, Presence::Present)]
     {
         let job = push(&event(1), 5, after(40));
         store.change(id, asked(revision, presence, By::User), job).await.unwrap();

@@ -8,8 +8,8 @@ use crate::model::event::{Event, Wanted};
 use crate::model::id::EventId;
 use crate::model::job::NewJob;
 use crate::store::{
-    Accept, Accepted, Backlog, Change, Changed, EventFilter, EventStore, History, Place, StoreError,
-    fits,
+    Accept, Accepted, Backlog, Change, Changed, EventFilter, EventStore, History, Place,
+    StoreError, fits,
 };
 
 #[async_trait]

@@ -20,7 +20,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tokio::sync::broadcast;
 
 use super::leases::Leases;
-use super::{Beat, Change, Changes, History, Keystone, Request, Retention, Store, StoreError, fits};
+use super::{
+    Beat, Change, Changes, History, Keystone, Request, Retention, Store, StoreError, fits,
+};
 use crate::model::administrator::Administrator;
 use crate::model::audit::{Entry, Head};
 use crate::model::connection::Connection;

@@ -14,6 +14,7 @@ mod envelopes;
 mod error;
 mod events;
 mod jobs;
+mod lists;
 mod nodes;
 mod periods;
 mod prune;

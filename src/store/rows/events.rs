@@ -3,7 +3,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{ByRow, CauseRow, HistoryRow, OwnerRow, Row, TimeRow, bytes, bytes_of, sealed, time, unreadable};
+use super::{
+    ByRow, CauseRow, HistoryRow, OwnerRow, Row, TimeRow, bytes, bytes_of, sealed, time, unreadable,
+};
 use crate::model::event::{
     Copied, Event, Fingerprint, Instance, Known, Meet, Placement, Presence, Source, Wanted,
 };

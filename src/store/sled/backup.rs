@@ -142,11 +142,7 @@ fn keep(ledger: &mut Ledger, record: &Record) -> Result<(), StoreError> {
 }
 
 /// Keeps an event, whose live jobs may be there already.
-fn write_event(
-    ledger: &mut Ledger,
-    event: &Event,
-    history: &History,
-) -> Result<(), StoreError> {
+fn write_event(ledger: &mut Ledger, event: &Event, history: &History) -> Result<(), StoreError> {
     let mut row = EventRow::of(event, history);
     for kind in Kind::about(event.id) {
         // A job that was restored before its event waits for it in a row of its own.

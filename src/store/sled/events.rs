@@ -12,8 +12,8 @@ use crate::model::id::EventId;
 use crate::model::job::NewJob;
 use crate::store::rows::{ContentRow, EventRow, RequestRow, Row};
 use crate::store::{
-    Accept, Accepted, Backlog, Change, Changed, EventFilter, EventStore, History, Learned, Place, Ran,
-    Request, Retention, StoreError, fits,
+    Accept, Accepted, Backlog, Change, Changed, EventFilter, EventStore, History, Learned, Place,
+    Ran, Request, Retention, StoreError, fits,
 };
 
 #[async_trait]
