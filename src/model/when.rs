@@ -96,6 +96,11 @@ impl Moment {
         Ok(Self { instant, wall, zone })
     }
 
+    /// What clocks in `zone` show at `instant`.
+    pub fn at(instant: DateTime<Utc>, zone: Tz) -> Self {
+        Self { instant, wall: instant.with_timezone(&zone).naive_local(), zone: Some(zone) }
+    }
+
     /// The moment on the world's clock.
     pub fn instant(&self) -> DateTime<Utc> {
         self.instant
@@ -341,6 +346,12 @@ fn in_agreement(wall: NaiveDateTime, offset: FixedOffset, zone: Tz) -> Result<Da
             format!("{}: no offset fits it", skipped(wall, zone))
         }
     })
+}
+
+/// The instant meant by `wall` in the zone, as RFC 5545 §3.3.5 has it.
+pub(super) fn instant_of(wall: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+    // Where no zone's rules reach, a wall time is as good as one in UTC.
+    on_the_wall(wall, zone, Dst::Compatible).unwrap_or_else(|_| wall.and_utc())
 }
 
 /// The instant at which clocks in the zone show `wall`, or the one that `dst` chooses.

@@ -41,6 +41,7 @@ mod power;
 mod process;
 mod queue;
 mod quota;
+mod recurrence;
 mod rewrap;
 mod rooms;
 mod rust_client;
