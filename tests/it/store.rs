@@ -51,6 +51,7 @@ fn roomy() -> Options {
 
 mod damage;
 mod durability;
+mod formats;
 mod model;
 
 mod memory {
