@@ -7,6 +7,7 @@ pub mod event;
 pub mod history;
 pub mod id;
 pub mod invalid;
+pub mod item;
 pub mod job;
 pub mod key;
 pub mod owner;

@@ -36,6 +36,7 @@ impl State {
             let history = self.histories.get(&event.id).cloned().unwrap_or_default();
             Record::Event(event.clone(), history)
         });
+        let items = self.items.values().cloned().map(Record::Item);
         let requests =
             self.requests.values().map(|(request, event)| Record::Request(*request, *event));
         let jobs = self.jobs.values().map(|job| {
@@ -46,7 +47,7 @@ impl State {
         let tallies = self.tallies.iter().map(|(day, calls)| Record::Tally(*day, *calls));
         let audit = self.audit.values().cloned().map(Record::Audit);
         let keystone = self.keystone.iter().cloned().map(Record::Keystone);
-        let before = connections.chain(keys).chain(tickets).chain(events);
+        let before = connections.chain(keys).chain(tickets).chain(events).chain(items);
         let administrator = self.administrator.iter().cloned().map(Record::Administrator);
         let uses = self.key_uses.iter().map(|(id, at)| Record::KeyUse(*id, *at));
         let recurring = periods.chain(tallies).chain(audit).chain(administrator).chain(uses);
@@ -68,6 +69,7 @@ impl State {
                     self.events.insert(event.id, event);
                 }
             }
+            Record::Item(item) => drop(self.items.entry(item.id).or_insert(item)),
             Record::Request(request, event) => {
                 self.requests.entry(request.key).or_insert((request, event));
             }

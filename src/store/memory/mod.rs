@@ -8,6 +8,7 @@ mod backup;
 mod connections;
 mod envelopes;
 mod events;
+mod items;
 mod jobs;
 mod periods;
 mod prune;
@@ -27,7 +28,8 @@ use crate::model::administrator::Administrator;
 use crate::model::audit::{Entry, Head};
 use crate::model::connection::Connection;
 use crate::model::event::Event;
-use crate::model::id::{ConnectionId, EventId, InstanceId, JobId, KeyId};
+use crate::model::id::{ConnectionId, EventId, InstanceId, ItemId, JobId, KeyId};
+use crate::model::item::Item;
 use crate::model::job::{Job, Kind, Line};
 use crate::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use crate::model::owner::Owner;
@@ -47,6 +49,8 @@ struct State {
     events: HashMap<EventId, Event>,
     /// What happened to each event.
     histories: HashMap<EventId, History>,
+    items: BTreeMap<ItemId, Item>,
+    /// With the event each brought, or what names an item.
     requests: HashMap<Digest, (Request, EventId)>,
     jobs: BTreeMap<JobId, Job>,
     payloads: HashMap<JobId, Sealed>,

@@ -7,6 +7,7 @@ mod audit;
 mod connections;
 mod events;
 mod history;
+mod items;
 mod jobs;
 mod periods;
 
@@ -22,6 +23,7 @@ pub(super) use audit::{AuditRow, HeadRow};
 pub(super) use connections::{ConnectionRow, RefreshRow};
 pub(super) use events::{ContentRow, CopyRow, EventRow, FirstEventRow, RequestRow, SpanRow};
 pub(super) use history::{ByRow, HistoryRow};
+pub(super) use items::ItemRow;
 pub(super) use jobs::{JobRow, PayloadRow};
 
 pub(super) use periods::PeriodRow;

@@ -84,7 +84,7 @@ impl EventStore for SledStore {
     }
 }
 
-fn take_in(
+pub(super) fn take_in(
     ledger: &mut Ledger,
     accept: Accept,
     backlog: Backlog,
@@ -111,11 +111,7 @@ fn take_in(
         }
     }
     if let Some(request) = request {
-        if let Some(earlier) = earlier {
-            ledger.remove(keys::request_over(earlier.expires()?, &request.key));
-            ledger.remove(keys::request(&request.key));
-        }
-        remember(ledger, &request, new.id)?;
+        remember_anew(ledger, &request, new.id)?;
     }
     if let Some(known) = known {
         return Ok(Accepted::Known(known));
@@ -138,6 +134,19 @@ pub(super) fn insert(ledger: &mut Ledger, event: &Event, row: &EventRow) -> Resu
     ledger.insert(keys::content(*created, *id), &ContentRow::from(wanted))
 }
 
+/// Keeps a request record, in place of one whose time is over.
+pub(super) fn remember_anew(
+    ledger: &mut Ledger,
+    request: &Request,
+    thing: EventId,
+) -> Result<(), StoreError> {
+    if let Some(earlier) = ledger.row::<RequestRow>(&keys::request(&request.key))? {
+        ledger.remove(keys::request_over(earlier.expires()?, &request.key));
+        ledger.remove(keys::request(&request.key));
+    }
+    remember(ledger, request, thing)
+}
+
 pub(super) fn remember(
     ledger: &mut Ledger,
     request: &Request,
@@ -147,7 +156,7 @@ pub(super) fn remember(
     ledger.insert_bytes(keys::request_over(request.expires, &request.key), Vec::new())
 }
 
-fn change(
+pub(super) fn change(
     ledger: &mut Ledger,
     id: EventId,
     wanted: Wanted,
@@ -314,7 +323,7 @@ pub(super) fn find(
     }
 }
 
-fn event(ledger: &Ledger, id: EventId) -> Result<Option<Event>, StoreError> {
+pub(super) fn event(ledger: &Ledger, id: EventId) -> Result<Option<Event>, StoreError> {
     let torn = |Torn| StoreError::Damaged(format!("the event {id} and its content do not fit"));
     find(ledger, id)?.map_err(torn)
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use calbridge::store::contract::examples::{NOON, accept, event, give, push, take_in, user, wanted};
+use calbridge::store::contract::examples::{
+    NOON, accept, event, give, push, take_in, user, wanted,
+};
 use calbridge::store::{Accepted, EventFilter, EventStore};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;

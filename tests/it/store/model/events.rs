@@ -2,13 +2,13 @@
 
 use calbridge::model::event::{Presence, Wanted};
 use calbridge::store::contract::examples::{accept, after, digest, sealed, wanted};
-use chrono::TimeDelta;
 use calbridge::store::{Accept, Backlog, EventStore, Request};
+use chrono::TimeDelta;
 
 use super::Pair;
 
 impl Pair {
-    fn some_accept(&mut self) -> Accept {
+    pub(super) fn some_accept(&mut self) -> Accept {
         let id = self.some_event();
         let job = self.some_push(id);
         let mut accept = Accept { job, ..accept(id.as_u128()) };
