@@ -182,7 +182,7 @@ impl From<&View> for EventBody {
                 calendar: content.calendar.clone(),
             },
             google: GoogleBody {
-                event_id: in_google.then(|| event.known.google_id.to_string()),
+                event_id: in_google.then(|| event.google_name().to_string()),
                 link: links.event.clone(),
             },
             meet: MeetBody { state: meet, link: links.meet.clone(), reason },

@@ -216,9 +216,11 @@ impl Content {
     }
 
     fn says(&self, part: Part) -> bool {
+        // Where Google took no conference, its address was written there.
+        let own = matches!(self.meeting, Meeting::Own { .. });
         match part {
-            Part::Description => !self.description.is_empty(),
-            Part::Location => !self.location.is_empty(),
+            Part::Description => !self.description.is_empty() || own,
+            Part::Location => !self.location.is_empty() || own,
             Part::Recurrence => self.recurrence.is_some(),
             Part::Color => self.color.is_some(),
             Part::Visibility => self.visibility != Visibility::Default,
