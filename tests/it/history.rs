@@ -75,9 +75,7 @@ async fn a_history_tells_of_what_people_did_at_google() {
     let path = create(&bridge, &json!({})).await;
     bridge.run_until_idle().await;
     let id = bridge.get(&path).await.json()["google"]["event_id"].clone();
-    let at_google =
-        format!("/calendar/v3/calendars/primary/events/{}", id.as_str().expect("an id"));
-    bridge.at_google(ANA, Method::DELETE, &at_google, &Value::Null).await;
+    assert!(bridge.google.remove_event(ANA, id.as_str().expect("an id")));
     bridge.router_send(Method::PATCH, &path, &json!({ "summary": "Coffee" })).await;
     bridge.run_until_idle().await;
     let history = history(&bridge, &path).await;

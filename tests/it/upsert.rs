@@ -64,10 +64,9 @@ async fn cancel(bridge: &Bridge, event: &Value) {
 }
 
 /// A person takes the event out of the calendar.
-async fn delete_at_google(bridge: &Bridge, event: &Value) {
+fn delete_at_google(bridge: &Bridge, event: &Value) {
     let id = event["google"]["event_id"].as_str().expect("Google has it");
-    let path = format!("/calendar/v3/calendars/primary/events/{id}");
-    bridge.at_google(ANA, Method::DELETE, &path, &Value::Null).await;
+    assert!(bridge.google.remove_event(ANA, id));
 }
 
 fn sorted(bridge: &Bridge) -> Vec<String> {
@@ -143,7 +142,7 @@ async fn one_that_was_cancelled_is_wanted_again() {
 async fn one_that_a_person_took_out_stays_out_and_says_so() {
     let bridge = Bridge::connected().await;
     let first = settle(&bridge, &order(1, "Tea")).await;
-    delete_at_google(&bridge, &first).await;
+    delete_at_google(&bridge, &first);
     let found = settle(&bridge, &order(1, "Coffee")).await;
     assert_eq!(found["state"], "removed_in_google");
     let answer = put(&bridge, &order(1, "Milk")).await;
@@ -228,7 +227,7 @@ async fn after_the_loss_of_the_store_the_names_find_the_same_events() {
         settle(&bridge, &order(n, &format!("event {n}"))).await;
     }
     let of_person = bridge.get(&format!("{EVENTS}?external_id=order/4")).await.json();
-    delete_at_google(&bridge, &of_person["data"][0]).await;
+    delete_at_google(&bridge, &of_person["data"][0]);
     let before: Vec<_> = ids_at_google(&bridge);
 
     let choices = Choices {

@@ -95,7 +95,7 @@ async fn settle(
             Ok(Created { event, taken: Taken::New })
         }
         (Accepted::Known(event), Some((draft, aim))) => {
-            let event = upsert(app, caller, event, (&draft, &aim), class).await?;
+            let event = upsert(app, caller, event.id, (&draft, &aim), class).await?;
             Ok(Created { event, taken: Taken::Found })
         }
         (Accepted::Known(event), None) | (Accepted::Repeated(event), _) => {

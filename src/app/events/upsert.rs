@@ -32,11 +32,12 @@ pub fn named_by(app: &App, caller: &Caller, owner: &Owner, external_id: &str) ->
 pub async fn upsert(
     app: &App,
     caller: &Caller,
-    mut event: Event,
+    id: EventId,
     (draft, aim): (&Draft, &Aim),
     class: Class,
 ) -> Result<Event, Error> {
     for _ in 0..MOST_TRIES {
+        let event = app.store.event(id).await?.ok_or(Error::NotFound("event"))?;
         let before = app.content(&event)?;
         if aim.calendar.as_ref().is_some_and(|calendar| *calendar != before.calendar) {
             let rule = "is another than this event lives in, and events do not move; cancel it, and \
@@ -57,7 +58,6 @@ pub async fn upsert(
             Changed::Overtaken => {}
             Changed::Missing => return Err(Error::NotFound("event")),
         }
-        event = app.store.event(event.id).await?.ok_or(Error::NotFound("event"))?;
     }
     Err(Error::Overtaken)
 }
