@@ -4,8 +4,6 @@
 //! before the first call, an insert that may have arrived is read back, and only a stamp of our own
 //! makes an event ours (promise 2).
 
-use chrono::TimeDelta;
-
 use super::Report;
 use super::follow_meet::first_look;
 use super::verdict::{cause_of, end_of_own};
@@ -18,9 +16,6 @@ use crate::model::event::{Copied, Meet, Meeting, Notify, Presence};
 use crate::model::id::EventId;
 use crate::model::job::{Cause, End, Job, Until};
 use crate::store::Learned;
-
-/// A series that is not at Google yet is looked for again after so long.
-const SERIES_LOOK: TimeDelta = TimeDelta::seconds(2);
 
 /// Runs `job` once, which writes the event `id`.
 pub async fn run(app: App, job: &Job, id: EventId) -> Report {
@@ -39,24 +34,13 @@ pub async fn run(app: App, job: &Job, id: EventId) -> Report {
 }
 
 async fn agree(visit: &mut Visit, token: &AccessToken) -> Outcome {
-    if let Some(end) = wait_for_series(visit) {
-        return Ok(end);
-    }
     visit.settle_meeting();
     let applied = visit.known.applied == visit.event.wanted.revision;
-    let instance = visit.event.instance.is_some();
     match (visit.event.wanted.presence, &visit.known.copy) {
         (_, Copied::RemovedInGoogle) => Ok(visit.rest()),
         (Presence::Absent, Copied::Cancelled) => Ok(visit.rest()),
         (Presence::Absent, Copied::Present) => delete(visit, token).await,
-        // It came into being with its series.
-        (Presence::Absent, Copied::Awaited | Copied::Refused(_)) if instance => {
-            delete(visit, token).await
-        }
         (Presence::Absent, Copied::Awaited | Copied::Refused(_)) => withdraw(visit, token).await,
-        (Presence::Present, Copied::Awaited | Copied::Refused(_)) if instance => {
-            update(visit, token).await
-        }
         (Presence::Present, Copied::Awaited | Copied::Refused(_)) => insert(visit, token).await,
         (Presence::Present, Copied::Cancelled) => revive(visit, token).await,
         (Presence::Present, Copied::Present) if applied => {
@@ -66,25 +50,6 @@ async fn agree(visit: &mut Visit, token: &AccessToken) -> Outcome {
             Ok(visit.rest())
         }
         (Presence::Present, Copied::Present) => update(visit, token).await,
-    }
-}
-
-/// How the run of an instance ends whose series is not at Google; none if nothing stands in its way.
-fn wait_for_series(visit: &mut Visit) -> Option<End> {
-    visit.event.instance?;
-    match visit.series.as_ref().map(|series| &series.known.copy) {
-        Some(Copied::Present) => None,
-        Some(Copied::Awaited | Copied::Refused(_)) => {
-            let cause = Cause::new("series_pending", "the series is not in Google Calendar yet");
-            Some(End::Snooze(Until::Moment(visit.app.clock.now() + SERIES_LOOK), cause))
-        }
-        // With the series, all its instances went.
-        Some(Copied::Cancelled | Copied::RemovedInGoogle) | None => {
-            Some(match visit.event.wanted.presence {
-                Presence::Present => visit.removed(),
-                Presence::Absent => withdrawn(visit),
-            })
-        }
     }
 }
 
@@ -130,7 +95,7 @@ fn gives_way(visit: &mut Visit, failure: &Failure, shown: &mut Shown) -> bool {
 
 /// Looks whether an insert arrived that brought no answer, or was refused because its id is taken.
 async fn read_back(visit: &mut Visit, token: &AccessToken, failure: Failure) -> Outcome {
-    let copy = match visit.calendar(token).get(visit.known.google_id).await {
+    let copy = match visit.calendar(token).get(visit.name()).await {
         Ok(copy) => copy,
         // Not there yet, or not there at all: the same id again, later.
         Err(missing) if missing.verdict == Verdict::NotFound => match failure.verdict {
@@ -158,8 +123,7 @@ async fn revive(visit: &mut Visit, token: &AccessToken) -> Outcome {
     if matches!(visit.known.meet, Meet::Ready | Meet::Failed(_)) {
         visit.known.meet = Meet::Pending { tries: 0, since: None };
     }
-    let name = visit.name();
-    match visit.calendar(token).get(name).await {
+    match visit.calendar(token).get(visit.name()).await {
         Ok(copy) if may_be_ours(visit, &copy) => write(visit, token, copy).await,
         Ok(_) => Ok(step_aside(visit)),
         // It was cancelled before Google ever had it.
@@ -171,10 +135,10 @@ async fn revive(visit: &mut Visit, token: &AccessToken) -> Outcome {
 }
 
 /// Whether a copy under our id bears our stamp, or nothing at all: of a deleted event Google promises
-/// no more than its id. What an instance bears is its series'.
+/// no more than its id.
 fn may_be_ours(visit: &Visit, copy: &Copy) -> bool {
     let bare = copy.cancelled && copy.stamp.is_none();
-    visit.event.instance.is_some() || bare || visit.is_ours(copy)
+    bare || visit.is_ours(copy)
 }
 
 /// Somebody else's event holds our id: the next id, stored before it is used.
@@ -194,9 +158,8 @@ fn step_aside(visit: &mut Visit) -> End {
 }
 
 /// Changes what Google has.
-async fn update(visit: &mut Visit, token: &AccessToken) -> Outcome {
-    let name = visit.name();
-    match visit.calendar(token).get(name).await {
+pub(super) async fn update(visit: &mut Visit, token: &AccessToken) -> Outcome {
+    match visit.calendar(token).get(visit.name()).await {
         Ok(copy) if copy.cancelled => Ok(visit.removed()),
         Ok(copy) => write(visit, token, copy).await,
         Err(failure) => visit.missing(failure),
@@ -238,9 +201,8 @@ fn written(visit: &mut Visit, copy: &Copy) -> Outcome {
 }
 
 /// Takes the event out of the calendar.
-async fn delete(visit: &mut Visit, token: &AccessToken) -> Outcome {
-    let (name, notify) = (visit.name(), notify(visit));
-    match visit.calendar(token).delete(name, notify).await {
+pub(super) async fn delete(visit: &mut Visit, token: &AccessToken) -> Outcome {
+    match visit.calendar(token).delete(visit.name(), notify(visit)).await {
         Err(failure) if !matches!(failure.verdict, Verdict::NotFound | Verdict::Gone) => {
             Err(failure.into())
         }
@@ -250,7 +212,7 @@ async fn delete(visit: &mut Visit, token: &AccessToken) -> Outcome {
 
 /// Cancels an event that was never seen at Google, where an insert may nonetheless have arrived.
 async fn withdraw(visit: &mut Visit, token: &AccessToken) -> Outcome {
-    match visit.calendar(token).get(visit.known.google_id).await {
+    match visit.calendar(token).get(visit.name()).await {
         Ok(copy) if copy.cancelled || !visit.is_ours(&copy) => Ok(withdrawn(visit)),
         Ok(_) => delete(visit, token).await,
         // A read may lag behind the insert: only a delete that finds nothing is proof.

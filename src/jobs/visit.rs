@@ -14,7 +14,7 @@ use crate::google::error::{Failure, Verdict};
 use crate::google::events::{Conference, Copy, Events, Stamp};
 use crate::google::oauth::AccessToken;
 use crate::model::connection::Connection;
-use crate::model::event::{Content, Copied, Event, GoogleName, Instance, Known, Meet, Meeting};
+use crate::model::event::{Content, Copied, Event, GoogleName, Known, Meet, Meeting};
 use crate::model::id::{EventId, JobId, base32hex, digest_of};
 use crate::model::job::{Class, End, Job, Kind, Line, NewJob, Obstacle};
 
@@ -28,8 +28,6 @@ pub struct Visit {
     /// The event as it was when the run began.
     pub event: Event,
     pub content: Content,
-    /// The series, if the event stands for an instance of one.
-    pub series: Option<Event>,
     pub profile: Profile,
     /// What is known of Google's copy by now.
     pub known: Known,
@@ -57,13 +55,8 @@ impl Visit {
         let event = app.store.event(id).await?.ok_or(Error::NotFound("event"))?;
         let connection = app.store.connection(event.placement.connection).await?;
         let connection = connection.ok_or(Error::NotFound("connection"))?;
-        let series = match event.instance {
-            Some(Instance { series, .. }) => app.store.event(series).await?,
-            None => None,
-        };
         Ok(Self {
             content: app.content(&event)?,
-            series,
             profile: app.profile(&connection)?,
             links: app.links(&event)?,
             known: event.known.clone(),
@@ -153,15 +146,6 @@ impl Visit {
         }
     }
 
-    /// What the event is called at Google. An instance is called after its series, whatever that was
-    /// called when the instance was made.
-    pub fn name(&mut self) -> GoogleName {
-        if let Some(series) = &self.series {
-            self.known.google_id = series.known.google_id;
-        }
-        GoogleName::new(self.known.google_id, self.event.instance)
-    }
-
     /// Leaves a Meet link that is not there yet to a job of its own, due at `due`.
     pub fn leave_meet_to(&mut self, due: DateTime<Utc>) {
         let now = self.app.clock.now();
@@ -229,6 +213,11 @@ impl Visit {
         parts.extend(original.as_deref().map(str::as_bytes));
         let digest = digest_of(&parts);
         base32hex(&digest[..16])
+    }
+
+    /// The event, as calls to Google name it.
+    pub fn name(&self) -> GoogleName {
+        GoogleName::new(self.known.google_id, self.event.instance)
     }
 
     /// The event's calendar, as the account of `token` may use it.

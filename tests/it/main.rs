@@ -3,6 +3,7 @@
 mod accounts;
 mod api_keys;
 mod audit;
+mod availability;
 mod backlog;
 mod bridge;
 mod browser;
@@ -17,6 +18,7 @@ mod cross_site;
 mod delivery;
 mod demo;
 mod disk;
+mod dry_run;
 mod effect;
 mod etags;
 mod export;

@@ -2,13 +2,14 @@
 
 use utoipa::OpenApi;
 
-use super::super::events;
 use super::super::problem;
+use super::super::{availability, events};
 
 /// What the handlers say of themselves.
 #[derive(OpenApi)]
 #[openapi(
     paths(
+        availability::ask,
         events::create,
         events::show,
         events::edit,

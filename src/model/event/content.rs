@@ -188,11 +188,11 @@ impl Content {
         }
     }
 
-    /// When it is over for good. What recurs is taken to go on until the last year that can be written.
+    /// When it is over for good. What has no end goes on until the last year that can be written.
     pub fn over(&self) -> DateTime<Utc> {
         match &self.recurrence {
             None => self.timing.over(),
-            Some(_) => END_OF_TIME,
+            Some(rule) => rule.over(&self.timing).ok().flatten().unwrap_or(END_OF_TIME),
         }
     }
 
@@ -208,6 +208,10 @@ impl Content {
         let mut leaving = if settled { Leaving::default() } else { before.leaving.clone() };
         leaving.guests.extend(before.guests.iter().map(Guest::key));
         leaving.parts.extend(Part::ALL.into_iter().filter(|part| before.says(*part)));
+        if before.has_own_meeting() && !self.has_own_meeting() {
+            // Where Google took no conference, its address was written there.
+            leaving.parts.extend([Part::Location, Part::Description]);
+        }
         for guest in &self.guests {
             leaving.guests.remove(&guest.key());
         }
@@ -215,12 +219,14 @@ impl Content {
         Self { leaving, ..self }
     }
 
+    fn has_own_meeting(&self) -> bool {
+        matches!(self.meeting, Meeting::Own { .. })
+    }
+
     fn says(&self, part: Part) -> bool {
-        // Where Google took no conference, its address was written there.
-        let own = matches!(self.meeting, Meeting::Own { .. });
         match part {
-            Part::Description => !self.description.is_empty() || own,
-            Part::Location => !self.location.is_empty() || own,
+            Part::Description => !self.description.is_empty(),
+            Part::Location => !self.location.is_empty(),
             Part::Recurrence => self.recurrence.is_some(),
             Part::Color => self.color.is_some(),
             Part::Visibility => self.visibility != Visibility::Default,
