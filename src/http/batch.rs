@@ -6,13 +6,15 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 use validator::Validate;
 
 use super::body::{self, Body};
 use super::events::{self, NewEvent};
-use super::problem::{FieldError, Problem};
+use super::problem::{Code, Details, FieldError, Problem};
 use super::{Door, idempotency};
 use crate::app::access::Caller;
+use crate::app::availability::OnConflict;
 use crate::app::events::{Created, State as Standing, Taken, Wish, create_all, view};
 use crate::model::job::Class;
 
@@ -26,15 +28,16 @@ const CREATE: &str = "/api/v1/events/batch";
 const KEY: &str = "idempotency_key";
 
 /// The body: each item is judged on its own.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Batch {
     #[validate(length(min = 1, max = 1000, message = "1 to 1,000 items"))]
+    #[schema(value_type = Vec<Object>, min_items = 1, max_items = 1000)]
     events: Vec<Value>,
 }
 
 /// What became of a batch.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct BatchBody {
     object: &'static str,
     accepted: usize,
@@ -44,7 +47,7 @@ pub struct BatchBody {
 }
 
 /// What became of an item.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum ItemBody {
     Taken {
@@ -57,12 +60,23 @@ enum ItemBody {
     },
     Refused {
         status: u16,
+        #[schema(value_type = Details)]
         problem: Problem,
     },
 }
 
 /// `POST /api/v1/events/batch`: takes in the items that are valid, all in one step; jobs write them
 /// to Google soon after.
+#[utoipa::path(
+    post,
+    path = "/api/v1/events/batch",
+    operation_id = "create_events",
+    tag = "Events",
+    params(idempotency::IdempotencyKey),
+    request_body = Batch,
+    responses((status = 200, description = "What became of each item.", body = BatchBody)),
+    extensions(("x-codes" = json!([Code::NotConnected])))
+)]
 pub async fn create(
     State(door): State<Door>,
     caller: Caller,
@@ -105,11 +119,7 @@ fn read(mut item: Value, usual: Option<String>) -> Result<Wish, Problem> {
     let key = match item.as_object_mut().and_then(|members| members.remove(KEY)) {
         None => usual,
         Some(Value::String(key)) => Some(key),
-        Some(_) => {
-            let message = "is a text of 1 to 255 printable ASCII characters".to_owned();
-            let error = FieldError { pointer: format!("/{KEY}"), message };
-            return Err(Problem::fields(vec![error]));
-        }
+        Some(_) => return Err(fault(KEY, "is a text of 1 to 255 printable ASCII characters")),
     };
     let written = item.to_string();
     let identity = key.map(|key| {
@@ -117,8 +127,17 @@ fn read(mut item: Value, usual: Option<String>) -> Result<Wish, Problem> {
         idempotency::known_by(&key, CREATE, digest)
     });
     let identity = identity.transpose()?;
-    let (draft, aim) = events::read(body::read::<NewEvent>(written.as_bytes())?)?;
+    let event: NewEvent = body::read(written.as_bytes())?;
+    if event.on_conflict()?.is_some_and(|on_conflict| on_conflict != OnConflict::Allow) {
+        return Err(fault("on_conflict", "nobody looks out for a batch: send the event alone"));
+    }
+    let (draft, aim) = events::read(event)?;
     Ok(Wish { draft, aim, identity })
+}
+
+fn fault(member: &str, message: &str) -> Problem {
+    let error = FieldError { pointer: format!("/{member}"), message: message.to_owned() };
+    Problem::fields(vec![error])
 }
 
 async fn shown(door: &Door, created: Created) -> Result<ItemBody, Problem> {

@@ -15,6 +15,7 @@ mod connections;
 mod cross_origin;
 mod cursor;
 mod delegation;
+mod docs;
 mod etag;
 mod events;
 mod headers;
@@ -30,6 +31,7 @@ pub mod policy;
 mod prefer;
 mod problem;
 mod setup;
+mod status;
 pub mod vault;
 
 use std::sync::Arc;
