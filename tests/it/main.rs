@@ -35,6 +35,7 @@ mod limits;
 mod lists;
 mod load;
 mod metrics;
+mod old_forms;
 mod openapi;
 mod operations;
 mod packaging;
