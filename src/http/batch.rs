@@ -14,7 +14,6 @@ use super::events::{self, NewEvent};
 use super::problem::{Code, Details, FieldError, Problem};
 use super::{Door, idempotency};
 use crate::app::access::Caller;
-use crate::app::availability::OnConflict;
 use crate::app::events::{Created, State as Standing, Taken, Wish, create_all, view};
 use crate::model::job::Class;
 
@@ -127,11 +126,7 @@ fn read(mut item: Value, usual: Option<String>) -> Result<Wish, Problem> {
         idempotency::known_by(&key, CREATE, digest)
     });
     let identity = identity.transpose()?;
-    let event: NewEvent = body::read(written.as_bytes())?;
-    if event.on_conflict()?.is_some_and(|on_conflict| on_conflict != OnConflict::Allow) {
-        return Err(fault("on_conflict", "nobody looks out for a batch: send the event alone"));
-    }
-    let (draft, aim) = events::read(event)?;
+    let (draft, aim) = events::read(body::read::<NewEvent>(written.as_bytes())?)?;
     Ok(Wish { draft, aim, identity })
 }
 
