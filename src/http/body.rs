@@ -4,7 +4,7 @@ use axum::body::{Bytes, HttpBody};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::{StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 use sha2::{Digest as _, Sha256};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
@@ -76,6 +76,12 @@ fn is_json(request: &Request) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Members in a list, one after the other, would be read too.
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
+        let message = "the body is an object, `{…}`".to_owned();
+        return Err(Problem::fields(vec![FieldError { pointer: String::new(), message }]));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());
