@@ -33,6 +33,7 @@ mod kill;
 mod limits;
 mod load;
 mod metrics;
+mod old_forms;
 mod openapi;
 mod operations;
 mod packaging;

@@ -48,10 +48,10 @@ pub async fn create(
     caller: Caller,
     headers: HeaderMap,
     dry: Dry,
-    body: Body<NewEvent>,
+    mut body: Body<NewEvent>,
 ) -> Result<Response, Problem> {
     let identity = idempotency::identity(&headers, CREATE, body.digest)?;
-    let on_conflict = body.value.on_conflict()?.unwrap_or_default();
+    let on_conflict = body.value.take_on_conflict()?;
     let (draft, aim) = read(body.value)?;
     let (app, wish) = (&door.app, Wish { draft, aim, identity });
     if dry.dry_run {
