@@ -147,7 +147,7 @@ fn an_event_of_an_old_export_begins_some_time_between_its_making_and_its_end() {
     };
     let record = FirstRecord::Event(77, row, (2, vec![1, 2, 3]));
     let bytes = postcard::to_extend(&record, vec![1]).expect("it can be written");
-    let Record::Event(event) = Record::decode(&bytes).expect("it is read") else {
+    let Record::Event(event, _) = Record::decode(&bytes).expect("it is read") else {
         panic!("not an event")
     };
     assert_eq!((event.id, event.wanted.revision), (EventId::from_u128(77), 2));

@@ -9,6 +9,7 @@ use crate::app::availability::{Found, OnConflict};
 use crate::app::placement::Places;
 use crate::app::{App, Error};
 use crate::model::event::{Content, Copied, Event, Guest, Notify, Presence};
+use crate::model::history::By;
 use crate::model::id::{ConnectionId, EventId};
 use crate::store::{MAX_SEALED, StoreError};
 
@@ -47,10 +48,10 @@ pub async fn try_create(
         let removed = event.known.copy == Copied::RemovedInGoogle;
         let gone = event.wanted.presence == Presence::Absent;
         let changes = renews && !removed && (gone || !content.wants_the_same(&before));
-        return change(app, &event, &before, content, changes);
+        return change(app, caller.by(), &event, &before, content, changes);
     }
     let id = EventId::random(&*app.random);
-    let sealed = wanted(app, (&place.owner, id), 1, Presence::Present, &content)?;
+    let sealed = wanted(app, caller.by(), (&place.owner, id), 1, Presence::Present, &content)?;
     fits(sealed.content.as_bytes().len())?;
     let would_mail = mailed(app, &content, Vec::new());
     Ok(DryRun { changes: true, connection: place.connection.id, content, would_mail, found })
@@ -72,12 +73,13 @@ pub async fn try_edit(
     let mut content = before.clone();
     edit.apply(&mut content);
     let changes = !content.wants_the_same(&before);
-    change(app, &event, &before, content, changes)
+    change(app, caller.by(), &event, &before, content, changes)
 }
 
 /// What would come of an event's saying `content` instead of `before`.
 fn change(
     app: &App,
+    by: By,
     event: &Event,
     before: &Content,
     content: Content,
@@ -85,7 +87,7 @@ fn change(
 ) -> Result<DryRun, Error> {
     let content = content.following(before, event.is_written());
     let whose = (&event.owner, event.id);
-    let sealed = wanted(app, whose, event.wanted.revision, Presence::Present, &content)?;
+    let sealed = wanted(app, by, whose, event.wanted.revision, Presence::Present, &content)?;
     fits(sealed.content.as_bytes().len())?;
     let gone = before.guests.iter().filter(|guest| content.leaving.guests.contains(&guest.key()));
     let gone = gone.map(|guest| guest.email.clone()).collect();
