@@ -4,16 +4,19 @@
 pub mod access;
 pub mod audit;
 pub mod backup;
+pub mod categories;
 pub mod client;
 pub mod connections;
 pub mod error;
 pub mod events;
 pub mod incident;
+pub mod items;
 pub mod jobs;
 pub mod keyring;
 pub mod placement;
 pub mod rewrap;
 mod sealing;
+pub mod tasks;
 pub mod tokens;
 
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ pub mod audit;
 mod batch;
 mod body;
 mod caller;
+mod categories;
 mod classic;
 mod connections;
 mod cross_origin;
@@ -29,6 +30,7 @@ pub mod policy;
 mod prefer;
 mod problem;
 mod setup;
+mod tasks;
 pub mod vault;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 pub mod administrator;
 pub mod audit;
+pub mod category;
 pub mod connection;
 pub mod event;
 pub mod id;
@@ -12,5 +13,6 @@ pub mod key;
 pub mod owner;
 pub mod recurrence;
 pub mod sealed;
+pub mod task;
 pub mod timing;
 pub mod when;

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::change::wanted;
 use super::{Created, Draft, Identity, Wish, google_id, push};
 use crate::app::access::Caller;
+use crate::app::categories::Named;
 use crate::app::placement::{Place, Places};
 use crate::app::{App, Error, connections};
 use crate::model::event::{Copied, Event, Known, Meet, Meeting, Placement, Presence, Source};
@@ -36,8 +37,17 @@ pub async fn create_all(
     let mut places = Places::new(app, caller);
     let mut answers = Vec::new();
     let mut accepts = Vec::new();
-    for Wish { draft, aim, identity } in wishes {
+    let mut categories = Named::new(app, caller);
+    for Wish { mut draft, mut aim, identity } in wishes {
         let owner = aim.owner(caller);
+        match categories.fill(&owner, &mut draft, &mut aim).await {
+            Ok(()) => {}
+            Err(Error::Store(error)) => return Err(error.into()),
+            Err(refusal) => {
+                answers.push(Some(Err(refusal)));
+                continue;
+            }
+        }
         let id = name(app, caller, &owner, identity.as_ref());
         let place = match places.resolve(&aim).await {
             Ok(place) => place,
@@ -107,7 +117,7 @@ fn name(app: &App, caller: &Caller, owner: &Owner, identity: Option<&Identity>) 
     ])
 }
 
-fn request(
+pub(in crate::app) fn request(
     app: &App,
     caller: &Caller,
     owner: &Owner,
@@ -127,7 +137,12 @@ fn request(
     }
 }
 
-fn begin(app: &App, id: EventId, draft: Draft, place: Place) -> Result<Event, Error> {
+pub(in crate::app) fn begin(
+    app: &App,
+    id: EventId,
+    draft: Draft,
+    place: Place,
+) -> Result<Event, Error> {
     let Place { owner, connection, profile, calendar } = place;
     let now = app.clock.now();
     let content = draft.content(app, calendar);

@@ -1,7 +1,7 @@
 //! Events on `/api/v1`.
 
 mod body;
-mod members;
+pub(super) mod members;
 mod shown;
 
 use axum::Json;
@@ -21,7 +21,7 @@ use crate::model::id::EventId;
 use body::{EventEdit, NewEvent, read};
 pub use body::{read_aim, read_span};
 use shown::EventBody;
-pub use shown::{CauseBody, state_of, utc};
+pub use shown::{CauseBody, PointBody, points, state_of, utc};
 
 /// The route's name in what a repeated request is known by.
 const CREATE: &str = "/api/v1/events";

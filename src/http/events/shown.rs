@@ -76,7 +76,7 @@ struct PlacementBody {
 /// When it begins or ends.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-enum PointBody {
+pub enum PointBody {
     /// At a moment.
     Moment {
         /// In UTC.
@@ -211,7 +211,7 @@ impl From<&View> for EventBody {
     }
 }
 
-fn points(timing: &Timing) -> (PointBody, PointBody) {
+pub fn points(timing: &Timing) -> (PointBody, PointBody) {
     match timing {
         Timing::Span(span) => (span.start().into(), span.end().into()),
         Timing::Days(days) => {

@@ -2,13 +2,29 @@
 
 use utoipa::OpenApi;
 
-use super::super::events;
-use super::super::problem;
+use super::super::{categories, events, problem, tasks};
 
 /// What the handlers say of themselves.
 #[derive(OpenApi)]
 #[openapi(
-    paths(events::create, events::show, events::edit, events::cancel),
+    paths(
+        events::create,
+        events::show,
+        events::edit,
+        events::cancel,
+        categories::create,
+        categories::list,
+        categories::show,
+        categories::edit,
+        categories::delete,
+        tasks::create,
+        tasks::list,
+        tasks::show,
+        tasks::edit,
+        tasks::delete,
+        tasks::complete,
+        tasks::reopen
+    ),
     components(schemas(problem::Details))
 )]
 pub struct Operations;
