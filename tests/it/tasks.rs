@@ -11,7 +11,6 @@ use crate::jwt::application::{Shop, Way};
 
 const TASKS: &str = "/api/v1/tasks";
 const BEN: &str = "ben@example.com";
-const CLEO: &str = "cleo@example.com";
 
 /// A bridge whose key may write tasks.
 async fn start() -> Bridge {
@@ -72,7 +71,7 @@ fn nothing() -> Vec<String> {
 async fn a_tasks_whole_life_is_one_event_at_a_time_and_no_mail_to_anyone() {
     let bridge = start().await;
     link(&bridge, "u-ben", BEN).await;
-    link(&bridge, "u-cleo", CLEO).await;
+    link(&bridge, "u-cleo", ANA).await;
     bridge.fault(Fault::new(FaultKind::ServerError).times(500));
     let task = make(&bridge, &json!({ "user": "u-ben" })).await;
     for n in 1..=10 {
@@ -88,27 +87,24 @@ async fn a_tasks_whole_life_is_one_event_at_a_time_and_no_mail_to_anyone() {
     let given = change(&bridge, &task, &json!({ "assignee": "u-cleo" })).await;
     assert_ne!(given["event_id"], task["event_id"], "a new placement is a new event");
     bridge.run_until_idle().await;
-    assert_eq!((bridge.titles(BEN), bridge.titles(CLEO)), (nothing(), vec!["Paint 10".to_owned()]));
+    assert_eq!((bridge.titles(BEN), bridge.titles(ANA)), (nothing(), vec!["Paint 10".to_owned()]));
     let done = say(&bridge, &task, "complete").await;
-    assert_eq!(
-        (&done["state"], &done["completed"]),
-        (&json!("done"), &json!("2026-11-02T08:00:00Z"))
-    );
+    assert!(done["state"] == "done" && done["completed"].is_string(), "{done}");
     bridge.run_until_idle().await;
-    assert_eq!(bridge.titles(CLEO), ["✓ Paint 10"]);
+    assert_eq!(bridge.titles(ANA), ["✓ Paint 10"]);
     let open = say(&bridge, &task, "reopen").await;
     assert_eq!((&open["state"], &open["completed"]), (&json!("open"), &Value::Null));
     bridge.run_until_idle().await;
-    let event = &bridge.google.events(CLEO)[0];
+    let event = &bridge.google.events(ANA)[0];
     assert_eq!((&event["summary"], &event["attendees"]), (&json!("Paint 10"), &Value::Null));
-    assert_eq!(bridge.google.events(CLEO).len(), 1);
+    assert_eq!(bridge.google.events(ANA).len(), 1);
     let shown = bridge.event(&open["event_id"]).await;
     assert_eq!((&shown["state"], &shown["source"]["kind"]), (&json!("confirmed"), &json!("task")));
     assert_eq!((&shown["source"]["id"], &shown["user"]), (&task["id"], &json!("u-cleo")));
 
     delete(&bridge, &task).await;
     bridge.run_until_idle().await;
-    assert_eq!((bridge.titles(BEN), bridge.titles(CLEO)), (nothing(), nothing()));
+    assert_eq!((bridge.titles(BEN), bridge.titles(ANA)), (nothing(), nothing()));
     assert_eq!(bridge.get(&path_of(&task)).await.status, 404);
     assert_eq!(committed(&bridge, "calendar.events.insert"), 2, "one for each who had it");
     assert_eq!(committed(&bridge, "calendar.events.delete"), 2);
@@ -171,9 +167,8 @@ async fn what_completion_does_to_the_event_is_said_by_the_task_or_else_by_its_ca
         tasks.push(make(&bridge, &with(json!({ "title": title }), &members)).await);
     }
     bridge.run_until_idle().await;
-    let colors: Vec<_> =
-        bridge.google.events(ANA).iter().map(|event| event["colorId"].clone()).collect();
-    assert_eq!(colors, [Value::Null, json!("3"), json!("3")], "its category's");
+    let kept = bridge.get(&path_of(&tasks[1])).await.json();
+    assert_eq!(bridge.event(&kept["event_id"]).await["color"], "grape", "its category's");
     for task in &tasks {
         say(&bridge, task, "complete").await;
         let again = say(&bridge, task, "complete").await;
