@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::access::{Caller, Who};
-use super::events::{Draft, Identity, Said};
+use super::events::{Draft, Identity, Said, Wish};
 use super::items::{self, MOST_EDITS, Page};
 use super::placement::Aim;
 use super::{App, Error};
@@ -162,6 +162,13 @@ pub async fn named(
         Some(item) => app.category(&item),
         None => Err(Invalid::new("category", rule).into()),
     }
+}
+
+/// A wish with what it leaves out and its category has.
+pub async fn filled(app: &App, caller: &Caller, mut wish: Wish) -> Result<Wish, Error> {
+    let owner = wish.aim.owner(caller);
+    Named::new(app, caller).fill(&owner, &mut wish.draft, &mut wish.aim).await?;
+    Ok(wish)
 }
 
 /// Categories that the items of one request name, each read once.

@@ -61,7 +61,7 @@ async fn follow(visit: &mut Visit, token: &AccessToken) -> Outcome {
     if !wanted || !present || !matches!(visit.known.meet, Meet::Pending { .. }) {
         return Ok(End::Done);
     }
-    match visit.calendar(token).get(visit.known.google_id).await {
+    match visit.calendar(token).get(visit.name()).await {
         Ok(copy) if copy.cancelled => Ok(visit.removed()),
         Ok(copy) => conclude(visit, token, copy).await,
         Err(failure) => visit.missing(failure),
@@ -84,13 +84,17 @@ async fn conclude(visit: &mut Visit, token: &AccessToken, mut copy: Copy) -> Out
                 let text = "Google made the event without the Meet link that was asked for";
                 Cause::new("meet_missing", text)
             }
+            Conference::Other(_) => {
+                let text = "the event was given another meeting in Google Calendar";
+                return Ok(fail(visit, Cause::new("other_meeting", text)));
+            }
         };
         if tries >= MOST_CONFERENCES {
             return Ok(fail(visit, cause));
         }
         let request = conference_request(&visit.request_id(tries));
         let members = Map::from_iter([("conferenceData".to_owned(), request)]);
-        let (id, etag) = (visit.known.google_id, copy.etag.as_deref());
+        let (id, etag) = (visit.name(), copy.etag.as_deref());
         copy = match visit.calendar(token).patch(id, members, etag, Notify::None).await {
             Ok(copy) => copy,
             Err(failure) if failure.verdict == Verdict::ConferenceNotAllowed => {

@@ -1,7 +1,9 @@
 //! Taking events in, changing them, and waiting for them to appear.
 
 mod change;
+mod conflict;
 mod create;
+mod dry_run;
 mod show;
 
 use super::access::Caller;
@@ -20,8 +22,10 @@ use chrono::{DateTime, Utc};
 
 pub(super) use change::next;
 pub use change::{cancel, edit};
+pub use conflict::create_unless_taken;
 pub(super) use create::{begin, request};
 pub use create::{create, create_all};
+pub use dry_run::{DryRun, try_cancel, try_create, try_edit};
 pub use show::{meet_pending, view, wait};
 
 /// What a caller wants to see in the calendar.

@@ -8,6 +8,7 @@ use super::members::{
     ConferenceBody, Faults, GuestBody, Member, ReminderBody, read_guests, read_meeting,
     read_reminders,
 };
+use crate::app::availability::OnConflict;
 use crate::app::events::{Draft, Edit, Said};
 use crate::app::placement::{Aim, Whose};
 use crate::http::problem::Problem;
@@ -55,9 +56,20 @@ pub struct NewEvent {
     #[schema(min_length = 1, max_length = 256, pattern = "^[!-~]+$")]
     #[validate(custom(function = "graphic"))]
     external_id: Option<String>,
+    /// `allow`, `warn` or `reject`: what becomes of it where the calendar is taken already.
+    on_conflict: Option<String>,
     user: Option<String>,
     connection: Option<String>,
     calendar: Option<String>,
+}
+
+impl NewEvent {
+    /// What becomes of it where the calendar is taken already, if it says so.
+    pub fn on_conflict(&self) -> Result<Option<OnConflict>, Problem> {
+        let mut faults = Faults::default();
+        let read = faults.keep(self.on_conflict.as_deref().map(str::parse).transpose());
+        read.ok_or_else(|| faults.problem())
+    }
 }
 
 /// What may be changed of an event. Null takes away what an event need not have.
@@ -176,6 +188,10 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
         dst: body.dst.as_deref(),
     };
     let timing = faults.keep_all(Timing::read(typed));
+    let recurrence = timing.as_ref().and_then(|timing| {
+        let lines = body.recurrence.filter(|lines| !lines.is_empty());
+        faults.keep(lines.map(|lines| Recurrence::read(&lines, timing)).transpose())
+    });
     let guests = faults.keep_all(read_guests(body.guests.unwrap_or_default()));
     let color = faults.keep(body.color.map(|name| name.parse()).transpose());
     let visibility = faults.keep(body.visibility.map(|name| name.parse()).transpose());
@@ -192,7 +208,7 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
     let draft = Draft {
         description: body.description.unwrap_or_default(),
         location: body.location.unwrap_or_default(),
-        recurrence: body.recurrence.map(read_recurrence),
+        recurrence: recurrence.flatten(),
         guests: guests.unwrap_or_default(),
         color: color.flatten(),
         visibility: visibility.flatten().unwrap_or_default(),
@@ -207,6 +223,7 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
     Ok((draft, aim))
 }
 
+/// Lines that are read when it is known what they are to begin with.
 fn read_recurrence(lines: Vec<String>) -> Recurrence {
     Recurrence::from_parts(lines, std::collections::BTreeSet::new())
 }

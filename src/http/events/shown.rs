@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::members::{ConferenceBody, FullGuest, ReminderBody};
 use crate::app::events::View;
 use crate::http::etag::ETag;
-use crate::model::event::{Alert, Color, Copied, Instance, Meet, Notify, Source};
+use crate::model::event::{Alert, Color, Content, Copied, Instance, Meet, Notify, Source};
 use crate::model::id::ItemId;
 use crate::model::job::{Cause, JobState};
 use crate::model::owner::Owner;
@@ -61,7 +61,7 @@ pub struct EventBody {
     waits_for: Option<CauseBody>,
     /// What is worth knowing, though nothing failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<&'static str>,
+    pub warnings: Vec<&'static str>,
 }
 
 /// Where it lives at Google, fixed when it was accepted.
@@ -153,7 +153,6 @@ impl From<&View> for EventBody {
     fn from(view: &View) -> Self {
         let View { event, content, links, .. } = view;
         let in_google = matches!(event.known.copy, Copied::Present);
-        let unannounced = !content.guests.is_empty() && content.notify == Notify::None;
         let (meet, reason) = match &event.known.meet {
             Meet::Unwanted => ("none", None),
             Meet::Pending { .. } => ("pending", None),
@@ -198,19 +197,26 @@ impl From<&View> for EventBody {
                 calendar: content.calendar.clone(),
             },
             google: GoogleBody {
-                event_id: in_google.then(|| event.known.google_id.to_string()),
+                event_id: in_google.then(|| event.google_name().to_string()),
                 link: links.event.clone(),
             },
             meet: MeetBody { state: meet, link: links.meet.clone(), reason },
             job_id: event.job.to_string(),
             waits_for: view.obstacle.as_ref().map(CauseBody::from),
-            warnings: if unannounced { vec!["guests_not_notified"] } else { Vec::new() },
+            warnings: unannounced(content),
         };
         body.etag = ETag::of(event.wanted.revision, event.known.version, &body);
         body
     }
 }
 
+/// The warning that Google itself gives: an event of which guests get no mail may never reach them.
+pub fn unannounced(content: &Content) -> Vec<&'static str> {
+    let silent = !content.guests.is_empty() && content.notify == Notify::None;
+    if silent { vec!["guests_not_notified"] } else { Vec::new() }
+}
+
+/// When something begins and ends.
 pub fn points(timing: &Timing) -> (PointBody, PointBody) {
     match timing {
         Timing::Span(span) => (span.start().into(), span.end().into()),

@@ -2,12 +2,13 @@
 
 use utoipa::OpenApi;
 
-use super::super::{categories, events, problem, tasks};
+use super::super::{availability, categories, events, problem, tasks};
 
 /// What the handlers say of themselves.
 #[derive(OpenApi)]
 #[openapi(
     paths(
+        availability::ask,
         events::create,
         events::show,
         events::edit,
