@@ -16,6 +16,7 @@ mod connections;
 mod cross_origin;
 mod cursor;
 mod delegation;
+mod docs;
 mod etag;
 mod events;
 mod headers;
@@ -31,6 +32,7 @@ pub mod policy;
 mod prefer;
 mod problem;
 mod setup;
+mod status;
 mod tasks;
 pub mod vault;
 

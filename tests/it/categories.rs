@@ -73,6 +73,13 @@ async fn events_go_to_their_categorys_calendar_and_no_later_change_moves_them() 
     let category = make(&bridge, &json!({ "calendar": TEAM })).await;
     let taken = event(&bridge, &category, &json!({})).await.json();
     assert_eq!(taken["placement"]["calendar"], TEAM);
+    let tried = json!({
+        "summary": "Tea", "start": "2026-11-30T14:00:00Z", "end": "2026-11-30T15:00:00Z",
+        "category": category["id"],
+    });
+    let tried =
+        bridge.send_json(Method::POST, "/api/v1/events?dry_run=true", &tried, &[]).await.json();
+    assert_eq!(tried["calendar"], TEAM);
     let named = event(&bridge, &category, &json!({ "calendar": ANA })).await.json();
     assert_eq!(named["placement"]["calendar"], ANA);
     let change = json!({ "calendar": null, "color": "grape" });

@@ -2,7 +2,10 @@
 
 use utoipa::OpenApi;
 
-use super::super::{availability, categories, events, problem, tasks};
+use super::super::{
+    api_keys, audit, availability, batch, categories, classic, connections, delegation, docs,
+    events, health, jobs, oauth_client, problem, status, tasks,
+};
 
 /// What the handlers say of themselves.
 #[derive(OpenApi)]
@@ -24,7 +27,38 @@ use super::super::{availability, categories, events, problem, tasks};
         tasks::edit,
         tasks::delete,
         tasks::complete,
-        tasks::reopen
+        tasks::reopen,
+        batch::create,
+        jobs::list,
+        jobs::show,
+        jobs::cancel,
+        jobs::retry,
+        jobs::snooze,
+        connections::list,
+        delegation::link,
+        connections::links::create,
+        connections::links::redeem,
+        connections::show,
+        connections::edit,
+        connections::delete,
+        connections::calendars,
+        connections::disconnect,
+        connections::links::reconnect,
+        api_keys::list,
+        api_keys::create,
+        api_keys::show,
+        api_keys::revoke,
+        audit::list,
+        oauth_client::show,
+        oauth_client::replace,
+        status::show,
+        health::live,
+        health::ready,
+        health::healthy,
+        classic::status,
+        classic::create,
+        docs::document,
+        docs::page,
     ),
     components(schemas(problem::Details))
 )]
