@@ -5,6 +5,7 @@ pub mod audit;
 pub mod category;
 pub mod connection;
 pub mod event;
+pub mod history;
 pub mod id;
 pub mod invalid;
 pub mod item;

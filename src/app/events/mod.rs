@@ -4,7 +4,10 @@ mod change;
 mod conflict;
 mod create;
 mod dry_run;
+pub mod list;
 mod show;
+mod state;
+mod upsert;
 
 use super::access::Caller;
 use super::placement::Aim;
@@ -27,6 +30,7 @@ pub(super) use create::{begin, request};
 pub use create::{create, create_all};
 pub use dry_run::{DryRun, try_cancel, try_create, try_edit};
 pub use show::{meet_pending, view, wait};
+pub use state::State;
 
 /// What a caller wants to see in the calendar.
 #[derive(Clone, Debug)]
@@ -146,8 +150,19 @@ pub struct View {
 pub struct Created {
     /// The event.
     pub event: Event,
-    /// Whether it was taken in by an earlier request.
-    pub repeated: bool,
+    /// How it came to be there.
+    pub taken: Taken,
+}
+
+/// How an event came to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// This request brought it.
+    New,
+    /// An earlier request brought it, which this one repeats.
+    Repeated,
+    /// It was there under the name that its caller gave it, and says by now what was sent.
+    Found,
 }
 
 impl Draft {

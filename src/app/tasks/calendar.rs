@@ -7,6 +7,7 @@ use crate::app::placement::{Aim, Place, Places};
 use crate::app::{App, Error};
 use crate::model::category::{Category, Completion};
 use crate::model::event::{Content, Event, Meeting, Notify, Presence, Source};
+use crate::model::history::By;
 use crate::model::id::EventId;
 use crate::model::item::Item;
 use crate::model::job::Class;
@@ -69,7 +70,7 @@ fn change(
     if presence == Presence::Present && content.wants_the_same(&before) {
         return Ok(());
     }
-    let wanted = events::next(app, event, &before, content, presence)?;
+    let wanted = events::next(app, By::Bridge, event, &before, content, presence)?;
     let job = events::push(app, event, Class::Interactive, app.clock.now());
     step.changes.push((event.id, wanted, job));
     Ok(())
@@ -102,7 +103,10 @@ async fn place(
         &item.id.as_u128().to_be_bytes(),
         &task.events.to_be_bytes(),
     ]);
-    let event = Event { source: Source::Task(item.id), ..events::begin(app, id, draft, place)? };
+    let event = Event {
+        source: Source::Task(item.id),
+        ..events::begin(app, By::Bridge, id, draft, place)?
+    };
     let job = events::push(app, &event, Class::Interactive, app.clock.now());
     item.event = Some(id);
     step.accepts.push((Event { job: job.id, ..event }, job));

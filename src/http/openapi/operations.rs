@@ -16,6 +16,8 @@ use super::super::{
         events::show,
         events::edit,
         events::cancel,
+        events::list::list,
+        events::history::show,
         categories::create,
         categories::list,
         categories::show,
