@@ -10,6 +10,7 @@ mod availability;
 mod batch;
 mod body;
 mod caller;
+mod categories;
 mod classic;
 mod connections;
 mod cross_origin;
@@ -32,6 +33,7 @@ mod prefer;
 mod problem;
 mod setup;
 mod status;
+mod tasks;
 pub mod vault;
 
 use std::sync::Arc;

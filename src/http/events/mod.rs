@@ -5,7 +5,7 @@ mod dry_run;
 pub mod history;
 pub mod list;
 mod listing;
-mod members;
+pub(super) mod members;
 mod shown;
 
 use axum::Json;
@@ -23,10 +23,10 @@ use crate::model::event::Event;
 use crate::model::id::EventId;
 
 use body::EventEdit;
-pub use body::{NewEvent, read, read_span};
+pub use body::{NewEvent, read, read_aim, read_span};
 use dry_run::{Dry, DryRunBody, EventOrDryRun};
 use shown::EventBody;
-pub use shown::{CauseBody, utc};
+pub use shown::{CauseBody, PointBody, points, utc};
 
 /// The route's name in what a repeated request is known by.
 const CREATE: &str = "/api/v1/events";

@@ -76,7 +76,7 @@ struct PlacementBody {
 /// When it begins or ends.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-enum PointBody {
+pub enum PointBody {
     /// At a moment.
     Moment {
         /// In UTC.
@@ -200,7 +200,8 @@ pub fn unannounced(content: &Content) -> Vec<&'static str> {
     if silent { vec!["guests_not_notified"] } else { Vec::new() }
 }
 
-fn points(timing: &Timing) -> (PointBody, PointBody) {
+/// When something begins and ends.
+pub fn points(timing: &Timing) -> (PointBody, PointBody) {
     match timing {
         Timing::Span(span) => (span.start().into(), span.end().into()),
         Timing::Days(days) => {
