@@ -219,3 +219,16 @@ async fn where_google_cannot_be_asked_only_who_insists_is_refused() {
     assert!((500..600).contains(&refused.status), "{}", refused.text);
     assert_eq!(bridge.titles(ANA).len(), 1);
 }
+
+#[tokio::test]
+async fn nobody_looks_out_a_thousand_times_for_one_batch() {
+    let bridge = Bridge::connected().await;
+    let items = json!({"events": [event(&json!({})), event(&json!({"on_conflict": "reject"}))]});
+    let answer = bridge.send_json(Method::POST, "/api/v1/events/batch", &items, &[]).await;
+    let told = answer.json();
+    assert_eq!((answer.status, &told["accepted"], &told["refused"]), (200, &json!(1), &json!(1)));
+    let problem = &told["results"][1]["problem"]["errors"][0];
+    assert_eq!(problem["pointer"], "/on_conflict", "{told}");
+    bridge.run_until_idle().await;
+    assert_eq!(bridge.titles(ANA).len(), 1);
+}

@@ -52,6 +52,7 @@ mod process;
 mod queue;
 mod quota;
 mod recurrence;
+mod revival;
 mod rewrap;
 mod rooms;
 mod rust_client;
