@@ -13,7 +13,7 @@ use super::charge::{CALL, PATCH, QUOTA_USER};
 use super::client::{Witness, json_of, request_as, segment};
 use super::error::{Failure, Verdict};
 use super::oauth::AccessToken;
-use crate::model::event::{Content, Fingerprint, Guest, Notify};
+use crate::model::event::{Content, Fingerprint, GoogleName, Guest, Notify};
 use crate::model::id::{EventId, GoogleId, base32hex};
 use crate::model::timing::Timing;
 use crate::model::when::Moment;
@@ -121,7 +121,7 @@ impl Events<'_> {
     }
 
     /// The event as Google has it; a deleted one is found too, as cancelled.
-    pub async fn get(self, id: GoogleId) -> Result<Copy, Failure> {
+    pub async fn get(self, id: GoogleName) -> Result<Copy, Failure> {
         let asked = Box::pin(async {
             let hub = self.google.hub(self.access);
             let mut witness = Witness::of("events.get");
@@ -139,7 +139,7 @@ impl Events<'_> {
     }
 
     /// Takes the event out. One that is out already fails as [`Verdict::Gone`].
-    pub async fn delete(self, id: GoogleId, notify: Notify) -> Result<(), Failure> {
+    pub async fn delete(self, id: GoogleName, notify: Notify) -> Result<(), Failure> {
         let asked = Box::pin(async {
             let hub = self.google.hub(self.access);
             let mut witness = Witness::of("events.delete");
@@ -162,7 +162,7 @@ impl Events<'_> {
     /// still the one with that etag. Not through the hub, which drops nulls and has no `If-Match`.
     pub async fn patch(
         self,
-        id: GoogleId,
+        id: GoogleName,
         members: Map<String, Value>,
         if_match: Option<&str>,
         notify: Notify,

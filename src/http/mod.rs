@@ -28,6 +28,7 @@ pub mod openapi;
 pub mod policy;
 mod prefer;
 mod problem;
+mod recurrence;
 mod setup;
 pub mod vault;
 

@@ -61,7 +61,7 @@ async fn follow(visit: &mut Visit, token: &AccessToken) -> Outcome {
     if !wanted || !present || !matches!(visit.known.meet, Meet::Pending { .. }) {
         return Ok(End::Done);
     }
-    match visit.calendar(token).get(visit.known.google_id).await {
+    match visit.calendar(token).get(visit.name()).await {
         Ok(copy) if copy.cancelled => Ok(visit.removed()),
         Ok(copy) => conclude(visit, token, copy).await,
         Err(failure) => visit.missing(failure),
@@ -90,7 +90,7 @@ async fn conclude(visit: &mut Visit, token: &AccessToken, mut copy: Copy) -> Out
         }
         let request = conference_request(&visit.request_id(tries));
         let members = Map::from_iter([("conferenceData".to_owned(), request)]);
-        let (id, etag) = (visit.known.google_id, copy.etag.as_deref());
+        let (id, etag) = (visit.name(), copy.etag.as_deref());
         copy = match visit.calendar(token).patch(id, members, etag, Notify::None).await {
             Ok(copy) => copy,
             Err(failure) if failure.verdict == Verdict::ConferenceNotAllowed => {

@@ -6,13 +6,14 @@
 
 use super::Report;
 use super::follow_meet::first_look;
+use super::instance;
 use super::verdict::{cause_of, end_of_own};
 use super::visit::{Outcome, Visit};
 use crate::app::{App, events};
 use crate::google::error::{Failure, Verdict};
 use crate::google::events::{Copy, members};
 use crate::google::oauth::AccessToken;
-use crate::model::event::{Copied, Meet, Notify, Presence};
+use crate::model::event::{Copied, Instance, Meet, Notify, Presence};
 use crate::model::id::EventId;
 use crate::model::job::{Cause, End, Job, Until};
 use crate::store::Learned;
@@ -34,6 +35,9 @@ pub async fn run(app: App, job: &Job, id: EventId) -> Report {
 }
 
 async fn agree(visit: &mut Visit, token: &AccessToken) -> Outcome {
+    if let Some(Instance { series, .. }) = visit.event.instance {
+        return instance::agree(visit, series, token).await;
+    }
     let applied = visit.known.applied == visit.event.wanted.revision;
     match (visit.event.wanted.presence, &visit.known.copy) {
         (_, Copied::Cancelled | Copied::RemovedInGoogle) => Ok(visit.rest()),
@@ -80,7 +84,7 @@ async fn insert(visit: &mut Visit, token: &AccessToken) -> Outcome {
 
 /// Looks whether an insert arrived that brought no answer, or was refused because its id is taken.
 async fn read_back(visit: &mut Visit, token: &AccessToken, failure: Failure) -> Outcome {
-    let copy = match visit.calendar(token).get(visit.known.google_id).await {
+    let copy = match visit.calendar(token).get(visit.name()).await {
         Ok(copy) => copy,
         // Not there yet, or not there at all: the same id again, later.
         Err(missing) if missing.verdict == Verdict::NotFound => match failure.verdict {
@@ -123,8 +127,8 @@ fn step_aside(visit: &mut Visit) -> End {
 }
 
 /// Changes what Google has.
-async fn update(visit: &mut Visit, token: &AccessToken) -> Outcome {
-    match visit.calendar(token).get(visit.known.google_id).await {
+pub(super) async fn update(visit: &mut Visit, token: &AccessToken) -> Outcome {
+    match visit.calendar(token).get(visit.name()).await {
         Ok(copy) if copy.cancelled => Ok(visit.removed()),
         Ok(copy) => write(visit, token, copy).await,
         Err(failure) => visit.missing(failure),
@@ -139,7 +143,7 @@ async fn write(visit: &mut Visit, token: &AccessToken, copy: Copy) -> Outcome {
         return written(visit, &copy);
     }
     let members = members(&visit.content, &stamp, &copy.attendees);
-    let (id, etag) = (visit.known.google_id, copy.etag.as_deref());
+    let (id, etag) = (visit.name(), copy.etag.as_deref());
     match visit.calendar(token).patch(id, members, etag, notify(visit)).await {
         Ok(copy) => written(visit, &copy),
         Err(failure) => visit.missing(failure),
@@ -156,8 +160,8 @@ fn written(visit: &mut Visit, copy: &Copy) -> Outcome {
 }
 
 /// Takes the event out of the calendar.
-async fn delete(visit: &mut Visit, token: &AccessToken) -> Outcome {
-    match visit.calendar(token).delete(visit.known.google_id, notify(visit)).await {
+pub(super) async fn delete(visit: &mut Visit, token: &AccessToken) -> Outcome {
+    match visit.calendar(token).delete(visit.name(), notify(visit)).await {
         Err(failure) if !matches!(failure.verdict, Verdict::NotFound | Verdict::Gone) => {
             Err(failure.into())
         }
@@ -167,7 +171,7 @@ async fn delete(visit: &mut Visit, token: &AccessToken) -> Outcome {
 
 /// Cancels an event that was never seen at Google, where an insert may nonetheless have arrived.
 async fn withdraw(visit: &mut Visit, token: &AccessToken) -> Outcome {
-    match visit.calendar(token).get(visit.known.google_id).await {
+    match visit.calendar(token).get(visit.name()).await {
         Ok(copy) if copy.cancelled || !visit.is_ours(&copy) => Ok(withdrawn(visit)),
         Ok(_) => delete(visit, token).await,
         // A read may lag behind the insert: only a delete that finds nothing is proof.

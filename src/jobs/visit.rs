@@ -14,7 +14,7 @@ use crate::google::error::{Failure, Verdict};
 use crate::google::events::{Conference, Copy, Events, Stamp};
 use crate::google::oauth::AccessToken;
 use crate::model::connection::Connection;
-use crate::model::event::{Content, Copied, Event, Known, Meet};
+use crate::model::event::{Content, Copied, Event, GoogleName, Known, Meet};
 use crate::model::id::{EventId, JobId, base32hex, digest_of};
 use crate::model::job::{Class, End, Job, Kind, Line, NewJob, Obstacle};
 
@@ -181,8 +181,18 @@ impl Visit {
     /// Google then ignores, and another for a new one.
     pub fn request_id(&self, tries: u32) -> String {
         let google_id = self.known.google_id.as_u128().to_be_bytes();
-        let digest = digest_of(&[b"calbridge/conference/v1", &google_id, &tries.to_be_bytes()]);
+        let tries = tries.to_be_bytes();
+        let mut parts: Vec<&[u8]> = vec![b"calbridge/conference/v1", &google_id, &tries];
+        // An instance has a conference of its own, if it needs one.
+        let original = self.event.instance.map(|instance| instance.original.to_string());
+        parts.extend(original.as_deref().map(str::as_bytes));
+        let digest = digest_of(&parts);
         base32hex(&digest[..16])
+    }
+
+    /// The event, as calls to Google name it.
+    pub fn name(&self) -> GoogleName {
+        GoogleName::new(self.known.google_id, self.event.instance)
     }
 
     /// The event's calendar, as the account of `token` may use it.

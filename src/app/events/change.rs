@@ -107,7 +107,7 @@ pub fn wanted(
 
 impl Edit {
     /// Changes what `content` says.
-    fn apply(self, content: &mut Content) {
+    pub(super) fn apply(self, content: &mut Content) {
         let Content { summary, description, location, timing, .. } = content;
         *summary = self.summary.unwrap_or_else(|| std::mem::take(summary));
         *description = self.description.unwrap_or_else(|| std::mem::take(description));

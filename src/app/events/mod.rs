@@ -2,6 +2,7 @@
 
 mod change;
 mod create;
+pub mod series;
 mod show;
 
 use super::access::Caller;

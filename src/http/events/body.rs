@@ -176,6 +176,10 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
         dst: body.dst.as_deref(),
     };
     let timing = faults.keep_all(Timing::read(typed));
+    let recurrence = timing.as_ref().and_then(|timing| {
+        let lines = body.recurrence.filter(|lines| !lines.is_empty());
+        faults.keep(lines.map(|lines| Recurrence::read(&lines, timing)).transpose())
+    });
     let guests = faults.keep_all(read_guests(body.guests.unwrap_or_default()));
     let color = faults.keep(body.color.map(|name| name.parse()).transpose());
     let visibility = faults.keep(body.visibility.map(|name| name.parse()).transpose());
@@ -192,7 +196,7 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
     let draft = Draft {
         description: body.description.unwrap_or_default(),
         location: body.location.unwrap_or_default(),
-        recurrence: body.recurrence.map(read_recurrence),
+        recurrence: recurrence.flatten(),
         guests: guests.unwrap_or_default(),
         color: color.flatten(),
         visibility: visibility.flatten().unwrap_or_default(),
@@ -207,6 +211,7 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
     Ok((draft, aim))
 }
 
+/// Lines that are read when it is known what they are to begin with.
 fn read_recurrence(lines: Vec<String>) -> Recurrence {
     Recurrence::from_parts(lines, std::collections::BTreeSet::new())
 }

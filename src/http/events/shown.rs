@@ -10,7 +10,7 @@ use crate::model::event::{Alert, Color, Copied, Instance, Meet, Notify, Source};
 use crate::model::id::ItemId;
 use crate::model::job::{Cause, JobState};
 use crate::model::owner::Owner;
-use crate::model::timing::Timing;
+use crate::model::timing::{Original, Timing};
 use crate::model::when::Moment;
 
 /// An event, as shown.
@@ -76,7 +76,7 @@ struct PlacementBody {
 /// When it begins or ends.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-enum PointBody {
+pub enum PointBody {
     /// At a moment.
     Moment {
         /// In UTC.
@@ -198,7 +198,7 @@ impl From<&View> for EventBody {
                 calendar: content.calendar.clone(),
             },
             google: GoogleBody {
-                event_id: in_google.then(|| event.known.google_id.to_string()),
+                event_id: in_google.then(|| event.google_name().to_string()),
                 link: links.event.clone(),
             },
             meet: MeetBody { state: meet, link: links.meet.clone(), reason },
@@ -211,7 +211,16 @@ impl From<&View> for EventBody {
     }
 }
 
-fn points(timing: &Timing) -> (PointBody, PointBody) {
+/// A start of a series, as it is shown; it is understood when it is written so.
+pub fn original_start(original: Original) -> String {
+    match original {
+        Original::Moment(moment) => utc(moment),
+        Original::Day(day) => day.to_string(),
+    }
+}
+
+/// When something begins and ends.
+pub fn points(timing: &Timing) -> (PointBody, PointBody) {
     match timing {
         Timing::Span(span) => (span.start().into(), span.end().into()),
         Timing::Days(days) => {
@@ -237,7 +246,10 @@ impl From<&Moment> for PointBody {
 
 impl From<Instance> for InstanceBody {
     fn from(instance: Instance) -> Self {
-        Self { series: instance.series.to_string(), original_start: instance.original.to_string() }
+        Self {
+            series: instance.series.to_string(),
+            original_start: original_start(instance.original),
+        }
     }
 }
 

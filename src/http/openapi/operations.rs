@@ -2,13 +2,12 @@
 
 use utoipa::OpenApi;
 
-use super::super::events;
-use super::super::problem;
+use super::super::{events, problem, recurrence};
 
 /// What the handlers say of themselves.
 #[derive(OpenApi)]
 #[openapi(
-    paths(events::create, events::show, events::edit, events::cancel),
+    paths(events::create, events::show, events::edit, events::cancel, recurrence::expand),
     components(schemas(problem::Details))
 )]
 pub struct Operations;

@@ -3,6 +3,8 @@
 mod choices;
 mod content;
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 use super::id::{ConnectionId, EventId, GoogleId, ItemId, JobId};
@@ -58,6 +60,29 @@ pub struct Instance {
     pub original: Original,
 }
 
+/// An event's id at Google, as calls name it: an instance is known by its series' id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GoogleName {
+    id: GoogleId,
+    original: Option<Original>,
+}
+
+impl GoogleName {
+    /// The event of this id, or the instance of the series of this id.
+    pub fn new(id: GoogleId, instance: Option<Instance>) -> Self {
+        Self { id, original: instance.map(|instance| instance.original) }
+    }
+}
+
+impl fmt::Display for GoogleName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.original {
+            Some(original) => write!(out, "{}_{original}", self.id),
+            None => write!(out, "{}", self.id),
+        }
+    }
+}
+
 /// Where an event lives at Google.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placement {
@@ -104,7 +129,7 @@ pub type Fingerprint = [u8; 16];
 /// What is known of Google's copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// Its id at Google, stored before the first call that names it.
+    /// Its id at Google, stored before the first call that names it; of an instance, its series'.
     pub google_id: GoogleId,
     /// How many foreign events stood in the way of that id.
     pub generation: u32,
@@ -164,6 +189,11 @@ impl Event {
         self.known.applied == self.wanted.revision
             && self.wanted.presence == Presence::Present
             && self.known.copy == Copied::Present
+    }
+
+    /// Its id at Google, as far as it is known which.
+    pub fn google_name(&self) -> GoogleName {
+        GoogleName::new(self.known.google_id, self.instance)
     }
 
     /// Whether the newest wanted revision has come to rest: in Google with its link settled, gone,
