@@ -46,6 +46,7 @@ mod rust_client;
 mod secrets;
 mod security;
 mod seed;
+mod series;
 mod service_account;
 mod sessions;
 mod setup;
