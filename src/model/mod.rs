@@ -6,6 +6,7 @@ pub mod connection;
 pub mod event;
 pub mod id;
 pub mod invalid;
+pub mod item;
 pub mod job;
 pub mod key;
 pub mod owner;

@@ -16,6 +16,7 @@ mod events;
 pub mod examples;
 mod forgetting;
 mod hands;
+mod items;
 mod jobs;
 mod leases;
 mod periods;
@@ -31,6 +32,7 @@ pub use envelopes::*;
 pub use events::*;
 pub use forgetting::*;
 pub use hands::*;
+pub use items::*;
 pub use jobs::*;
 pub use leases::*;
 pub use periods::*;
@@ -155,6 +157,20 @@ macro_rules! promises {
             a_row_and_its_act_are_kept_together
             a_freeze_is_in_the_chains_end
             acts_are_told
+            an_item_is_kept_whole
+            an_item_is_replaced_by_the_next_version_alone
+            items_are_listed_in_the_order_they_were_made
+            an_item_is_listed_for_whom_it_was_given_to
+            items_are_found_by_what_is_asked
+            pages_hold_while_items_are_made_and_changed
+            a_deleted_item_is_in_no_list
+            a_step_is_kept_whole
+            a_step_that_is_overtaken_leaves_nothing
+            a_repeated_request_finds_its_item
+            steps_beside_each_other_are_judged_one_by_one
+            a_step_has_room_for_all_its_events_or_none
+            an_item_too_large_is_refused
+            deleted_items_are_forgotten_in_their_own_time
         }
     };
     ($open:path => $($promise:ident)*) => {

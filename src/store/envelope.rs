@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use data_encoding::HEXLOWER;
 
 use super::{Keystone, StoreError};
-use crate::model::id::{ConnectionId, EventId, JobId};
+use crate::model::id::{ConnectionId, EventId, ItemId, JobId};
 use crate::model::invalid::Invalid;
 use crate::model::job::Kind;
 use crate::model::key::{Digest, TicketKind};
@@ -31,6 +31,8 @@ pub enum Spot {
     Payload(JobId),
     /// What is personal of the act of this number.
     Detail(u64),
+    /// What an item says.
+    Item(ItemId),
 }
 
 /// An envelope, and what it is bound to besides its spot.
@@ -96,11 +98,12 @@ pub(super) enum Shelf {
     Links,
     Payloads,
     Details,
+    Items,
 }
 
 impl Shelf {
     /// Every shelf, in the order of their spots.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Profiles,
         Self::Tokens,
         Self::Tickets,
@@ -108,6 +111,7 @@ impl Shelf {
         Self::Links,
         Self::Payloads,
         Self::Details,
+        Self::Items,
     ];
 
     /// The shelves that are not read through, and where on each to go on.
@@ -129,6 +133,7 @@ impl Spot {
             Self::Links(_) => Shelf::Links,
             Self::Payload(_) => Shelf::Payloads,
             Self::Detail(_) => Shelf::Details,
+            Self::Item(_) => Shelf::Items,
         }
     }
 }
@@ -146,6 +151,7 @@ impl fmt::Display for Spot {
             Self::Links(id) => write!(out, "links-{id}"),
             Self::Payload(id) => write!(out, "payload-{id}"),
             Self::Detail(seq) => write!(out, "audit-{seq}"),
+            Self::Item(id) => write!(out, "item-{id}"),
         }
     }
 }
@@ -162,6 +168,7 @@ impl FromStr for Spot {
             "content" => Self::Content(name.parse()?),
             "links" => Self::Links(name.parse()?),
             "payload" => Self::Payload(name.parse()?),
+            "item" => Self::Item(name.parse()?),
             "audit" => Self::Detail(name.parse().map_err(|_| refused())?),
             kind => {
                 let digest = HEXLOWER.decode(name.as_bytes()).map_err(|_| refused())?;

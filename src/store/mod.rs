@@ -8,6 +8,7 @@ mod changes;
 pub mod contract;
 mod envelope;
 mod event;
+mod item;
 mod job;
 mod leases;
 pub mod memory;
@@ -24,6 +25,7 @@ use tokio::sync::{broadcast, mpsc};
 pub use changes::{Change, Changes};
 pub use envelope::{Bound, Envelope, EnvelopeStore, Reseal, Spot};
 pub use event::{Accept, Accepted, Backlog, Changed, Crowd, EventStore, Request};
+pub use item::{Asked, ItemStore, Kept, Mark, Step};
 pub use job::{Claimed, Counts, Fate, JobStore, Learned, Ran, Settled, Touched, Which};
 pub use period::{PeriodStore, Turn};
 pub use record::Record;
@@ -77,6 +79,7 @@ pub enum StoreError {
 #[async_trait]
 pub trait Store:
     EventStore
+    + ItemStore
     + JobStore
     + PeriodStore
     + ConnectionStore
@@ -106,7 +109,8 @@ pub trait Store:
     async fn lay_keystone(&self, keystone: Keystone) -> Result<Keystone, StoreError>;
 
     /// Forgets up to `most` records whose time is over: request records, tickets, finished jobs,
-    /// events long past or cancelled, which have no live job, and tallies of days 40 days ago.
+    /// events long past or cancelled, which have no live job, deleted items, and tallies of days 40
+    /// days ago.
     /// Returns how many; with an event its content is forgotten too.
     async fn prune(
         &self,
@@ -155,7 +159,7 @@ pub struct Retention {
     pub dead: TimeDelta,
     /// Events, after they are over.
     pub past: TimeDelta,
-    /// Cancelled events, after they were.
+    /// Cancelled events and deleted items, after they were.
     pub tombstones: TimeDelta,
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rows::{
     AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, FirstEventRow,
-    JobRow, KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketKindRow,
+    ItemRow, JobRow, KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketKindRow,
     TicketRow, unreadable,
 };
 use super::{Keystone, Request, StoreError};
@@ -16,7 +16,8 @@ use crate::model::administrator::Administrator;
 use crate::model::audit::Entry;
 use crate::model::connection::Connection;
 use crate::model::event::Event;
-use crate::model::id::{EventId, JobId, KeyId};
+use crate::model::id::{EventId, ItemId, JobId, KeyId};
+use crate::model::item::Item;
 use crate::model::job::Job;
 use crate::model::key::{ApiKey, Digest, Ticket};
 use crate::model::sealed::Sealed;
@@ -26,7 +27,7 @@ use crate::model::sealed::Sealed;
 pub enum Record {
     /// An event.
     Event(Event),
-    /// A request that brought one.
+    /// A request that brought one, or an item, which then has the number of that event.
     Request(Request, EventId),
     /// A job, and what it carries.
     Job(Job, Option<Sealed>),
@@ -48,6 +49,8 @@ pub enum Record {
     Administrator(Administrator),
     /// When a key was used last.
     KeyUse(KeyId, DateTime<Utc>),
+    /// A thing beside events.
+    Item(Item),
 }
 
 impl Record {
@@ -79,6 +82,7 @@ enum RecordRow {
     Administrator(AdministratorRow),
     KeyUse(u128, KeyUseRow),
     Event(u128, EventRow, ContentRow),
+    Item(u128, ItemRow),
 }
 
 impl Row for RecordRow {
@@ -110,6 +114,7 @@ impl From<&Record> for RecordRow {
             Record::Administrator(administrator) => Self::Administrator(administrator.into()),
             Record::KeyUse(key, at) => Self::KeyUse(key.as_u128(), KeyUseRow::new(*at)),
             Record::Audit(entry) => Self::Audit(entry.seq, entry.into()),
+            Record::Item(item) => Self::Item(item.id.as_u128(), item.into()),
         }
     }
 }
@@ -144,6 +149,7 @@ impl TryFrom<RecordRow> for Record {
             RecordRow::Administrator(row) => Self::Administrator(row.try_into()?),
             RecordRow::KeyUse(key, row) => Self::KeyUse(KeyId::from_u128(key), row.at()?),
             RecordRow::Audit(seq, row) => Self::Audit(row.under(seq)?),
+            RecordRow::Item(id, row) => Self::Item(row.under(ItemId::from_u128(id))?),
         })
     }
 }

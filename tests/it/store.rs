@@ -77,6 +77,7 @@ fn every_promise_is_listed() {
         include_str!("../../src/store/contract/events.rs"),
         include_str!("../../src/store/contract/forgetting.rs"),
         include_str!("../../src/store/contract/hands.rs"),
+        include_str!("../../src/store/contract/items.rs"),
         include_str!("../../src/store/contract/jobs.rs"),
         include_str!("../../src/store/contract/leases.rs"),
         include_str!("../../src/store/contract/periods.rs"),

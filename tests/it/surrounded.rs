@@ -7,15 +7,16 @@ use calbridge::model::administrator::Administrator;
 use calbridge::model::audit::{Act, Entry, Head};
 use calbridge::model::connection::{AccountTag, Connection, Health};
 use calbridge::model::event::{Event, Wanted};
-use calbridge::model::id::{ConnectionId, EventId, InstanceId, JobId, KeyId};
+use calbridge::model::id::{ConnectionId, EventId, InstanceId, ItemId, JobId, KeyId};
+use calbridge::model::item::Item;
 use calbridge::model::job::{Claim, Job, Line, NewJob};
 use calbridge::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::store::{
-    Accept, Accepted, AccessStore, AdministratorStore, AuditStore, Backlog, Backup, Beat, Change,
-    Changed, Claimed, ConnectionStore, Counts, Envelope, EnvelopeStore, EventStore, Fate, JobStore,
-    Keystone, PeriodStore, Ran, Record, Reseal, Retention, Settled, Spot, Store, StoreError,
-    Touched, Turn, Which,
+    Accept, Accepted, AccessStore, AdministratorStore, Asked, AuditStore, Backlog, Backup, Beat,
+    Change, Changed, Claimed, ConnectionStore, Counts, Envelope, EnvelopeStore, EventStore, Fate,
+    ItemStore, JobStore, Kept, Keystone, Mark, PeriodStore, Ran, Record, Reseal, Retention,
+    Settled, Spot, Step, Store, StoreError, Touched, Turn, Which,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tokio::sync::{broadcast, mpsc};
@@ -139,6 +140,31 @@ impl<A: Around> EventStore for Surrounded<A> {
         job: NewJob,
     ) -> Result<Changed, StoreError> {
         self.around.step("change", self.store.change(id, wanted, job)).await
+    }
+}
+
+#[async_trait]
+impl<A: Around> ItemStore for Surrounded<A> {
+    async fn item(&self, id: ItemId) -> Result<Option<Item>, StoreError> {
+        self.around.look(self.store.item(id)).await
+    }
+
+    async fn items(
+        &self,
+        asked: &Asked,
+        after: Option<Mark>,
+        most: usize,
+    ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
+        self.around.look(self.store.items(asked, after, most)).await
+    }
+
+    async fn keep(
+        &self,
+        steps: Vec<Step>,
+        backlog: Backlog,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Kept>, StoreError> {
+        self.around.step("keep", self.store.keep(steps, backlog, now)).await
     }
 }
 

@@ -192,6 +192,9 @@ impl App {
             (Spot::Links(id), Bound::Record(owner, version)) => {
                 (owner, ("event", id.as_u128(), "links", *version))
             }
+            (Spot::Item(id), Bound::Record(owner, version)) => {
+                (owner, ("item", id.as_u128(), "body", *version))
+            }
             (Spot::Payload(_), Bound::Work(owner, Kind::RevokeGrant { connection, version })) => {
                 (owner, ("connection", connection.as_u128(), "token", *version))
             }

@@ -4,15 +4,18 @@ use chrono::{NaiveDate, TimeDelta};
 use tokio::sync::mpsc;
 
 use super::examples::{
-    LEASE, NOON, accept, act, after, cause, claim_one, connection, digest, done, event, learned,
-    line_of, push, request, sealed, take_in, ticket, user,
+    LEASE, NOON, accept, act, after, cause, claim_one, connection, digest, done, event, item,
+    learned, line_of, push, request, sealed, take_in, ticket, user,
 };
 use crate::model::administrator::Administrator;
 use crate::model::audit::{Action, Entry, Freeze, Head};
 use crate::model::id::KeyId;
+use crate::model::item::{Item, Noun};
 use crate::model::job::{Job, JobState, Kind};
 use crate::model::key::{ApiKey, Scope, TicketKind};
-use crate::store::{Accept, Accepted, Counts, Fate, Keystone, Ran, Record, Retention, Store, Turn};
+use crate::store::{
+    Accept, Accepted, Asked, Counts, Fate, Keystone, Ran, Record, Retention, Store, Turn,
+};
 
 const DAY: NaiveDate = NaiveDate::from_ymd_opt(2027, 1, 15).unwrap();
 const FORGET_ALL: Retention = Retention {
@@ -58,6 +61,9 @@ fn records() -> Vec<Record> {
         Record::Event(event(2)),
         Record::Event(event(3)),
         Record::Event(event(4)),
+        Record::Item(item(1)),
+        Record::Item(Item { noun: Noun::Category, shared: None, sealed: None, ..item(2) }),
+        Record::Item(Item { gone: Some(after(3)), ..item(3) }),
         Record::Request(request(1, 1), event(1).id),
         Record::Job(job(1, JobState::Live), None),
         Record::Job(job(2, JobState::Done { at: NOON }), None),
@@ -112,6 +118,12 @@ pub async fn what_is_restored_is_found_by_every_index(store: &dyn Store) {
     let repeated = Accept { request: Some(request(1, 1)), ..accept(7) };
     let known = take_in(store, repeated, after(1)).await.unwrap();
     assert_eq!(known, Accepted::Known(event(1)));
+    for (noun, owner, n) in
+        [(Noun::Task, "ana", 1), (Noun::Task, "bo", 1), (Noun::Category, "ana", 2)]
+    {
+        let (items, _) = store.items(&Asked::all(noun, user(owner)), None, 9).await.unwrap();
+        assert_eq!(items.iter().map(|item| item.id.as_u128()).collect::<Vec<_>>(), [n]);
+    }
     let counts = Counts { live: 2, done: 1, dead: 1, cancelled: 1 };
     assert_eq!(store.count_jobs().await.unwrap(), counts);
     let turn = store.take_turn("sweep", TimeDelta::minutes(1), NOON).await.unwrap();

@@ -1,18 +1,20 @@
 //! Promises about what is sealed, wherever it lies.
 
 use super::examples::{
-    NOON, ROOM, accept, after, claim_one, connection, digest, done, event, known, revoke, some_act,
-    ticket, user,
+    NOON, ROOM, accept, after, claim_one, connection, digest, done, event, item, known, revoke,
+    some_act, ticket, user,
 };
 use crate::model::audit::Act;
 use crate::model::connection::Connection;
 use crate::model::event::{Known, Wanted};
+use crate::model::item::Item;
 use crate::model::job::NewJob;
 use crate::model::key::{Ticket, TicketKind};
 use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
 use crate::store::{
-    Accept, Bound, Envelope, Keystone, Learned, MAX_SEALED, Ran, Reseal, Spot, Store, StoreError,
+    Accept, Bound, Envelope, Keystone, Learned, MAX_SEALED, Ran, Reseal, Spot, Step, Store,
+    StoreError,
 };
 
 /// An envelope like no other.
@@ -62,6 +64,10 @@ async fn fill(store: &dyn Store) -> Vec<Envelope> {
     let links = Known { links: Some(sealed("links")), version: 5, ..known(1) };
     let ran = Ran { learned: Some(Learned { seen: 1, known: links }), ..done() };
     store.settle(&claim, ran, NOON).await.unwrap();
+    let items = [2, 1].map(|n| Item { sealed: Some(sealed(&format!("item {n}"))), ..item(n) });
+    let bare = Item { sealed: None, ..item(3) };
+    let step = Step { items: items.into_iter().chain([bare]).collect(), ..Step::default() };
+    store.keep(vec![step], ROOM, NOON).await.unwrap();
     let told = Act { detail: Some(sealed("detail")), tag: digest(6), ..quiet() };
     let told = store.append(told).await.unwrap();
     let of = |spot, version, name| envelope(spot, Bound::Record(user("ana"), version), name);
@@ -81,6 +87,8 @@ async fn fill(store: &dyn Store) -> Vec<Envelope> {
         of(Spot::Links(run), 5, "links"),
         envelope(Spot::Payload(grant.id), work, "payload 9"),
         envelope(Spot::Detail(told.seq), Bound::Act(digest(6)), "detail"),
+        of(Spot::Item(item(1).id), 1, "item 1"),
+        of(Spot::Item(item(2).id), 1, "item 2"),
     ]
 }
 
@@ -152,7 +160,9 @@ pub async fn an_envelope_is_not_put_in_place_of_a_newer_one(store: &dyn Store) {
     let missing = Reseal { spot: Spot::Content(event(8).id), ..reseals[0].clone() };
     let tokenless = Reseal { spot: Spot::Token(connection(2, user("ana")).id), ..missing.clone() };
     let linkless = Reseal { spot: Spot::Links(event(2).id), ..missing.clone() };
-    reseals.extend([missing, tokenless, linkless]);
+    let itemless = Reseal { spot: Spot::Item(item(9).id), ..missing.clone() };
+    let bare = Reseal { spot: Spot::Item(item(3).id), ..missing.clone() };
+    reseals.extend([missing, tokenless, linkless, itemless, bare]);
     let before = store.envelopes(None, 99).await.unwrap();
     assert_eq!(store.reseal(reseals).await.unwrap(), 0);
     assert_eq!(store.envelopes(None, 99).await.unwrap(), before);

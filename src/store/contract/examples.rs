@@ -6,6 +6,7 @@ use crate::model::audit::{Act, Action, Actor};
 use crate::model::connection::{Connection, Health, Means};
 use crate::model::event::{Copied, Event, Known, Meet, Placement, Presence, Source, Wanted};
 use crate::model::id::{ConnectionId, EventId, GoogleId, ItemId, JobId, KeyId};
+use crate::model::item::{Item, Noun};
 use crate::model::job::{Cause, Claim, Class, Kind, Lane, Line, NewJob};
 use crate::model::key::{ApiKey, Digest, Scope, Ticket, TicketKind};
 use crate::model::owner::{Owner, UserId};
@@ -147,6 +148,24 @@ pub async fn take_in(
 /// A request with a key and a body, known for an hour.
 pub fn request(key: u8, body: u8) -> Request {
     Request { key: digest(key), body: digest(body), expires: NOON + TimeDelta::hours(1) }
+}
+
+/// A task of the user `ana`, given to `bo`, in its first version.
+pub fn item(n: u128) -> Item {
+    Item {
+        id: ItemId::from_u128(n),
+        noun: Noun::Task,
+        owner: user("ana"),
+        shared: Some(user("bo")),
+        created: NOON,
+        version: 1,
+        state: 0,
+        at: Some(after(50)),
+        event: Some(EventId::from_u128(n)),
+        category: Some(ItemId::from_u128(99)),
+        gone: None,
+        sealed: Some(sealed(70)),
+    }
 }
 
 /// A connection of an owner, in its first version.

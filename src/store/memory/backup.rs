@@ -33,6 +33,7 @@ impl State {
         let keys = self.keys.values().cloned().map(Record::Key);
         let tickets = self.tickets.values().cloned().map(Record::Ticket);
         let events = self.events.values().cloned().map(Record::Event);
+        let items = self.items.values().cloned().map(Record::Item);
         let requests =
             self.requests.values().map(|(request, event)| Record::Request(*request, *event));
         let jobs = self.jobs.values().map(|job| {
@@ -43,7 +44,7 @@ impl State {
         let tallies = self.tallies.iter().map(|(day, calls)| Record::Tally(*day, *calls));
         let audit = self.audit.values().cloned().map(Record::Audit);
         let keystone = self.keystone.iter().cloned().map(Record::Keystone);
-        let before = connections.chain(keys).chain(tickets).chain(events);
+        let before = connections.chain(keys).chain(tickets).chain(events).chain(items);
         let administrator = self.administrator.iter().cloned().map(Record::Administrator);
         let uses = self.key_uses.iter().map(|(id, at)| Record::KeyUse(*id, *at));
         let recurring = periods.chain(tallies).chain(audit).chain(administrator).chain(uses);
@@ -60,6 +61,7 @@ impl State {
                 self.tickets.entry((ticket.kind, ticket.digest)).or_insert(ticket);
             }
             Record::Event(event) => drop(self.events.entry(event.id).or_insert(event)),
+            Record::Item(item) => drop(self.items.entry(item.id).or_insert(item)),
             Record::Request(request, event) => {
                 self.requests.entry(request.key).or_insert((request, event));
             }

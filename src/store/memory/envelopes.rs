@@ -80,7 +80,12 @@ impl State {
         let details = self.audit.values().map(|entry| {
             envelope(Spot::Detail(entry.seq), Bound::Act(entry.act.tag), entry.act.detail.as_ref())
         });
-        let all = connections.chain(tickets).chain(events).chain(payloads).chain(details);
+        let items = self.items.values().map(|item| {
+            let bound = Bound::Record(item.owner.clone(), item.version);
+            envelope(Spot::Item(item.id), bound, item.sealed.as_ref())
+        });
+        let before = connections.chain(tickets).chain(events);
+        let all = before.chain(payloads).chain(details).chain(items);
         all.flatten().collect()
     }
 
@@ -94,6 +99,7 @@ impl State {
             Spot::Links(id) => self.events.get_mut(&id)?.known.links.as_mut(),
             Spot::Payload(id) => self.payloads.get_mut(&id),
             Spot::Detail(seq) => self.audit.get_mut(&seq)?.act.detail.as_mut(),
+            Spot::Item(id) => self.items.get_mut(&id)?.sealed.as_mut(),
         }
     }
 }

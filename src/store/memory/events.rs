@@ -43,23 +43,34 @@ impl EventStore for MemoryStore {
     ) -> Result<Changed, StoreError> {
         fits([&wanted.content])?;
         fits(&job.payload)?;
-        let mut state = self.state();
-        let Some(mut event) = state.events.get(&id).cloned() else { return Ok(Changed::Missing) };
-        if event.wanted.revision + 1 != wanted.revision {
-            return Ok(Changed::Overtaken);
-        }
-        event.wanted = wanted;
-        let (job, line) = state.enqueue(job);
-        event.job = job;
-        state.events.insert(id, event.clone());
-        drop(state);
-        self.changes.tell([Change::Line(line), Change::Event(id)]);
-        Ok(Changed::Yes(event))
+        let mut told = Vec::new();
+        let changed = self.state().change(id, wanted, job, &mut told);
+        self.changes.tell(told);
+        Ok(changed)
     }
 }
 
 impl State {
-    fn take_in(
+    pub(super) fn change(
+        &mut self,
+        id: EventId,
+        wanted: Wanted,
+        job: NewJob,
+        told: &mut Vec<Change>,
+    ) -> Changed {
+        let Some(mut event) = self.events.get(&id).cloned() else { return Changed::Missing };
+        if event.wanted.revision + 1 != wanted.revision {
+            return Changed::Overtaken;
+        }
+        event.wanted = wanted;
+        let (job, line) = self.enqueue(job);
+        event.job = job;
+        self.events.insert(id, event.clone());
+        told.extend([Change::Line(line), Change::Event(id)]);
+        Changed::Yes(event)
+    }
+
+    pub(super) fn take_in(
         &mut self,
         accept: Accept,
         backlog: Backlog,

@@ -8,6 +8,7 @@ mod backup;
 mod connections;
 mod envelopes;
 mod events;
+mod items;
 mod jobs;
 mod periods;
 mod prune;
@@ -25,7 +26,8 @@ use crate::model::administrator::Administrator;
 use crate::model::audit::{Entry, Head};
 use crate::model::connection::Connection;
 use crate::model::event::Event;
-use crate::model::id::{ConnectionId, EventId, InstanceId, JobId, KeyId};
+use crate::model::id::{ConnectionId, EventId, InstanceId, ItemId, JobId, KeyId};
+use crate::model::item::Item;
 use crate::model::job::{Job, Kind, Line};
 use crate::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use crate::model::owner::Owner;
@@ -43,6 +45,8 @@ pub struct MemoryStore {
 struct State {
     keystone: Option<Keystone>,
     events: HashMap<EventId, Event>,
+    items: BTreeMap<ItemId, Item>,
+    /// With the event each brought, or what names an item.
     requests: HashMap<Digest, (Request, EventId)>,
     jobs: BTreeMap<JobId, Job>,
     payloads: HashMap<JobId, Sealed>,

@@ -33,6 +33,10 @@ impl State {
         for id in take(events, &mut left) {
             self.events.remove(&id);
         }
+        let items = self.items.values().filter_map(|item| Some((item.gone?, item.id)));
+        for id in take(items.filter(|(gone, _)| *gone + keep.tombstones <= now), &mut left) {
+            self.items.remove(&id);
+        }
         let first = first_tally(now);
         for day in
             take(self.tallies.keys().filter(|day| **day < first).map(|day| (*day, *day)), &mut left)

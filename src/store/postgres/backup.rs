@@ -11,8 +11,8 @@ use super::administrator::{administrator_in, uses_in};
 use super::error::Trouble;
 use super::events::insert_contents;
 use super::rows::{
-    ApiKeyRow, AuditRow, ConnectionRow, EventRow, Hex, JobRow, RequestRow, TicketRow, id_bytes,
-    nanos, read, time, written,
+    ApiKeyRow, AuditRow, ConnectionRow, EventRow, Hex, ItemRow, JobRow, RequestRow, TicketRow,
+    id_bytes, nanos, read, time, written,
 };
 use crate::model::administrator::Administrator;
 use crate::model::audit::Entry;
@@ -67,6 +67,7 @@ impl PostgresStore {
             }
         }
         export_events(&mut tx, into).await?;
+        export_items(&mut tx, into).await?;
         export_requests(&mut tx, into).await?;
         export_jobs(&mut tx, into).await?;
         let periods: Vec<(String, i64)> =
@@ -145,6 +146,24 @@ async fn export_events(tx: &mut PgConnection, into: &mpsc::Sender<Record>) -> Re
     }
 }
 
+async fn export_items(tx: &mut PgConnection, into: &mpsc::Sender<Record>) -> Result<(), Broken> {
+    let mut after = Vec::new();
+    loop {
+        let page: Vec<(Vec<u8>, String)> = sqlx::query_as(
+            "SELECT id, row_to_json(i)::text FROM item i WHERE id > $1 ORDER BY id LIMIT $2",
+        )
+        .bind(&after)
+        .bind(PAGE)
+        .fetch_all(&mut *tx)
+        .await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after.clone_from(last);
+        for (_, row) in page {
+            send(into, Record::Item(read::<ItemRow>(&row)?.try_into()?)).await?;
+        }
+    }
+}
+
 async fn export_requests(tx: &mut PgConnection, into: &mpsc::Sender<Record>) -> Result<(), Broken> {
     let mut after = Vec::new();
     loop {
@@ -212,6 +231,7 @@ struct Sorted<'a> {
     tickets: Vec<TicketRow>,
     events: Vec<EventRow>,
     contents: Vec<(EventId, &'a Sealed)>,
+    items: Vec<ItemRow>,
     requests: Vec<RequestRow>,
     jobs: Vec<JobRow>,
     payloads: Vec<(JobId, &'a Sealed)>,
@@ -233,6 +253,7 @@ impl<'a> Sorted<'a> {
                 self.events.push(event.into());
                 self.contents.push((event.id, &event.wanted.content));
             }
+            Record::Item(item) => self.items.push(item.into()),
             Record::Request(request, event) => {
                 self.requests.push(RequestRow::new(request, *event));
             }
@@ -255,6 +276,7 @@ impl<'a> Sorted<'a> {
         insert(tx, INSERT_TICKETS, &self.tickets).await?;
         insert(tx, INSERT_EVENTS, &self.events).await?;
         insert_contents(tx, self.contents).await?;
+        insert(tx, INSERT_ITEMS, &self.items).await?;
         insert(tx, INSERT_REQUESTS, &self.requests).await?;
         insert(tx, INSERT_JOBS, &self.jobs).await?;
         let (ids, payloads): (Vec<_>, Vec<_>) = self
@@ -317,6 +339,8 @@ const INSERT_TICKETS: &str = "INSERT INTO ticket
     SELECT * FROM json_populate_recordset(NULL::ticket, $1::json) ON CONFLICT DO NOTHING";
 const INSERT_EVENTS: &str = "INSERT INTO event
     SELECT * FROM json_populate_recordset(NULL::event, $1::json) ON CONFLICT DO NOTHING";
+const INSERT_ITEMS: &str = "INSERT INTO item
+    SELECT * FROM json_populate_recordset(NULL::item, $1::json) ON CONFLICT DO NOTHING";
 const INSERT_REQUESTS: &str = "INSERT INTO request
     SELECT * FROM json_populate_recordset(NULL::request, $1::json) ON CONFLICT DO NOTHING";
 const INSERT_JOBS: &str = "INSERT INTO job

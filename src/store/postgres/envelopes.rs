@@ -11,6 +11,7 @@ use super::rows::{
 use crate::model::audit::Entry;
 use crate::model::connection::Connection;
 use crate::model::id::Id;
+use crate::model::item::Item;
 use crate::model::job::Job;
 use crate::model::key::Ticket;
 use crate::model::sealed::Sealed;
@@ -93,6 +94,7 @@ fn name_of(spot: Spot) -> (Vec<u8>, i16) {
         Spot::Content(id) | Spot::Links(id) => (id_bytes(id), 0),
         Spot::Payload(id) => (id_bytes(id), 0),
         Spot::Detail(seq) => (seq.to_be_bytes().to_vec(), 0),
+        Spot::Item(id) => (id_bytes(id), 0),
     }
 }
 
@@ -125,6 +127,7 @@ fn reseal_on(shelf: Shelf) -> &'static str {
         Shelf::Tokens => reseal_in!("connection", "token", "t.id = n.id"),
         Shelf::Tickets => reseal_in!("ticket", "payload", "t.digest = n.id AND t.kind = n.kind"),
         Shelf::Contents => reseal_in!("event_content", "content", "t.id = n.id"),
+        Shelf::Items => reseal_in!("item", "sealed", "t.id = n.id"),
         Shelf::Links => reseal_in!("event", "links", "t.id = n.id"),
         Shelf::Payloads => reseal_in!("job_payload", "payload", "t.job = n.id"),
         Shelf::Details => {
@@ -196,7 +199,16 @@ async fn on(
             .map_err(failure)?;
             rows.iter().map(|row| of_act(row)).filter_map(Result::transpose).collect()
         }
+        Shelf::Items => {
+            let found = super::items::sealed(connection, name, most).await?;
+            Ok(found.into_iter().map(of_item).collect())
+        }
     }
+}
+
+fn of_item((item, sealed): (Item, Sealed)) -> Envelope {
+    let Item { id, owner, version, .. } = item;
+    Envelope { spot: Spot::Item(id), bound: Bound::Record(owner, version), sealed }
 }
 
 async fn of_events(

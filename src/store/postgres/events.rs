@@ -100,39 +100,50 @@ impl PostgresStore {
         job: &NewJob,
     ) -> Result<(Changed, Vec<Change>), Trouble> {
         let mut tx = self.pool.begin().await?;
-        let row: Option<String> =
-            sqlx::query_scalar("SELECT row_to_json(e)::text FROM event e WHERE id = $1 FOR UPDATE")
-                .bind(id_bytes(id))
-                .fetch_optional(&mut *tx)
-                .await?;
-        let Some(row) = row else { return Ok((Changed::Missing, Vec::new())) };
-        let mut event = read::<EventRow>(&row)?.with(Vec::new())?;
-        if event.wanted.revision + 1 != wanted.revision {
-            return Ok((Changed::Overtaken, Vec::new()));
-        }
-        event.wanted = wanted.clone();
         let mut told = Vec::new();
-        for live in enqueue(&mut tx, [job]).await? {
-            event.job = live.id;
-            told.push(Change::Line(live.line));
-        }
-        told.push(Change::Event(id));
-        sqlx::query(
-            "UPDATE event e SET (job, revision, present, fingerprint, since, starts_at, over_at, category) =
-                 (n.job, n.revision, n.present, n.fingerprint, n.since, n.starts_at, n.over_at, n.category)
-             FROM json_populate_record(NULL::event, $1::json) n WHERE e.id = n.id",
-        )
-        .bind(written(&EventRow::from(&event)))
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query("UPDATE event_content SET content = $2 WHERE id = $1")
-            .bind(id_bytes(id))
-            .bind(wanted.content.as_bytes())
-            .execute(&mut *tx)
-            .await?;
+        let changed = change(&mut tx, id, wanted, job, &mut told).await?;
         tx.commit().await?;
-        Ok((Changed::Yes(event), told))
+        Ok((changed, told))
     }
+}
+
+pub(super) async fn change(
+    tx: &mut PgConnection,
+    id: EventId,
+    wanted: &Wanted,
+    job: &NewJob,
+    told: &mut Vec<Change>,
+) -> Result<Changed, Trouble> {
+    let row: Option<String> =
+        sqlx::query_scalar("SELECT row_to_json(e)::text FROM event e WHERE id = $1 FOR UPDATE")
+            .bind(id_bytes(id))
+            .fetch_optional(&mut *tx)
+            .await?;
+    let Some(row) = row else { return Ok(Changed::Missing) };
+    let mut event = read::<EventRow>(&row)?.with(Vec::new())?;
+    if event.wanted.revision + 1 != wanted.revision {
+        return Ok(Changed::Overtaken);
+    }
+    event.wanted = wanted.clone();
+    for live in enqueue(&mut *tx, [job]).await? {
+        event.job = live.id;
+        told.push(Change::Line(live.line));
+    }
+    told.push(Change::Event(id));
+    sqlx::query(
+        "UPDATE event e SET (job, revision, present, fingerprint, since, starts_at, over_at, category) =
+             (n.job, n.revision, n.present, n.fingerprint, n.since, n.starts_at, n.over_at, n.category)
+         FROM json_populate_record(NULL::event, $1::json) n WHERE e.id = n.id",
+    )
+    .bind(written(&EventRow::from(&event)))
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query("UPDATE event_content SET content = $2 WHERE id = $1")
+        .bind(id_bytes(id))
+        .bind(wanted.content.as_bytes())
+        .execute(tx)
+        .await?;
+    Ok(Changed::Yes(event))
 }
 
 /// What is known while a batch is decided item by item: what was stored, and what its earlier items
@@ -173,24 +184,13 @@ impl<'a> Seen<'a> {
             ids.push(id_bytes(row.event()?));
             requests.insert(row.key.0.clone(), row);
         }
-        let owners: Vec<_> =
-            accepts.iter().map(|accept| owner_text(&accept.job.line.owner)).collect();
-        let rows: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT owner, sum(live)::bigint FROM owner_count WHERE owner = ANY($1) GROUP BY owner",
-        )
-        .bind(owners)
-        .fetch_all(&mut *tx)
-        .await?;
-        let owners = rows.into_iter().map(|(owner, live)| (owner, live.max(0).unsigned_abs()));
-        let live: Option<i64> =
-            sqlx::query_scalar("SELECT sum(jobs)::bigint FROM job_count WHERE state = 'live'")
-                .fetch_one(&mut *tx)
-                .await?;
+        let owners = accepts.iter().map(|accept| owner_text(&accept.job.line.owner)).collect();
+        let (live, owners) = live_jobs(tx, owners).await?;
         Ok(Self {
             requests,
             events: events(tx, ids).await?,
-            live: live.unwrap_or(0).max(0).unsigned_abs(),
-            owners: owners.collect(),
+            live,
+            owners,
             backlog,
             now,
             new: Vec::new(),
@@ -239,6 +239,25 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// How many live jobs there are, and how many of each of these owners.
+pub(super) async fn live_jobs(
+    tx: &mut PgConnection,
+    owners: Vec<String>,
+) -> Result<(u64, HashMap<String, u64>), Trouble> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT owner, sum(live)::bigint FROM owner_count WHERE owner = ANY($1) GROUP BY owner",
+    )
+    .bind(owners)
+    .fetch_all(&mut *tx)
+    .await?;
+    let owners = rows.into_iter().map(|(owner, live)| (owner, live.max(0).unsigned_abs()));
+    let live: Option<i64> =
+        sqlx::query_scalar("SELECT sum(jobs)::bigint FROM job_count WHERE state = 'live'")
+            .fetch_one(tx)
+            .await?;
+    Ok((live.unwrap_or(0).max(0).unsigned_abs(), owners.collect()))
+}
+
 /// Those of the events that are stored.
 async fn events(
     tx: &mut PgConnection,
@@ -259,7 +278,7 @@ async fn events(
     Ok(found)
 }
 
-async fn insert_events(tx: &mut PgConnection, events: &[&Event]) -> Result<(), Trouble> {
+pub(super) async fn insert_events(tx: &mut PgConnection, events: &[&Event]) -> Result<(), Trouble> {
     let rows: Vec<_> = events.iter().map(|event| EventRow::from(*event)).collect();
     if rows.is_empty() {
         return Ok(());
@@ -296,7 +315,7 @@ pub(super) async fn insert_contents(
 
 /// Keeps request records, in place of those that are void. That they still are is seen by their being
 /// as they were: another process that was faster is a clash.
-async fn remember(
+pub(super) async fn remember(
     tx: &mut PgConnection,
     void: &[RequestRow],
     rows: Vec<RequestRow>,

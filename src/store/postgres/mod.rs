@@ -13,6 +13,7 @@ mod connections;
 mod envelopes;
 mod error;
 mod events;
+mod items;
 mod jobs;
 mod nodes;
 mod periods;

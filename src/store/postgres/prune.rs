@@ -15,6 +15,9 @@ const REQUESTS: &str = "DELETE FROM request WHERE key IN (
 const TICKETS: &str = "DELETE FROM ticket WHERE (kind, digest) IN (
     SELECT kind, digest FROM ticket WHERE expires <= $1 ORDER BY expires, kind, digest LIMIT $2
     FOR UPDATE SKIP LOCKED)";
+const ITEMS: &str = "DELETE FROM item WHERE id IN (
+    SELECT id FROM item WHERE gone <= $1 ORDER BY gone, id LIMIT $2
+    FOR UPDATE SKIP LOCKED)";
 const DONE: &str = "DELETE FROM job WHERE id IN (
     SELECT id FROM job WHERE state = 'done' AND ended <= $1 ORDER BY ended, id LIMIT $2
     FOR UPDATE SKIP LOCKED)";
@@ -47,6 +50,7 @@ impl PostgresStore {
         }
         left -= events(&mut tx, PAST, before(keep.past), left).await?;
         left -= events(&mut tx, TOMBSTONES, before(keep.tombstones), left).await?;
+        left -= delete(&mut tx, ITEMS, before(keep.tombstones), left).await?;
         let tallies = sqlx::query(
             "DELETE FROM tally WHERE day IN (
                  SELECT day FROM tally WHERE day < $1 ORDER BY day LIMIT $2)",

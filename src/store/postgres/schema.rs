@@ -10,8 +10,11 @@ use crate::store::StoreError;
 
 /// What made each version of the tables out of the one before. What a release contained stays as it
 /// was.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/0001_begin.sql"), include_str!("schema/0002_contents.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001_begin.sql"),
+    include_str!("schema/0002_contents.sql"),
+    include_str!("schema/0003_items.sql"),
+];
 
 /// Only one process at a time migrates: an advisory lock of this number says so.
 const LOCK: i64 = 0x0ca1_b71d_6e00;

@@ -6,6 +6,7 @@ mod administrator;
 mod audit;
 mod connections;
 mod events;
+mod items;
 mod jobs;
 mod periods;
 
@@ -20,6 +21,7 @@ pub(super) use administrator::{AdministratorRow, KeyUseRow};
 pub(super) use audit::{AuditRow, HeadRow};
 pub(super) use connections::{ConnectionRow, RefreshRow};
 pub(super) use events::{ContentRow, CopyRow, EventRow, FirstEventRow, RequestRow};
+pub(super) use items::ItemRow;
 pub(super) use jobs::{JobRow, PayloadRow};
 
 pub(super) use periods::PeriodRow;

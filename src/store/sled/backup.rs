@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::events::Open;
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Ledger, Read};
-use super::{SledStore, access, audit, connections, events, lines};
+use super::{SledStore, access, audit, connections, events, items, lines};
 use crate::model::administrator::Administrator;
 use crate::model::connection::Connection;
 use crate::model::event::Event;
@@ -14,18 +14,19 @@ use crate::model::job::{Job, Kind};
 use crate::model::key::ApiKey;
 use crate::model::sealed::Sealed;
 use crate::store::rows::{
-    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeyUseRow,
-    KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketRow,
+    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, ItemRow, JobRow,
+    KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketRow,
 };
 use crate::store::{Backup, Record, Request, StoreError};
 
 /// The tables that records are made of, in the order in which they are exported: what shows that a
 /// store is in use comes first, what makes it usable last.
-const TABLES: [Table; 12] = [
+const TABLES: [Table; 13] = [
     Table::Connection,
     Table::Key,
     Table::Ticket,
     Table::Event,
+    Table::Item,
     Table::Request,
     Table::Job,
     Table::Period,
@@ -83,6 +84,7 @@ fn record(ledger: &Ledger, table: Table, key: &[u8], row: &[u8]) -> Result<Recor
             })?;
             Record::Event(row.under(id, content)?)
         }
+        Table::Item => Record::Item(ItemRow::decode(row)?.under(read.id()?)?),
         Table::Request => {
             let row = RequestRow::decode(row)?;
             let request = Request { key: read.bytes()?, body: row.body, expires: row.expires()? };
@@ -112,6 +114,7 @@ fn keep(ledger: &mut Ledger, record: &Record) -> Result<(), StoreError> {
         Record::Key(key) => keys::key(key.id),
         Record::Ticket(ticket) => keys::ticket(ticket.kind, &ticket.digest),
         Record::Event(event) => keys::event(event.id),
+        Record::Item(item) => keys::item(item.id),
         Record::Request(request, _) => keys::request(&request.key),
         Record::Job(job, _) => keys::job(job.id),
         Record::Period(name, _) => keys::period(name),
@@ -129,6 +132,7 @@ fn keep(ledger: &mut Ledger, record: &Record) -> Result<(), StoreError> {
         Record::Key(row) => ledger.put(key, &ApiKeyRow::from(row)),
         Record::Ticket(ticket) => access::write_ticket(ledger, ticket),
         Record::Event(event) => write_event(ledger, event),
+        Record::Item(item) => items::write(ledger, item),
         Record::Request(request, event) => events::remember(ledger, request, *event),
         Record::Job(job, payload) => write_job(ledger, job, payload.as_ref()),
         Record::Period(_, next) => ledger.put(key, &PeriodRow::new(*next)),

@@ -14,6 +14,7 @@ use std::thread;
 use sled::Tree;
 
 use super::events::listing;
+use super::items::listings;
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Read, failed};
 use super::meta::MetaRow;
@@ -24,8 +25,8 @@ use crate::model::job::{Job, Kind};
 use crate::model::key::ApiKey;
 use crate::store::StoreError;
 use crate::store::rows::{
-    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, HeadRow, JobRow,
-    KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RefreshRow, RequestRow, Row, TicketRow,
+    AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, HeadRow, ItemRow,
+    JobRow, KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RefreshRow, RequestRow, Row, TicketRow,
 };
 
 /// There are few large tables to share among threads.
@@ -149,6 +150,11 @@ impl Books {
                 let ticket = TicketRow::decode(row)?.under(kind, digest)?;
                 self.expect(&keys::ticket_over(ticket.expires, kind, &digest), &[]);
             }
+            Table::Item => {
+                for listed in listings(&ItemRow::decode(row)?.under(read.id()?)?) {
+                    self.expect(&listed, &[]);
+                }
+            }
             Table::Key => drop(ApiKey::try_from(ApiKeyRow::decode(row)?)?),
             Table::Audit => drop(AuditRow::decode(row)?.under(read.seq()?)?),
             Table::Administrator => {
@@ -170,6 +176,8 @@ impl Books {
             | Table::RequestOver
             | Table::Past
             | Table::Tombstone
+            | Table::OwnerItem
+            | Table::GoneItem
             | Table::Live
             | Table::Ready
             | Table::Done

@@ -7,14 +7,16 @@ use sled::{IVec, Tree};
 
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Ledger, Read, failed};
-use super::{SledStore, connections};
+use super::{SledStore, connections, items};
 use crate::model::connection::Connection;
 use crate::model::event::Event;
 use crate::model::id::{EventId, JobId};
+use crate::model::item::Item;
 use crate::model::sealed::Sealed;
 use crate::store::envelope::Shelf;
 use crate::store::rows::{
-    AuditRow, ConnectionRow, ContentRow, EventRow, JobRow, KeystoneRow, PayloadRow, Row, TicketRow,
+    AuditRow, ConnectionRow, ContentRow, EventRow, ItemRow, JobRow, KeystoneRow, PayloadRow, Row,
+    TicketRow,
 };
 use crate::store::{Bound, Envelope, EnvelopeStore, Keystone, Reseal, Spot, StoreError, fits};
 
@@ -84,6 +86,7 @@ fn table(shelf: Shelf) -> Table {
         Shelf::Contents | Shelf::Links => Table::Event,
         Shelf::Payloads => Table::Payload,
         Shelf::Details => Table::Audit,
+        Shelf::Items => Table::Item,
     }
 }
 
@@ -95,6 +98,7 @@ fn key(spot: Spot) -> Vec<u8> {
         Spot::Content(id) | Spot::Links(id) => keys::event(id),
         Spot::Payload(id) => keys::payload(id),
         Spot::Detail(seq) => keys::audit(seq),
+        Spot::Item(id) => keys::item(id),
     }
 }
 
@@ -147,6 +151,12 @@ fn envelope(
             let entry = AuditRow::decode(&row)?.under(read.seq()?)?;
             let bound = Bound::Act(entry.act.tag);
             entry.act.detail.map(|detail| envelope(Spot::Detail(entry.seq), bound, detail))
+        }
+        Shelf::Items => {
+            let Item { id, owner, version, sealed, .. } =
+                ItemRow::decode(&row)?.under(read.id()?)?;
+            let bound = Bound::Record(owner, version);
+            sealed.map(|sealed| envelope(Spot::Item(id), bound, sealed))
         }
     })
 }
@@ -212,6 +222,13 @@ fn reseal(ledger: &mut Ledger, Reseal { spot, was, now }: &Reseal) -> Result<boo
             }
             entry.act.detail = Some(now.clone());
             ledger.replace(key, &AuditRow::from(&entry))?;
+        }
+        Spot::Item(id) => {
+            let Some(item) = items::find(ledger, id)? else { return Ok(false) };
+            if item.sealed.as_ref() != Some(was) {
+                return Ok(false);
+            }
+            ledger.replace(key, &ItemRow::from(&Item { sealed: Some(now.clone()), ..item }))?;
         }
     }
     Ok(true)

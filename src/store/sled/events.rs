@@ -55,7 +55,7 @@ impl EventStore for SledStore {
     }
 }
 
-fn take_in(
+pub(super) fn take_in(
     ledger: &mut Ledger,
     accept: Accept,
     backlog: Backlog,
@@ -82,11 +82,7 @@ fn take_in(
         }
     }
     if let Some(request) = request {
-        if let Some(earlier) = earlier {
-            ledger.remove(keys::request_over(earlier.expires()?, &request.key));
-            ledger.remove(keys::request(&request.key));
-        }
-        remember(ledger, &request, new.id)?;
+        remember_anew(ledger, &request, new.id)?;
     }
     if let Some(known) = known {
         return Ok(Accepted::Known(known));
@@ -101,6 +97,19 @@ fn take_in(
     Ok(Accepted::New(new))
 }
 
+/// Keeps a request record, in place of one whose time is over.
+pub(super) fn remember_anew(
+    ledger: &mut Ledger,
+    request: &Request,
+    thing: EventId,
+) -> Result<(), StoreError> {
+    if let Some(earlier) = ledger.row::<RequestRow>(&keys::request(&request.key))? {
+        ledger.remove(keys::request_over(earlier.expires()?, &request.key));
+        ledger.remove(keys::request(&request.key));
+    }
+    remember(ledger, request, thing)
+}
+
 pub(super) fn remember(
     ledger: &mut Ledger,
     request: &Request,
@@ -110,7 +119,7 @@ pub(super) fn remember(
     ledger.insert_bytes(keys::request_over(request.expires, &request.key), Vec::new())
 }
 
-fn change(
+pub(super) fn change(
     ledger: &mut Ledger,
     id: EventId,
     wanted: Wanted,
@@ -254,7 +263,7 @@ fn find(rows: &impl Read, id: EventId) -> Result<Result<Option<Event>, Torn>, St
     }
 }
 
-fn event(ledger: &Ledger, id: EventId) -> Result<Option<Event>, StoreError> {
+pub(super) fn event(ledger: &Ledger, id: EventId) -> Result<Option<Event>, StoreError> {
     let torn = |Torn| StoreError::Damaged(format!("the event {id} and its content do not fit"));
     find(ledger, id)?.map_err(torn)
 }

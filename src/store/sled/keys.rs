@@ -4,7 +4,8 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::model::connection::AccountTag;
-use crate::model::id::{ConnectionId, EventId, Id, JobId, KeyId};
+use crate::model::id::{ConnectionId, EventId, Id, ItemId, JobId, KeyId};
+use crate::model::item::Noun;
 use crate::model::job::{Class, Job, JobState, Kind, Lane, Line};
 use crate::model::key::{Digest, TicketKind};
 use crate::model::owner::{Owner, UserId};
@@ -66,11 +67,16 @@ pub(super) enum Table {
     Administrator = b'N' as isize,
     /// Key → its last use.
     KeyUse = b'n' as isize,
+    Item = b'I' as isize,
+    /// Noun, owner, creation, item that is not deleted; and once more for who was given it.
+    OwnerItem = b'i' as isize,
+    /// Time of its deletion, item.
+    GoneItem = b'g' as isize,
 }
 
 impl Table {
     /// Every table whose rows are counted.
-    pub(super) const COUNTED: [Self; 28] = [
+    pub(super) const COUNTED: [Self; 31] = [
         Self::Keystone,
         Self::Event,
         Self::Content,
@@ -99,6 +105,9 @@ impl Table {
         Self::AuditHead,
         Self::Administrator,
         Self::KeyUse,
+        Self::Item,
+        Self::OwnerItem,
+        Self::GoneItem,
     ];
 
     /// The byte its keys begin with.
@@ -268,6 +277,28 @@ pub(super) fn audit(seq: u64) -> Vec<u8> {
 
 pub(super) fn audit_head() -> Vec<u8> {
     Table::AuditHead.prefix()
+}
+
+pub(super) fn item(id: ItemId) -> Vec<u8> {
+    with_id(Table::Item.prefix(), id)
+}
+
+/// What the keys begin with under which an owner finds items of a noun.
+pub(super) fn items_of(noun: Noun, owner: &Owner) -> Vec<u8> {
+    let noun = match noun {
+        Noun::Category => 0,
+        Noun::Task => 1,
+        Noun::Wait => 2,
+    };
+    with_owner(vec![Table::OwnerItem.byte(), noun], owner)
+}
+
+pub(super) fn owner_item(noun: Noun, owner: &Owner, created: DateTime<Utc>, id: ItemId) -> Vec<u8> {
+    with_id(with_time(items_of(noun, owner), created), id)
+}
+
+pub(super) fn gone_item(gone: DateTime<Utc>, id: ItemId) -> Vec<u8> {
+    with_id(with_time(Table::GoneItem.prefix(), gone), id)
 }
 
 fn ticket_kind(kind: TicketKind) -> u8 {

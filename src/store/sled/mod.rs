@@ -14,6 +14,7 @@ mod connections;
 mod envelopes;
 mod events;
 mod head;
+mod items;
 mod jobs;
 mod keys;
 mod ledger;
@@ -270,6 +271,7 @@ impl Store for SledStore {
             left -= access::prune_tickets(ledger, now, left)?;
             left -= jobs::prune(ledger, now, keep, left)?;
             left -= events::prune(ledger, now, keep, left)?;
+            left -= items::prune(ledger, now, keep, left)?;
             left -= periods::prune_tallies(ledger, now, left)?;
             Ok(most - left)
         };

@@ -198,7 +198,7 @@ async fn open_all(app: &App) -> (usize, usize) {
                     app.profile(&linked).is_ok()
                         && app.open_token(&linked.owner, id, linked.version, token).is_ok()
                 }
-                Spot::Ticket(..) | Spot::Payload(_) | Spot::Detail(_) => true,
+                Spot::Ticket(..) | Spot::Payload(_) | Spot::Detail(_) | Spot::Item(_) => true,
             };
             opened += usize::from(opens && key_of(&envelope.sealed) == Some(active));
         }

@@ -73,6 +73,7 @@ impl Filled {
                 let entry = store.audit(seq - 1, 1).await.unwrap().remove(0);
                 app.detail(&entry).is_ok()
             }
+            Spot::Item(_) => panic!("nothing here makes one"),
             Spot::Payload(_) => {
                 let Bound::Work(owner, Kind::RevokeGrant { connection, version }) = &place.bound
                 else {

@@ -3,6 +3,7 @@
 //! opened anew.
 
 mod events;
+mod items;
 mod jobs;
 
 use calbridge::model::administrator::Administrator;
@@ -148,7 +149,7 @@ impl Pair {
 
     async fn step(&mut self, at: &str) {
         self.now += self.seconds(4);
-        match self.below(32) {
+        match self.below(35) {
             0..=3 => self.accept(at).await,
             4..=6 => self.change(at).await,
             7..=11 => self.claim(at).await,
@@ -161,6 +162,7 @@ impl Pair {
             27 => self.key_or_keystone(at).await,
             28 => self.recur(at).await,
             29 | 30 => self.prune(at).await,
+            31..=33 => self.item(at).await,
             _ if self.below(8) == 0 => self.reopen(at).await,
             _ => self.compare_all(at).await,
         }
@@ -347,6 +349,7 @@ impl Pair {
             let expected = memory.connections_to(&[n; 16]).await;
             assert_eq!(disk.connections_to(&[n; 16]).await, expected, "{at}: accounts");
         }
+        self.compare_items(at).await;
         assert_eq!(disk.keys().await, memory.keys().await, "{at}: keys");
         assert_eq!(disk.keystone().await, memory.keystone().await, "{at}: keystone");
         assert_eq!(disk.lines().await, memory.lines().await, "{at}: lines");

@@ -7,7 +7,7 @@ use calbridge::store::{Accept, Backlog, EventStore, Request};
 use super::Pair;
 
 impl Pair {
-    fn some_accept(&mut self) -> Accept {
+    pub(super) fn some_accept(&mut self) -> Accept {
         let id = self.some_event();
         let job = self.some_push(id);
         let mut accept = Accept { job, ..accept(id.as_u128()) };
