@@ -121,7 +121,8 @@ impl Events<'_> {
     }
 
     /// The event as Google has it; a deleted one is found too, as cancelled.
-    pub async fn get(self, id: GoogleName) -> Result<Copy, Failure> {
+    pub async fn get(self, id: impl Into<GoogleName>) -> Result<Copy, Failure> {
+        let id = id.into();
         let asked = Box::pin(async {
             let hub = self.google.hub(self.access);
             let mut witness = Witness::of("events.get");
@@ -139,7 +140,8 @@ impl Events<'_> {
     }
 
     /// Takes the event out. One that is out already fails as [`Verdict::Gone`].
-    pub async fn delete(self, id: GoogleName, notify: Notify) -> Result<(), Failure> {
+    pub async fn delete(self, id: impl Into<GoogleName>, notify: Notify) -> Result<(), Failure> {
+        let id = id.into();
         let asked = Box::pin(async {
             let hub = self.google.hub(self.access);
             let mut witness = Witness::of("events.delete");
@@ -162,11 +164,12 @@ impl Events<'_> {
     /// still the one with that etag. Not through the hub, which drops nulls and has no `If-Match`.
     pub async fn patch(
         self,
-        id: GoogleName,
+        id: impl Into<GoogleName>,
         members: Map<String, Value>,
         if_match: Option<&str>,
         notify: Notify,
     ) -> Result<Copy, Failure> {
+        let id = id.into();
         let mut to = format!(
             "{}calendars/{}/events/{id}?conferenceDataVersion=1&sendUpdates={}&alt=json",
             self.google.inner.calendar,

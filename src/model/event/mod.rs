@@ -74,6 +74,12 @@ impl GoogleName {
     }
 }
 
+impl From<GoogleId> for GoogleName {
+    fn from(id: GoogleId) -> Self {
+        Self { id, original: None }
+    }
+}
+
 impl fmt::Display for GoogleName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.original {
