@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::backup::BackupError;
 use crate::google::error::Failure;
+use crate::google::free_busy::Busy;
 use crate::model::invalid::Invalid;
 use crate::model::job::Cause;
 use crate::model::key::Scope;
@@ -78,6 +79,9 @@ pub enum Error {
     /// The event was changed by somebody else meanwhile.
     #[error("the event was changed by somebody else meanwhile; read it again")]
     Overtaken,
+    /// The calendar is taken when the event shall be, and its caller did not want that.
+    #[error("the calendar is taken {}", spans(.0))]
+    Conflict(Vec<Busy>),
     /// What was to be changed is not what the caller has seen of it.
     #[error(
         "the {0} is not as it was when it had the ETag of `If-Match`; read it again, and send its new ETag"
@@ -187,4 +191,16 @@ pub enum Error {
     /// A sealed record did not open.
     #[error("a sealed record cannot be used; the log has the details")]
     Vault(#[from] VaultError),
+}
+
+/// A conflict's text names no more times than these.
+const MOST_SPANS: usize = 5;
+
+fn spans(busy: &[Busy]) -> String {
+    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+    let spans = busy.iter().take(MOST_SPANS);
+    let spans: Vec<_> =
+        spans.map(|busy| format!("from {} to {}", time(busy.start), time(busy.end))).collect();
+    let more = if busy.len() > MOST_SPANS { ", and more" } else { "" };
+    format!("{}{more}", spans.join(", "))
 }

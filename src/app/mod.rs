@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod availability;
 pub mod backup;
 pub mod client;
 pub mod connections;

@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod error;
 pub mod events;
 mod fetch;
+pub mod free_busy;
 pub mod oauth;
 pub mod service_account;
 mod wires;

@@ -6,6 +6,7 @@ pub mod admin;
 mod admission;
 pub mod api_keys;
 pub mod audit;
+mod availability;
 mod batch;
 mod body;
 mod caller;

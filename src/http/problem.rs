@@ -178,6 +178,7 @@ impl From<Error> for Problem {
             Error::RedirectUri(_) => Code::RedirectUri,
             Error::KeyReused => Code::IdempotencyKeyReused,
             Error::Overtaken => Code::Overtaken,
+            Error::Conflict(_) => Code::Conflict,
             Error::Unseen(_) => Code::PreconditionFailed,
             Error::Backlog(Crowd::All) => Code::BacklogFull,
             Error::Backlog(Crowd::Owner) => Code::OwnerBacklogFull,

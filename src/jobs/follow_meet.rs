@@ -84,6 +84,10 @@ async fn conclude(visit: &mut Visit, token: &AccessToken, mut copy: Copy) -> Out
                 let text = "Google made the event without the Meet link that was asked for";
                 Cause::new("meet_missing", text)
             }
+            Conference::Other(_) => {
+                let text = "the event was given another meeting in Google Calendar";
+                return Ok(fail(visit, Cause::new("other_meeting", text)));
+            }
         };
         if tries >= MOST_CONFERENCES {
             return Ok(fail(visit, cause));

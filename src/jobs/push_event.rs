@@ -11,9 +11,9 @@ use super::verdict::{cause_of, end_of_own};
 use super::visit::{Outcome, Visit};
 use crate::app::{App, events};
 use crate::google::error::{Failure, Verdict};
-use crate::google::events::{Copy, members};
+use crate::google::events::{Conference, Copy, Shown, changed_members, new_members};
 use crate::google::oauth::AccessToken;
-use crate::model::event::{Copied, Instance, Meet, Notify, Presence};
+use crate::model::event::{Copied, Instance, Meet, Meeting, Notify, Presence};
 use crate::model::id::EventId;
 use crate::model::job::{Cause, End, Job, Until};
 use crate::store::Learned;
@@ -35,15 +35,18 @@ pub async fn run(app: App, job: &Job, id: EventId) -> Report {
 }
 
 async fn agree(visit: &mut Visit, token: &AccessToken) -> Outcome {
+    visit.settle_meeting();
     if let Some(Instance { series, .. }) = visit.event.instance {
         return instance::agree(visit, series, token).await;
     }
     let applied = visit.known.applied == visit.event.wanted.revision;
     match (visit.event.wanted.presence, &visit.known.copy) {
-        (_, Copied::Cancelled | Copied::RemovedInGoogle) => Ok(visit.rest()),
+        (_, Copied::RemovedInGoogle) => Ok(visit.rest()),
+        (Presence::Absent, Copied::Cancelled) => Ok(visit.rest()),
         (Presence::Absent, Copied::Present) => delete(visit, token).await,
         (Presence::Absent, Copied::Awaited | Copied::Refused(_)) => withdraw(visit, token).await,
         (Presence::Present, Copied::Awaited | Copied::Refused(_)) => insert(visit, token).await,
+        (Presence::Present, Copied::Cancelled) => revive(visit, token).await,
         (Presence::Present, Copied::Present) if applied => {
             if matches!(visit.known.meet, Meet::Pending { .. }) {
                 visit.leave_meet_to(visit.app.clock.now());
@@ -56,29 +59,41 @@ async fn agree(visit: &mut Visit, token: &AccessToken) -> Outcome {
 
 /// Writes the event for the first time, or finds that an earlier run did.
 async fn insert(visit: &mut Visit, token: &AccessToken) -> Outcome {
+    let mut shown = Shown::AsConference;
     loop {
-        let request = match visit.known.meet {
-            Meet::Pending { tries, .. } => Some(visit.request_id(tries)),
-            _ => None,
-        };
-        let (id, stamp, notify) = (visit.known.google_id, visit.stamp(), notify(visit));
-        let inserted = visit
-            .calendar(token)
-            .insert(id, &visit.content, &stamp, request.as_deref(), notify)
-            .await;
-        let failure = match inserted {
+        let request = visit.meet_request(&Conference::None);
+        let members = new_members(&visit.content, &visit.stamp(), request.as_deref(), shown);
+        let (id, notify) = (visit.known.google_id, notify(visit));
+        let failure = match visit.calendar(token).insert(id, members, notify).await {
             Ok(copy) => return written(visit, &copy),
             Err(failure) => failure,
         };
         match failure.verdict {
-            Verdict::ConferenceNotAllowed if request.is_some() => {
-                visit.known.meet = Meet::Failed(cause_of(&failure));
-            }
+            _ if gives_way(visit, &failure, &mut shown) => {}
             Verdict::Duplicate | Verdict::Unknown | Verdict::Outage => {
                 return read_back(visit, token, failure).await;
             }
             _ => return Err(failure.into()),
         }
+    }
+}
+
+/// Whether it was the meeting that Google did not take, and the event is tried again without it. A
+/// meeting of the caller's own is the first thing to be suspected.
+fn gives_way(visit: &mut Visit, failure: &Failure, shown: &mut Shown) -> bool {
+    let own = matches!(visit.content.meeting, Meeting::Own { .. });
+    match failure.verdict {
+        Verdict::ConferenceNotAllowed | Verdict::Refused
+            if own && *shown == Shown::AsConference =>
+        {
+            *shown = Shown::AsText;
+            true
+        }
+        Verdict::ConferenceNotAllowed if matches!(visit.known.meet, Meet::Pending { .. }) => {
+            visit.known.meet = Meet::Failed(cause_of(failure));
+            true
+        }
+        _ => false,
     }
 }
 
@@ -93,21 +108,41 @@ async fn read_back(visit: &mut Visit, token: &AccessToken, failure: Failure) -> 
         },
         Err(other) => return Err(other.into()),
     };
-    // Of a deleted event Google promises no more than its id.
-    let bare = copy.cancelled && copy.stamp.is_none();
-    if !visit.is_ours(&copy) && !bare {
+    if !may_be_ours(visit, &copy) {
         return Ok(step_aside(visit));
     }
-    if copy.cancelled {
+    if copy.cancelled && visit.known.copy != Copied::Cancelled {
         return Ok(visit.removed());
     }
-    if visit.event.wanted.revision == 1 {
+    if visit.event.wanted.revision == 1 && visit.content.external_id.is_none() {
         // A first revision found again under another fingerprint was changed by a later one that
-        // this store has lost: it is taken as it stands.
+        // this store has lost: it is taken as it stands. Whoever names it says what it shall be.
         return written(visit, &copy);
     }
-    visit.known.copy = Copied::Present;
     write(visit, token, copy).await
+}
+
+/// Brings back what was taken out because its owner cancelled it, and who asked for it again since.
+async fn revive(visit: &mut Visit, token: &AccessToken) -> Outcome {
+    if matches!(visit.known.meet, Meet::Ready | Meet::Failed(_)) {
+        visit.known.meet = Meet::Pending { tries: 0, since: None };
+    }
+    match visit.calendar(token).get(visit.name()).await {
+        Ok(copy) if may_be_ours(visit, &copy) => write(visit, token, copy).await,
+        Ok(_) => Ok(step_aside(visit)),
+        // It was cancelled before Google ever had it.
+        Err(failure) if matches!(failure.verdict, Verdict::NotFound | Verdict::Gone) => {
+            insert(visit, token).await
+        }
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Whether a copy under our id bears our stamp, or nothing at all: of a deleted event Google promises
+/// no more than its id.
+fn may_be_ours(visit: &Visit, copy: &Copy) -> bool {
+    let bare = copy.cancelled && copy.stamp.is_none();
+    bare || visit.is_ours(copy)
 }
 
 /// Somebody else's event holds our id: the next id, stored before it is used.
@@ -139,14 +174,24 @@ pub(super) async fn update(visit: &mut Visit, token: &AccessToken) -> Outcome {
 /// since, Google refuses, and the next run reads it again: what others wrote stays.
 async fn write(visit: &mut Visit, token: &AccessToken, copy: Copy) -> Outcome {
     let stamp = visit.stamp();
-    if copy.stamp.as_ref() == Some(&stamp) {
+    if copy.stamp.as_ref() == Some(&stamp) && !copy.cancelled {
         return written(visit, &copy);
     }
-    let members = members(&visit.content, &stamp, &copy.attendees);
-    let (id, etag) = (visit.name(), copy.etag.as_deref());
-    match visit.calendar(token).patch(id, members, etag, notify(visit)).await {
-        Ok(copy) => written(visit, &copy),
-        Err(failure) => visit.missing(failure),
+    let mut shown = Shown::AsConference;
+    loop {
+        let request = visit.meet_request(&copy.conference);
+        let mut members = changed_members(&visit.content, &stamp, &copy, request.as_deref(), shown);
+        if copy.cancelled {
+            members.insert("status".into(), "confirmed".into());
+        }
+        let (name, etag, notify) = (visit.name(), copy.etag.as_deref(), notify(visit));
+        let failure = match visit.calendar(token).patch(name, members, etag, notify).await {
+            Ok(copy) => return written(visit, &copy),
+            Err(failure) => failure,
+        };
+        if !gives_way(visit, &failure, &mut shown) {
+            return visit.missing(failure);
+        }
     }
 }
 

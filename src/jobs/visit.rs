@@ -14,7 +14,7 @@ use crate::google::error::{Failure, Verdict};
 use crate::google::events::{Conference, Copy, Events, Stamp};
 use crate::google::oauth::AccessToken;
 use crate::model::connection::Connection;
-use crate::model::event::{Content, Copied, Event, GoogleName, Known, Meet};
+use crate::model::event::{Content, Copied, Event, GoogleName, Known, Meet, Meeting};
 use crate::model::id::{EventId, JobId, base32hex, digest_of};
 use crate::model::job::{Class, End, Job, Kind, Line, NewJob, Obstacle};
 
@@ -122,6 +122,30 @@ impl Visit {
         Ok(())
     }
 
+    /// Makes what is known of the Meet link agree with what is wanted of the meeting: it is only looked
+    /// for where one is wanted.
+    pub fn settle_meeting(&mut self) {
+        match (&self.content.meeting, &self.known.meet) {
+            (Meeting::Meet, Meet::Unwanted) => {
+                self.known.meet = Meet::Pending { tries: 0, since: None };
+            }
+            (Meeting::Meet, _) | (_, Meet::Unwanted) => {}
+            (Meeting::None | Meeting::Own { .. }, _) => {
+                self.known.meet = Meet::Unwanted;
+                self.links.meet = None;
+            }
+        }
+    }
+
+    /// The `requestId` to ask for a Meet link with, where one is to be made and `there` is none.
+    pub fn meet_request(&self, there: &Conference) -> Option<String> {
+        let none = matches!(there, Conference::None | Conference::Other(_));
+        match self.known.meet {
+            Meet::Pending { tries, .. } if none => Some(self.request_id(tries)),
+            _ => None,
+        }
+    }
+
     /// Leaves a Meet link that is not there yet to a job of its own, due at `due`.
     pub fn leave_meet_to(&mut self, due: DateTime<Utc>) {
         let now = self.app.clock.now();
@@ -177,12 +201,13 @@ impl Visit {
         }
     }
 
-    /// The `requestId` of the event's `tries`th conference: the same for a repeated request, which
-    /// Google then ignores, and another for a new one.
+    /// The `requestId` of the `tries`th conference of this revision: the same for a repeated request,
+    /// which Google then ignores, and another for a new one.
     pub fn request_id(&self, tries: u32) -> String {
         let google_id = self.known.google_id.as_u128().to_be_bytes();
+        let revision = self.event.wanted.revision.to_be_bytes();
         let tries = tries.to_be_bytes();
-        let mut parts: Vec<&[u8]> = vec![b"calbridge/conference/v1", &google_id, &tries];
+        let mut parts: Vec<&[u8]> = vec![b"calbridge/conference/v1", &google_id, &revision, &tries];
         // An instance has a conference of its own, if it needs one.
         let original = self.event.instance.map(|instance| instance.original.to_string());
         parts.extend(original.as_deref().map(str::as_bytes));

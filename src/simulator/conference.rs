@@ -16,6 +16,9 @@ pub(super) struct Conference {
     /// `aaa-bbbb-ccc`: drawn when asked for, shown when ready.
     pub(super) code: String,
     pub(super) progress: Progress,
+    /// What its maker wrote, if it is another provider's: shown as it came.
+    #[serde(default)]
+    pub(super) brought: Option<Value>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,7 +33,11 @@ pub(super) enum Progress {
 pub(super) enum Wish {
     Keep,
     Remove,
-    Create { request_id: String },
+    Create {
+        request_id: String,
+    },
+    /// A conference of another provider.
+    Bring(Value),
 }
 
 impl Wish {
@@ -42,7 +49,8 @@ impl Wish {
         }
         let request = &data["createRequest"];
         if request.is_null() {
-            return Ok(Self::Keep);
+            let brought = data["entryPoints"].as_array().is_some_and(|entries| !entries.is_empty());
+            return if brought { Self::brought(data) } else { Ok(Self::Keep) };
         }
         let solution = &request["conferenceSolutionKey"]["type"];
         if !(solution.is_null() || solution == "hangoutsMeet") {
@@ -52,6 +60,23 @@ impl Wish {
             Some(id) if !id.is_empty() => Ok(Self::Create { request_id: id.to_owned() }),
             _ => Err(Refusal::bad("required", "Missing conference request id.")),
         }
+    }
+
+    /// A conference that was made elsewhere: an add-on's, with addresses to join at.
+    fn brought(data: &Value) -> Result<Self, Refusal> {
+        let kind = &data["conferenceSolution"]["key"]["type"];
+        if kind != "addOn" {
+            return Err(Refusal::bad("invalid", "Invalid conference type value."));
+        }
+        let known = |entry: &Value| {
+            let kind = entry["entryPointType"].as_str().unwrap_or_default();
+            let uri = entry["uri"].as_str().unwrap_or_default();
+            ["video", "phone", "sip", "more"].contains(&kind) && (1..=1300).contains(&uri.len())
+        };
+        if !data["entryPoints"].as_array().into_iter().flatten().all(known) {
+            return Err(Refusal::bad("invalid", "Invalid conference data."));
+        }
+        Ok(Self::Bring(data.clone()))
     }
 }
 
@@ -64,7 +89,8 @@ impl Conference {
     }
 
     pub(super) fn link(&self) -> Option<String> {
-        (self.progress == Progress::Ready).then(|| format!("https://meet.google.com/{}", self.code))
+        let made_here = self.brought.is_none() && self.progress == Progress::Ready;
+        made_here.then(|| format!("https://meet.google.com/{}", self.code))
     }
 
     /// How far it is, in Google's words.
@@ -78,6 +104,9 @@ impl Conference {
 
     /// `conferenceData` as Google shows it.
     pub(super) fn shown(&self) -> Value {
+        if let Some(brought) = &self.brought {
+            return brought.clone();
+        }
         let mut data = json!({"createRequest": {
             "requestId": self.request_id,
             "conferenceSolutionKey": {"type": "hangoutsMeet"},
@@ -104,6 +133,12 @@ impl Desk<'_> {
         match wish {
             Wish::Keep => had,
             Wish::Remove => None,
+            Wish::Bring(data) => Some(Conference {
+                request_id: String::new(),
+                code: String::new(),
+                progress: Progress::Ready,
+                brought: Some(data),
+            }),
             Wish::Create { request_id }
                 if had.as_ref().is_some_and(|had| had.request_id == request_id) =>
             {
@@ -120,7 +155,7 @@ impl Desk<'_> {
                     }
                     Some(_) => Progress::Failed,
                 };
-                Some(Conference { request_id, code, progress })
+                Some(Conference { request_id, code, progress, brought: None })
             }
         }
     }

@@ -20,10 +20,10 @@ pub async fn calendars(
     id: ConnectionId,
 ) -> Result<Vec<Calendar>, Error> {
     let connection = seen(app, caller, id).await?;
-    let token = token(app, &connection).await?;
+    let token = usable_token(app, &connection).await?;
     match app.google.calendars(&token).await {
         Err(failure) if failure.verdict == Verdict::TokenRejected => {
-            let token = another(app, &connection, &token).await?;
+            let token = another_token(app, &connection, &token).await?;
             Ok(app.google.calendars(&token).await?)
         }
         answer => Ok(answer?),
@@ -39,10 +39,10 @@ pub async fn choose(
 ) -> Result<Connection, Error> {
     app.must_not_be_frozen()?;
     let connection = seen(app, caller, id).await?;
-    let token = token(app, &connection).await?;
+    let token = usable_token(app, &connection).await?;
     let found = match app.google.writable(&token, calendar).await {
         Err(failure) if failure.verdict == Verdict::TokenRejected => {
-            let token = another(app, &connection, &token).await?;
+            let token = another_token(app, &connection, &token).await?;
             app.google.writable(&token, calendar).await
         }
         answer => answer,
@@ -67,7 +67,10 @@ pub async fn choose(
 }
 
 /// A token for a connection that can be used.
-async fn token(app: &App, connection: &Connection) -> Result<AccessToken, Error> {
+pub(in crate::app) async fn usable_token(
+    app: &App,
+    connection: &Connection,
+) -> Result<AccessToken, Error> {
     if let Some(cause) = obstacle(app, connection) {
         return Err(Error::Blocked(cause));
     }
@@ -81,11 +84,11 @@ async fn token(app: &App, connection: &Connection) -> Result<AccessToken, Error>
 }
 
 /// Another, where Google did not take the first.
-async fn another(
+pub(in crate::app) async fn another_token(
     app: &App,
     connection: &Connection,
     refused: &AccessToken,
 ) -> Result<AccessToken, Error> {
     tokens::reject(app, connection, refused).await;
-    token(app, connection).await
+    usable_token(app, connection).await
 }

@@ -23,6 +23,7 @@ use super::{App, Error, Profile, client};
 
 pub use crate::google::calendars::Calendar;
 pub use answer::Answer;
+pub(super) use calendars::{another_token, usable_token};
 pub use calendars::{calendars, choose};
 pub use consent::{Consent, Finished, Linked, begin, check_client, check_redirect, finish};
 pub(super) use disconnect::let_go;

@@ -89,6 +89,13 @@ async fn remembered(app: &App, id: Option<EventId>, refusal: Error) -> Result<Cr
     known.map(|event| Created { event, repeated: true }).ok_or(refusal)
 }
 
+/// Whether the event that `wish` names is there already, so that the wish is a repeated one.
+pub async fn is_known(app: &App, caller: &Caller, wish: &Wish) -> Result<bool, Error> {
+    let owner = wish.aim.owner(caller);
+    let id = name(app, caller, &owner, wish.identity.as_ref());
+    Ok(app.store.event(id).await?.is_some_and(|event| caller.sees(&event.owner)))
+}
+
 /// An event's name: what a repeated request names too, if it can be known again, else chance.
 fn name(app: &App, caller: &Caller, owner: &Owner, identity: Option<&Identity>) -> EventId {
     let Some(Identity { route, key, body }) = identity else {

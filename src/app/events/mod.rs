@@ -1,7 +1,9 @@
 //! Taking events in, changing them, and waiting for them to appear.
 
 mod change;
+mod conflict;
 mod create;
+mod dry_run;
 pub mod series;
 mod show;
 
@@ -20,7 +22,9 @@ use crate::model::timing::Timing;
 use chrono::{DateTime, Utc};
 
 pub use change::{cancel, edit};
+pub use conflict::create_unless_taken;
 pub use create::{create, create_all};
+pub use dry_run::{DryRun, try_cancel, try_create, try_edit};
 pub use show::{meet_pending, view, wait};
 
 /// What a caller wants to see in the calendar.

@@ -8,6 +8,7 @@ use super::members::{
     ConferenceBody, Faults, GuestBody, Member, ReminderBody, read_guests, read_meeting,
     read_reminders,
 };
+use crate::app::availability::OnConflict;
 use crate::app::events::{Draft, Edit, Said};
 use crate::app::placement::{Aim, Whose};
 use crate::http::problem::Problem;
@@ -55,9 +56,20 @@ pub struct NewEvent {
     #[schema(min_length = 1, max_length = 256, pattern = "^[!-~]+$")]
     #[validate(custom(function = "graphic"))]
     external_id: Option<String>,
+    /// `allow`, `warn` or `reject`: what becomes of it where the calendar is taken already.
+    on_conflict: Option<String>,
     user: Option<String>,
     connection: Option<String>,
     calendar: Option<String>,
+}
+
+impl NewEvent {
+    /// What becomes of it where the calendar is taken already, if it says so.
+    pub fn on_conflict(&self) -> Result<Option<OnConflict>, Problem> {
+        let mut faults = Faults::default();
+        let read = faults.keep(self.on_conflict.as_deref().map(str::parse).transpose());
+        read.ok_or_else(|| faults.problem())
+    }
 }
 
 /// What may be changed of an event. Null takes away what an event need not have.

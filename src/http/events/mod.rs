@@ -1,6 +1,7 @@
 //! Events on `/api/v1`.
 
 mod body;
+mod dry_run;
 mod members;
 mod reach;
 mod shown;
@@ -16,12 +17,13 @@ use super::openapi::Id;
 use super::problem::{Code, Problem};
 use super::{Door, etag, idempotency, prefer};
 use crate::app::access::Caller;
-use crate::app::events::{self, Created, Edit, Wish, series};
+use crate::app::events::{self, Created, DryRun, Edit, Wish, series};
 use crate::model::event::Event;
 use crate::model::id::EventId;
 
 use body::{EventEdit, NewEvent, read};
 pub use body::{read_aim, read_span};
+use dry_run::{Dry, DryRunBody, EventOrDryRun};
 use shown::EventBody;
 pub use shown::{CauseBody, PointBody, original_start, points, state_of, utc};
 
@@ -34,26 +36,31 @@ const CREATE: &str = "/api/v1/events";
     path = "/api/v1/events",
     operation_id = "create_event",
     tag = "Events",
-    params(idempotency::IdempotencyKey, prefer::Prefer),
+    params(idempotency::IdempotencyKey, prefer::Prefer, Dry),
     request_body = NewEvent,
     responses(
-        (status = 200, description = "Known already, by its key; and in Google.", body = EventBody),
+        (status = 200, description = "Known already, by its key; and in Google. Or a dry run.", body = EventOrDryRun),
         (status = 201, description = "In Google: the caller preferred to wait.", body = EventBody),
         (status = 202, description = "Taken in.", body = EventBody)
     ),
-    extensions(("x-codes" = json!([Code::NotConnected, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
+    extensions(("x-codes" = json!([Code::NotConnected, Code::Conflict, Code::ConnectionBlocked, Code::Google, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
 )]
 pub async fn create(
     State(door): State<Door>,
     caller: Caller,
     headers: HeaderMap,
+    dry: Dry,
     body: Body<NewEvent>,
 ) -> Result<Response, Problem> {
     let identity = idempotency::identity(&headers, CREATE, body.digest)?;
+    let on_conflict = body.value.on_conflict()?.unwrap_or_default();
     let (draft, aim) = read(body.value)?;
-    let app = &door.app;
-    let Created { event, repeated } =
-        events::create(app, &caller, Wish { draft, aim, identity }).await?;
+    let (app, wish) = (&door.app, Wish { draft, aim, identity });
+    if dry.dry_run {
+        return Ok(dry_run(events::try_create(app, &caller, wish, on_conflict).await?));
+    }
+    let (Created { event, repeated }, found) =
+        events::create_unless_taken(app, &caller, wish, on_conflict).await?;
     let until = app.clock.now() + prefer::wait(&headers, chrono::TimeDelta::zero());
     let event = events::wait(app, event, until).await?;
     let status = match (event.is_settled(), repeated) {
@@ -62,7 +69,9 @@ pub async fn create(
         (true, true) => StatusCode::OK,
     };
     let location = HeaderValue::from_str(&format!("{CREATE}/{}", event.id));
-    let mut response = shown(&door, event, status).await?;
+    let mut body = EventBody::from(&events::view(app, event).await?);
+    body.warnings.extend(found.warning());
+    let mut response = (status, [body.etag.header()], Json(body)).into_response();
     response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));
     if repeated {
         response.headers_mut().insert(&idempotency::REPLAYED, HeaderValue::from_static("true"));
@@ -110,10 +119,10 @@ pub async fn show(
     path = "/api/v1/events/{id}",
     operation_id = "change_event",
     tag = "Events",
-    params(("id" = Id, Path), reach::Part, prefer::Prefer, etag::IfMatch),
+    params(("id" = Id, Path), reach::Part, prefer::Prefer, etag::IfMatch, Dry),
     request_body = EventEdit,
     responses(
-        (status = 200, description = "Changed, and so in Google.", body = EventBody),
+        (status = 200, description = "Changed, and so in Google. Or a dry run.", body = EventOrDryRun),
         (status = 202, description = "Changed.", body = EventBody)
     ),
     extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
@@ -124,11 +133,15 @@ pub async fn edit(
     Path(id): Path<String>,
     part: Result<Query<reach::Part>, QueryRejection>,
     headers: HeaderMap,
+    dry: Dry,
     body: Body<EventEdit>,
 ) -> Result<Response, Problem> {
     let (id, part) = (event_id(&id)?, reach::query(part)?);
     let (reach, edit) = (part.reach()?, Edit::try_from(body.value)?);
     let seen = seen(&door, &caller, id, &headers).await?;
+    if dry.dry_run {
+        return Ok(dry_run(events::try_edit(&door.app, &caller, id, edit).await?));
+    }
     let event = series::edit(&door.app, &caller, id, seen, reach, &edit).await?;
     written(&door, &headers, event).await
 }
@@ -139,9 +152,9 @@ pub async fn edit(
     path = "/api/v1/events/{id}",
     operation_id = "cancel_event",
     tag = "Events",
-    params(("id" = Id, Path), reach::Part, prefer::Prefer, etag::IfMatch),
+    params(("id" = Id, Path), reach::Part, prefer::Prefer, etag::IfMatch, Dry),
     responses(
-        (status = 200, description = "Cancelled, and gone from Google.", body = EventBody),
+        (status = 200, description = "Cancelled, and gone from Google. Or a dry run.", body = EventOrDryRun),
         (status = 202, description = "Cancelled.", body = EventBody)
     ),
     extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
@@ -152,9 +165,13 @@ pub async fn cancel(
     Path(id): Path<String>,
     part: Result<Query<reach::Part>, QueryRejection>,
     headers: HeaderMap,
+    dry: Dry,
 ) -> Result<Response, Problem> {
     let (id, part) = (event_id(&id)?, reach::query(part)?);
     let seen = seen(&door, &caller, id, &headers).await?;
+    if dry.dry_run {
+        return Ok(dry_run(events::try_cancel(&door.app, &caller, id).await?));
+    }
     let event = series::cancel(&door.app, &caller, id, seen, part.reach()?).await?;
     written(&door, &headers, event).await
 }
@@ -165,6 +182,11 @@ async fn written(door: &Door, headers: &HeaderMap, event: Event) -> Result<Respo
     let event = events::wait(&door.app, event, until).await?;
     let status = if event.is_settled() { StatusCode::OK } else { StatusCode::ACCEPTED };
     shown(door, event, status).await
+}
+
+/// What would come of a write.
+fn dry_run(run: DryRun) -> Response {
+    Json(DryRunBody::from(run)).into_response()
 }
 
 async fn shown(door: &Door, event: Event, status: StatusCode) -> Result<Response, Problem> {

@@ -12,7 +12,6 @@ use crate::model::invalid::Invalid;
 
 /// Which part of a series is meant.
 #[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Part {
     /// The original start of an instance: as `start` is written, or as it is shown.
@@ -25,7 +24,6 @@ pub struct Part {
 
 /// Which instance of a series is meant.
 #[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Which {
     /// The original start of an instance: as `start` is written, or as it is shown.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::members::{ConferenceBody, FullGuest, ReminderBody};
 use crate::app::events::View;
 use crate::http::etag::ETag;
-use crate::model::event::{Alert, Color, Copied, Instance, Meet, Notify, Source};
+use crate::model::event::{Alert, Color, Content, Copied, Instance, Meet, Notify, Source};
 use crate::model::id::ItemId;
 use crate::model::job::{Cause, JobState};
 use crate::model::owner::Owner;
@@ -61,7 +61,7 @@ pub struct EventBody {
     waits_for: Option<CauseBody>,
     /// What is worth knowing, though nothing failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<&'static str>,
+    pub warnings: Vec<&'static str>,
 }
 
 /// Where it lives at Google, fixed when it was accepted.
@@ -153,7 +153,6 @@ impl From<&View> for EventBody {
     fn from(view: &View) -> Self {
         let View { event, content, links, .. } = view;
         let in_google = matches!(event.known.copy, Copied::Present);
-        let unannounced = !content.guests.is_empty() && content.notify == Notify::None;
         let (meet, reason) = match &event.known.meet {
             Meet::Unwanted => ("none", None),
             Meet::Pending { .. } => ("pending", None),
@@ -204,11 +203,17 @@ impl From<&View> for EventBody {
             meet: MeetBody { state: meet, link: links.meet.clone(), reason },
             job_id: event.job.to_string(),
             waits_for: view.obstacle.as_ref().map(CauseBody::from),
-            warnings: if unannounced { vec!["guests_not_notified"] } else { Vec::new() },
+            warnings: unannounced(content),
         };
         body.etag = ETag::of(event.wanted.revision, event.known.version, &body);
         body
     }
+}
+
+/// The warning that Google itself gives: an event of which guests get no mail may never reach them.
+pub fn unannounced(content: &Content) -> Vec<&'static str> {
+    let silent = !content.guests.is_empty() && content.notify == Notify::None;
+    if silent { vec!["guests_not_notified"] } else { Vec::new() }
 }
 
 /// A start of a series, as it is shown; it is understood when it is written so.

@@ -2,12 +2,19 @@
 
 use utoipa::OpenApi;
 
-use super::super::{events, problem, recurrence};
+use super::super::{availability, events, problem, recurrence};
 
 /// What the handlers say of themselves.
 #[derive(OpenApi)]
 #[openapi(
-    paths(events::create, events::show, events::edit, events::cancel, recurrence::expand),
+    paths(
+        availability::ask,
+        events::create,
+        events::show,
+        events::edit,
+        events::cancel,
+        recurrence::expand
+    ),
     components(schemas(problem::Details))
 )]
 pub struct Operations;

@@ -14,6 +14,7 @@ pub enum Code {
     BodyTooLarge,
     BodyUnreadable,
     ClientChanged,
+    Conflict,
     ConnectionBlocked,
     ConsentFailed,
     Delegation,
@@ -100,6 +101,8 @@ impl Code {
                 "Send the request again; nothing was stored."),
             Self::ClientChanged => ("client_changed", 409, "The account was connected with another OAuth client than today's.",
                 "Connect the account again, or put the old client's file back."),
+            Self::Conflict => ("conflict", 409, "The calendar is taken when the event shall be; `detail` says when.",
+                "Choose another time (POST /api/v1/availability tells the free ones), or send the request with `on_conflict: \"warn\"`."),
             Self::ConnectionBlocked => ("connection_blocked", 409, "The connection cannot be used until something is mended; `detail` says what.",
                 "Mend it, most often by a link of POST /api/v1/connections/{id}/reconnect, and send the request again."),
             Self::ConsentFailed => ("consent_failed", 400, "Google's consent did not come to a good end; `detail` says why.",
@@ -181,9 +184,9 @@ impl Code {
 
     /// Every code there is.
     #[rustfmt::skip]
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::AuditHead, Self::BacklogFull, Self::BadCredentials, Self::BadIdempotencyKey, Self::BodyTooLarge,
-        Self::BodyUnreadable, Self::ClientChanged, Self::ConnectionBlocked, Self::ConsentFailed, Self::Delegation,
+        Self::BodyUnreadable, Self::ClientChanged, Self::Conflict, Self::ConnectionBlocked, Self::ConsentFailed, Self::Delegation,
         Self::Denied, Self::DiskFull, Self::ExportFailed, Self::Frozen, Self::Google, Self::IdempotencyKeyReused,
         Self::Internal, Self::Invalid, Self::IssuerKeysUnavailable, Self::JobRunning, Self::JobState, Self::KeyFile,
         Self::MalformedJson, Self::MethodNotAllowed, Self::NoApiKey, Self::NoServiceAccount, Self::NoSuchRoute,

@@ -188,11 +188,11 @@ impl Content {
         }
     }
 
-    /// When it is over for good. What recurs is taken to go on until the last year that can be written.
+    /// When it is over for good. What has no end goes on until the last year that can be written.
     pub fn over(&self) -> DateTime<Utc> {
         match &self.recurrence {
             None => self.timing.over(),
-            Some(_) => END_OF_TIME,
+            Some(rule) => rule.over(&self.timing).ok().flatten().unwrap_or(END_OF_TIME),
         }
     }
 
@@ -208,11 +208,19 @@ impl Content {
         let mut leaving = if settled { Leaving::default() } else { before.leaving.clone() };
         leaving.guests.extend(before.guests.iter().map(Guest::key));
         leaving.parts.extend(Part::ALL.into_iter().filter(|part| before.says(*part)));
+        if before.has_own_meeting() && !self.has_own_meeting() {
+            // Where Google took no conference, its address was written there.
+            leaving.parts.extend([Part::Location, Part::Description]);
+        }
         for guest in &self.guests {
             leaving.guests.remove(&guest.key());
         }
         leaving.parts.retain(|part| !self.says(*part));
         Self { leaving, ..self }
+    }
+
+    fn has_own_meeting(&self) -> bool {
+        matches!(self.meeting, Meeting::Own { .. })
     }
 
     fn says(&self, part: Part) -> bool {

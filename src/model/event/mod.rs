@@ -76,7 +76,7 @@ impl GoogleName {
 
 impl From<GoogleId> for GoogleName {
     fn from(id: GoogleId) -> Self {
-        Self { id, original: None }
+        Self::new(id, None)
     }
 }
 

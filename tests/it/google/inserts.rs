@@ -1,8 +1,8 @@
 //! What an event of ours looks like when it is sent, new or changed.
 
-use calbridge::google::events::members;
+use calbridge::google::events::{Conference, Copy, Members, Shown, changed_members, new_members};
 use calbridge::google::{Stamp, Verdict};
-use calbridge::model::event::{Content, Guest, Meeting, Notify};
+use calbridge::model::event::{Color, Content, Guest, Meeting, Notify, Transparency, Visibility};
 use calbridge::model::id::{EventId, GoogleId};
 use calbridge::model::timing::Timing;
 use calbridge::model::when::{Dst, Moment, Span};
@@ -31,6 +31,25 @@ fn tea(zone: Option<chrono_tz::Tz>, guests: &[&str]) -> Content {
     }
 }
 
+/// The members of a new event without a Meet link.
+fn new(content: &Content) -> Members {
+    new_members(content, &stamp(), None, Shown::AsConference)
+}
+
+/// What makes an event with these guests say `content`.
+fn changed(content: &Content, present: &[Value]) -> Members {
+    let copy = Copy {
+        id: ID.to_string(),
+        cancelled: false,
+        etag: None,
+        html_link: None,
+        stamp: None,
+        conference: Conference::None,
+        attendees: present.to_vec(),
+    };
+    changed_members(content, &stamp(), &copy, None, Shown::AsConference)
+}
+
 fn stamp() -> Stamp {
     Stamp { event: EVENT, namespace: "https://cal.example".into(), fingerprint: [255; 16] }
 }
@@ -41,7 +60,8 @@ async fn an_event_is_sent_whole_under_our_id() {
     let access = access();
     let content = tea(Some(chrono_tz::Europe::Prague), &["bob@example.com"]);
     let events = wire.google.events(&access, &content.calendar);
-    events.insert(ID, &content, &stamp(), Some("try-1"), Notify::All).await.unwrap();
+    let members = new_members(&content, &stamp(), Some("try-1"), Shown::AsConference);
+    events.insert(ID, members, Notify::All).await.unwrap();
     let seen = wire.only();
     let (path, query) = seen.line.split_once('?').unwrap();
     assert_eq!(path, format!("POST /calendar/v3/calendars/{CALENDAR_IN_PATH}/events"));
@@ -74,7 +94,7 @@ async fn what_is_not_wanted_is_not_sent() {
     let access = access();
     let content = Content { description: String::new(), ..tea(None, &[]) };
     let events = wire.google.events(&access, "cal");
-    events.insert(ID, &content, &stamp(), None, Notify::External).await.unwrap();
+    events.insert(ID, new(&content), Notify::External).await.unwrap();
     let seen = wire.only();
     assert!(seen.line.contains("conferenceDataVersion=1"), "{}", seen.line);
     assert!(seen.line.contains("sendUpdates=externalOnly"), "{}", seen.line);
@@ -99,7 +119,7 @@ async fn an_insert_tells_a_taken_id_from_an_open_outcome() {
         let access = access();
         let events = wire.google.events(&access, "cal");
         let content = tea(None, &["MARKER@example.com"]);
-        let sent = events.insert(ID, &content, &stamp(), None, Notify::None).await;
+        let sent = events.insert(ID, new(&content), Notify::None).await;
         let failure = sent.unwrap_err();
         assert_eq!(failure.verdict, verdict, "{failure:?}");
         assert!(!format!("{failure:?} {failure}").contains("MARKER"));
@@ -108,15 +128,38 @@ async fn an_insert_tells_a_taken_id_from_an_open_outcome() {
 }
 
 #[test]
-fn a_change_clears_what_is_empty_and_keeps_to_our_members() {
+fn a_change_keeps_to_our_members() {
     let content = Content { description: String::new(), ..tea(None, &[]) };
-    let changed = Value::from(members(&content, &stamp(), &[]));
-    assert_eq!(changed["description"], Value::Null);
+    let changed = Value::from(changed(&content, &[]));
     let start = json!({ "dateTime": "2026-07-01T07:00:00Z", "timeZone": null, "date": null });
     assert_eq!(changed["start"], start);
     let mut names: Vec<&String> = changed.as_object().unwrap().keys().collect();
     names.sort();
-    assert_eq!(names, ["description", "end", "extendedProperties", "start", "summary"]);
+    assert_eq!(names, ["end", "extendedProperties", "start", "summary"]);
+}
+
+#[test]
+fn a_change_clears_what_an_earlier_revision_said_and_this_one_does_not() {
+    let zone = Some(chrono_tz::Europe::Prague);
+    let before = Content {
+        location: "The garden".into(),
+        color: Some(Color::Tomato),
+        visibility: Visibility::Private,
+        transparency: Transparency::Transparent,
+        alerts: Some(Vec::new()),
+        meeting: Meeting::Own { uri: "https://meet.example/1".into(), label: String::new() },
+        ..tea(zone, &[])
+    };
+    let bare = Content::new("cal", "Tea", before.timing);
+    let changed = Value::from(changed(&bare.following(&before, true), &[]));
+    for name in ["description", "location", "colorId", "conferenceData"] {
+        assert_eq!(changed.get(name), Some(&Value::Null), "{name}: {changed}");
+    }
+    assert_eq!(
+        (&changed["visibility"], &changed["transparency"]),
+        (&json!("default"), &json!("opaque"))
+    );
+    assert_eq!(changed["reminders"], json!({ "useDefault": true, "overrides": [] }));
 }
 
 #[test]
@@ -125,9 +168,29 @@ fn guests_join_those_present_who_stay_as_they_are() {
         json!({ "email": "BOB@Example.com", "responseStatus": "accepted", "new": [1] }),
         json!({ "email": "someone-a-person-added@example.com", "optional": true }),
     ];
-    let with = |guests: &[&str]| members(&tea(None, guests), &stamp(), &present);
-    let joined = with(&["bob@example.com", "eve@example.com", "Eve@example.com"]);
+    let with = |guests: &[&str]| changed(&tea(None, guests), &present);
+    let joined = with(&["bob@example.com", "eve@example.com"]);
     let eve = json!({ "email": "eve@example.com" });
     assert_eq!(joined["attendees"], json!([present[0], present[1], eve]));
     assert!(with(&["bob@example.com"]).get("attendees").is_none(), "nobody is to be added");
+}
+
+#[test]
+fn a_guest_who_is_wanted_no_more_goes_and_all_others_stay_as_they_are() {
+    let present = [
+        json!({ "email": "Bob@Example.com", "responseStatus": "accepted" }),
+        json!({ "email": "eve@example.com", "responseStatus": "declined" }),
+        json!({ "email": "someone-a-person-added@example.com" }),
+    ];
+    let before = tea(None, &["bob@example.com", "eve@example.com"]);
+    let after = tea(None, &["eve@example.com"]).following(&before, true);
+    let sent = changed(&after, &present);
+    assert_eq!(sent["attendees"], json!([present[1], present[2]]));
+    let unsettled = tea(None, &["eve@example.com"]).following(&after, false);
+    assert_eq!(changed(&unsettled, &present)["attendees"], json!([present[1], present[2]]));
+    let settled = tea(None, &["eve@example.com"]).following(&after, true);
+    assert!(
+        changed(&settled, &present).get("attendees").is_none(),
+        "what went is other people's now"
+    );
 }

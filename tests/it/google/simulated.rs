@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calbridge::clock::{ManualClock, SystemClock};
-use calbridge::google::events::{conference_request, members};
+use calbridge::google::events::{Shown, changed_members, conference_request, new_members};
 use calbridge::google::{
     AccessToken, Conference, Endpoints, Events, Failure, Google, OauthClient, Stamp, Verdict, Wires,
 };
@@ -113,7 +113,8 @@ fn stamp(fingerprint: u8) -> Stamp {
 }
 
 async fn insert(events: Events<'_>, tea: &Content) -> Result<calbridge::google::Copy, Failure> {
-    events.insert(ID, tea, &stamp(1), Some("try-1"), Notify::None).await
+    let members = new_members(tea, &stamp(1), Some("try-1"), Shown::AsConference);
+    events.insert(ID, members, Notify::None).await
 }
 
 #[tokio::test]
@@ -157,14 +158,15 @@ async fn an_event_lives_its_life() {
     assert_eq!(events.get(ID).await.unwrap(), made);
 
     let later = Content { description: String::new(), ..content("Late tea", &["eve@example.com"]) };
-    let change = members(&later, &stamp(2), &made.attendees);
+    let later = later.following(&tea, true);
+    let change = changed_members(&later, &stamp(2), &made, None, Shown::AsConference);
     let stale = events.patch(ID, change.clone(), Some("\"1\""), Notify::None).await.unwrap_err();
     assert_eq!(stale.verdict, Verdict::PreconditionFailed);
     let changed = events.patch(ID, change, made.etag.as_deref(), Notify::None).await.unwrap();
     assert_eq!(changed.stamp, Some(stamp(2)));
     assert_eq!(changed.conference, made.conference, "the link that was handed out stays");
     let emails: Vec<&Value> = changed.attendees.iter().map(|guest| &guest["email"]).collect();
-    assert_eq!(emails, ["bob@example.com", "eve@example.com"]);
+    assert_eq!(emails, ["eve@example.com"]);
     let seen = &world.simulator.events(ANA)[0];
     assert_eq!(seen["summary"], "Late tea");
     assert!(seen.get("description").is_none(), "null clears: {seen}");

@@ -1,0 +1,116 @@
+//! What would come of a write, without it: everything is checked, and nothing changes.
+
+use super::change::wanted;
+use super::conflict::look_out;
+use super::create::is_known;
+use super::{Edit, Wish, get};
+use crate::app::access::Caller;
+use crate::app::availability::{Found, OnConflict};
+use crate::app::placement::Places;
+use crate::app::{App, Error};
+use crate::model::event::{Content, Event, Guest, Notify, Presence};
+use crate::model::id::{ConnectionId, EventId};
+use crate::store::{MAX_SEALED, StoreError};
+
+/// What would come of a write.
+#[derive(Clone, Debug)]
+pub struct DryRun {
+    /// Whether anything would change.
+    pub changes: bool,
+    /// Through which connection.
+    pub connection: ConnectionId,
+    /// What the event would say.
+    pub content: Content,
+    /// Whom Google would write to, of those we know.
+    pub would_mail: Vec<String>,
+    /// What is in its way.
+    pub found: Found,
+}
+
+/// What would come of taking `wish` in.
+pub async fn try_create(
+    app: &App,
+    caller: &Caller,
+    wish: Wish,
+    on_conflict: OnConflict,
+) -> Result<DryRun, Error> {
+    app.must_not_be_frozen()?;
+    let found = look_out(app, caller, &wish, on_conflict).await?;
+    let changes = !is_known(app, caller, &wish).await?;
+    let place = Places::new(app, caller).resolve(&wish.aim).await?;
+    let content = wish.draft.content(app, place.calendar);
+    let id = EventId::random(&*app.random);
+    let sealed = wanted(app, (&place.owner, id), 1, Presence::Present, &content)?;
+    fits(sealed.content.as_bytes().len())?;
+    let would_mail = if changes { mailed(app, &content, Vec::new()) } else { Vec::new() };
+    Ok(DryRun { changes, connection: place.connection.id, content, would_mail, found })
+}
+
+/// What would come of changing an event.
+pub async fn try_edit(
+    app: &App,
+    caller: &Caller,
+    id: EventId,
+    edit: Edit,
+) -> Result<DryRun, Error> {
+    app.must_not_be_frozen()?;
+    let event = get(app, caller, id).await?;
+    if event.wanted.presence == Presence::Absent {
+        return Err(Error::NotFound("event"));
+    }
+    let before = app.content(&event)?;
+    let mut content = before.clone();
+    edit.apply(&mut content);
+    let changes = !content.wants_the_same(&before);
+    let content = content.following(&before, event.is_written());
+    let sealed =
+        wanted(app, (&event.owner, id), event.wanted.revision, Presence::Present, &content)?;
+    fits(sealed.content.as_bytes().len())?;
+    let gone = before.guests.iter().filter(|guest| content.leaving.guests.contains(&guest.key()));
+    let gone = gone.map(|guest| guest.email.clone()).collect();
+    Ok(told(
+        &event,
+        changes,
+        if changes { mailed(app, &content, gone) } else { Vec::new() },
+        content,
+    ))
+}
+
+/// What would come of cancelling an event.
+pub async fn try_cancel(app: &App, caller: &Caller, id: EventId) -> Result<DryRun, Error> {
+    app.must_not_be_frozen()?;
+    let event = get(app, caller, id).await?;
+    let content = app.content(&event)?;
+    let changes = event.wanted.presence == Presence::Present;
+    let would_mail = if changes { mailed(app, &content, Vec::new()) } else { Vec::new() };
+    Ok(told(&event, changes, would_mail, content))
+}
+
+fn told(event: &Event, changes: bool, would_mail: Vec<String>, content: Content) -> DryRun {
+    let connection = event.placement.connection;
+    DryRun { changes, connection, content, would_mail, found: Found::Nothing }
+}
+
+fn fits(bytes: usize) -> Result<(), Error> {
+    if bytes > MAX_SEALED { Err(StoreError::TooLarge { bytes }.into()) } else { Ok(()) }
+}
+
+/// Those whom Google would write to about `content`, and about their being let `go`. Nobody wants mail
+/// about an event that is over.
+fn mailed(app: &App, content: &Content, go: Vec<String>) -> Vec<String> {
+    if content.over() <= app.clock.now() {
+        return Vec::new();
+    }
+    let all = content.guests.iter().map(|Guest { email, .. }| email.clone()).chain(go);
+    match content.notify {
+        Notify::None => Vec::new(),
+        Notify::External => all.filter(|email| !is_googles(email)).collect(),
+        Notify::All => all.collect(),
+    }
+}
+
+/// Whether an address is surely one of a Google calendar. Of others only Google knows.
+fn is_googles(email: &str) -> bool {
+    let email = email.to_lowercase();
+    email.ends_with("@gmail.com") || email.ends_with("@googlemail.com")
+}

@@ -1,0 +1,168 @@
+//! Promise 9: guests whom we invited and want no more go; those whom a person added stay, and so does
+//! what anybody answered; nobody gets mail who was not meant to.
+
+use std::sync::Arc;
+
+use calbridge::model::id::InstanceId;
+use calbridge::simulator::{Fault, FaultKind};
+use calbridge::store::memory::MemoryStore;
+use chrono::TimeDelta;
+use hyper::Method;
+use serde_json::{Map, Value, json};
+
+use crate::bridge::{ANA, Bridge, Choices, with};
+use crate::effect::mortal::{Death, MortalStore};
+
+const EVENTS: &str = "/api/v1/events";
+const GUS: &str = "gus@example.org";
+const BEA: &str = "bea@example.org";
+const ZOE: &str = "zoe@example.org";
+
+fn tea(members: &Value) -> Value {
+    let body = json!({
+        "summary": "Tea",
+        "start": "2026-11-30T14:00:00Z",
+        "end": "2026-11-30T15:00:00Z",
+        "meet": false,
+    });
+    with(body, members)
+}
+
+async fn create(bridge: &Bridge, members: &Value) -> String {
+    let answer = bridge.send_json(Method::POST, EVENTS, &tea(members), &[]).await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    bridge.run_until_idle().await;
+    format!("{EVENTS}/{}", answer.json()["id"].as_str().expect("an id"))
+}
+
+async fn change(bridge: &Bridge, path: &str, members: &Value) {
+    let answer = bridge.send_json(Method::PATCH, path, members, &[]).await;
+    assert!(matches!(answer.status, 200 | 202), "{}", answer.text);
+    bridge.run_until_idle().await;
+}
+
+/// The guests at Google, each with the answer given.
+fn guests(bridge: &Bridge) -> Vec<(String, String)> {
+    let events = bridge.google.events(ANA);
+    let text = |guest: &Value, name: &str| guest[name].as_str().unwrap_or_default().to_owned();
+    let guests = events[0]["attendees"].as_array().cloned().unwrap_or_default();
+    guests.iter().map(|guest| (text(guest, "email"), text(guest, "responseStatus"))).collect()
+}
+
+fn told(guests: &[(&str, &str)]) -> Vec<(String, String)> {
+    guests.iter().map(|(email, answer)| ((*email).to_owned(), (*answer).to_owned())).collect()
+}
+
+/// A person changes the guests on Google's own page.
+fn by_hand(bridge: &Bridge, change: impl Fn(&mut Vec<Value>)) {
+    let event = &bridge.google.events(ANA)[0];
+    let mut attendees = event["attendees"].as_array().cloned().unwrap_or_default();
+    change(&mut attendees);
+    let members = Map::from_iter([("attendees".to_owned(), attendees.into())]);
+    assert!(bridge.google.edit_event(ANA, event["id"].as_str().expect("an id"), members));
+}
+
+fn answer(attendees: &mut [Value], email: &str, answer: &str) {
+    let guest = attendees.iter_mut().find(|guest| guest["email"] == email).expect("a guest");
+    guest["responseStatus"] = answer.into();
+    guest["comment"] = "With pleasure".into();
+}
+
+#[tokio::test]
+async fn promise_9_who_accepted_and_whom_a_person_added_survive_every_later_patch() {
+    let bridge = Bridge::connected().await;
+    let path = create(&bridge, &json!({"guests": [GUS, BEA]})).await;
+    by_hand(&bridge, |attendees| {
+        answer(attendees, GUS, "accepted");
+        attendees.push(json!({"email": ZOE, "responseStatus": "tentative"}));
+    });
+    let all = told(&[(GUS, "accepted"), (BEA, "needsAction"), (ZOE, "tentative")]);
+    for edit in [
+        json!({"summary": "Coffee"}),
+        json!({"start": "2026-12-01T14:00:00Z", "end": "2026-12-01T15:00:00Z"}),
+        json!({"location": "The garden"}),
+        json!({"location": null, "color": "sage"}),
+        json!({"meet": true}),
+        json!({"guests": [BEA, {"email": "GUS@example.org"}]}),
+        json!({"start": "2026-12-01", "end": "2026-12-02"}),
+        json!({"guests": [{"email": GUS, "optional": true}, BEA]}),
+        json!({"guests": [GUS, BEA], "notify": "all"}),
+        json!({"recurrence": null, "reminders": [], "notify": "none"}),
+    ] {
+        change(&bridge, &path, &edit).await;
+        assert_eq!(guests(&bridge), all, "{edit}");
+    }
+    let gus = &bridge.google.events(ANA)[0]["attendees"][0];
+    assert_eq!(gus["comment"], "With pleasure", "all that was answered stays: {gus}");
+    change(&bridge, &path, &json!({"guests": [GUS]})).await;
+    assert_eq!(guests(&bridge), told(&[(GUS, "accepted"), (ZOE, "tentative")]));
+    change(&bridge, &path, &json!({"guests": []})).await;
+    assert_eq!(guests(&bridge), told(&[(ZOE, "tentative")]));
+}
+
+#[tokio::test]
+async fn promise_9_whom_a_person_invites_again_after_we_let_them_go_stays() {
+    let bridge = Bridge::connected().await;
+    let path = create(&bridge, &json!({"guests": [GUS, BEA]})).await;
+    change(&bridge, &path, &json!({"guests": [GUS]})).await;
+    by_hand(&bridge, |attendees| {
+        attendees.push(json!({"email": BEA, "responseStatus": "accepted"}))
+    });
+    for summary in ["Coffee", "Cocoa"] {
+        change(&bridge, &path, &json!({"summary": summary})).await;
+        assert_eq!(guests(&bridge), told(&[(GUS, "needsAction"), (BEA, "accepted")]), "{summary}");
+    }
+}
+
+#[tokio::test]
+async fn promise_9_who_went_while_google_was_down_goes_though_later_edits_say_nothing_of_it() {
+    let bridge = Bridge::connected().await;
+    let path = create(&bridge, &json!({"guests": [GUS, BEA]})).await;
+    by_hand(&bridge, |attendees| {
+        attendees.push(json!({"email": ZOE, "responseStatus": "accepted"}))
+    });
+    bridge.fault(Fault::new(FaultKind::ServerError).method("calendar.events.get").times(1));
+    for edit in [
+        json!({"guests": [GUS]}),
+        json!({"guests": [GUS, "eve@example.org"]}),
+        json!({"guests": [GUS]}),
+        json!({"summary": "Coffee"}),
+    ] {
+        assert_eq!(bridge.router_send(Method::PATCH, &path, &edit).await.status, 202);
+        bridge.work().await;
+    }
+    bridge.pass(TimeDelta::minutes(30));
+    bridge.run_until_idle().await;
+    assert_eq!(guests(&bridge), told(&[(GUS, "needsAction"), (ZOE, "accepted")]));
+}
+
+#[tokio::test]
+async fn promise_9_a_guest_whose_invitation_was_written_but_never_heard_of_can_still_be_let_go() {
+    let store = MortalStore::over(Arc::new(MemoryStore::new(InstanceId::from_u128(1))));
+    let dead = Bridge::with(Choices { store: Some(store.clone()), ..Choices::default() }).await;
+    dead.connect(ANA).await.expect("connected");
+    let path = create(&dead, &json!({"guests": [GUS]})).await;
+    dead.router_send(Method::PATCH, &path, &json!({"guests": [GUS, BEA]})).await;
+    store.around.doom(Death::Before("settle"));
+    while dead.tied.worker.drain().await.is_ok_and(|next| next.is_none()) {}
+    assert_eq!(guests(&dead).len(), 2, "Google has it");
+    let google = Some((dead.google.clone(), dead.clock.clone()));
+    let (store, place) = (Some(store.left_behind()), Some(dead.place.clone()));
+    let bridge =
+        Bridge::with(Choices { store, google, place, seed: 2, ..Choices::default() }).await;
+    change(&bridge, &path, &json!({"guests": [GUS]})).await;
+    assert_eq!(guests(&bridge), told(&[(GUS, "needsAction")]));
+}
+
+#[tokio::test]
+async fn promise_9_nobody_gets_mail_unless_it_is_asked_for() {
+    let bridge = Bridge::connected().await;
+    let path = create(&bridge, &json!({"guests": [GUS]})).await;
+    for edit in [json!({"summary": "Coffee"}), json!({"guests": [GUS, BEA]}), json!({"guests": []})]
+    {
+        change(&bridge, &path, &edit).await;
+    }
+    assert_eq!(bridge.google.outbox().len(), 0, "{:?}", bridge.google.outbox());
+    change(&bridge, &path, &json!({"guests": [GUS], "notify": "all"})).await;
+    assert!(bridge.google.outbox().iter().any(|mail| format!("{mail:?}").contains(GUS)));
+}
