@@ -5,7 +5,7 @@
 
 use chrono::TimeDelta;
 
-use super::push_event::{delete, update};
+use super::push_event::{delete, update, write};
 use super::visit::{Outcome, Visit};
 use crate::app::Error;
 use crate::google::oauth::AccessToken;
@@ -13,8 +13,10 @@ use crate::model::event::{Copied, Event, Presence};
 use crate::model::id::EventId;
 use crate::model::job::{Cause, End, Until};
 
-/// An instance looks again for its series after so long.
-const UNTIL_NEXT_LOOK: TimeDelta = TimeDelta::seconds(5);
+/// An instance that waits for its series looks again after half the time that it waited so far, within
+/// these bounds.
+const SOONEST_LOOK: TimeDelta = TimeDelta::seconds(1);
+const LATEST_LOOK: TimeDelta = TimeDelta::minutes(10);
 
 /// Writes the instance of `series` that the visit is made for.
 pub async fn agree(visit: &mut Visit, series: EventId, token: &AccessToken) -> Outcome {
@@ -33,14 +35,17 @@ pub async fn agree(visit: &mut Visit, series: EventId, token: &AccessToken) -> O
             return Ok(End::GiveUp(Cause::new("series_refused", text)));
         }
         Copied::Present | Copied::Awaited | Copied::Refused(_) => {
-            let until = visit.app.clock.now() + UNTIL_NEXT_LOOK;
+            let now = visit.app.clock.now();
+            let waited = now - visit.event.wanted.since;
+            let until = now + (waited / 2).clamp(SOONEST_LOOK, LATEST_LOOK);
             let cause = Cause::new("series_pending", "its series is still on its way to Google");
             return Ok(End::Snooze(Until::Moment(until), cause));
         }
     }
     visit.known.google_id = series.known.google_id;
     match (visit.event.wanted.presence, &visit.known.copy) {
-        (_, Copied::Cancelled | Copied::RemovedInGoogle) => Ok(visit.rest()),
+        (_, Copied::RemovedInGoogle) | (Presence::Absent, Copied::Cancelled) => Ok(visit.rest()),
+        (Presence::Present, Copied::Cancelled) => revive(visit, token).await,
         (Presence::Absent, _) => delete(visit, token).await,
         (Presence::Present, Copied::Present)
             if visit.known.applied == visit.event.wanted.revision =>
@@ -48,6 +53,14 @@ pub async fn agree(visit: &mut Visit, series: EventId, token: &AccessToken) -> O
             Ok(visit.rest())
         }
         (Presence::Present, _) => update(visit, token).await,
+    }
+}
+
+/// Brings back what we took out ourselves.
+async fn revive(visit: &mut Visit, token: &AccessToken) -> Outcome {
+    match visit.calendar(token).get(visit.name()).await {
+        Ok(copy) => write(visit, token, copy).await,
+        Err(failure) => visit.missing(failure),
     }
 }
 

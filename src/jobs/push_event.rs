@@ -172,7 +172,7 @@ pub(super) async fn update(visit: &mut Visit, token: &AccessToken) -> Outcome {
 
 /// Patches `copy`, as it was just read, unless it says what is wanted already. If somebody changed it
 /// since, Google refuses, and the next run reads it again: what others wrote stays.
-async fn write(visit: &mut Visit, token: &AccessToken, copy: Copy) -> Outcome {
+pub(super) async fn write(visit: &mut Visit, token: &AccessToken, copy: Copy) -> Outcome {
     let stamp = visit.stamp();
     if copy.stamp.as_ref() == Some(&stamp) && !copy.cancelled {
         return written(visit, &copy);

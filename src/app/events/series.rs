@@ -10,9 +10,9 @@ use super::{Edit, Said, View, get, google_id, push, view};
 use crate::app::access::Caller;
 use crate::app::{App, Error};
 use crate::model::event::{
-    Content, Copied, Event, Instance, Known, Leaving, Meet, Meeting, Presence,
+    Content, Copied, Event, Instance, Known, Leaving, Meet, Meeting, Notify, Presence,
 };
-use crate::model::id::{EventId, JobId};
+use crate::model::id::{EventId, GoogleId, JobId};
 use crate::model::invalid::Invalid;
 use crate::model::job::Class;
 use crate::model::recurrence::{Recurrence, Split};
@@ -81,7 +81,7 @@ pub async fn edit(
                 let original = Original::read(start, &series.content.timing)?;
                 match series.exception(app, original).await? {
                     Some(event) => return edit_alone(app, caller, event.id, None, edit).await,
-                    None => series.except(app, original, Presence::Present, edit)?,
+                    None => series.except(app, original, Presence::Present, edit).await?,
                 }
             }
             (Ok(series), Reach::Following(start)) => {
@@ -129,7 +129,10 @@ pub async fn cancel(
                 let original = Original::read(start, &series.content.timing)?;
                 match series.exception(app, original).await? {
                     Some(event) => return super::cancel(app, caller, event.id, None).await,
-                    None => series.except(app, original, Presence::Absent, &Edit::default())?,
+                    None => {
+                        let nothing = Edit::default();
+                        series.except(app, original, Presence::Absent, &nothing).await?
+                    }
                 }
             }
             (Ok(series), Reach::Following(start)) => {
@@ -206,7 +209,7 @@ impl Series {
                     kept.insert(original);
                 } else if event.wanted.presence == Presence::Present {
                     change.end(app, event)?;
-                } else {
+                } else if edit.recurrence == Said::Nothing {
                     left_out.push(self.recurrence.moved_start(original, old, new)?);
                 }
             }
@@ -220,7 +223,7 @@ impl Series {
             }
         }
         if !content.wants_the_same(&self.content) {
-            change.rewrite(app, &self.event, &self.content, content)?;
+            change.rewrite(app, &self.event, &self.content, content, Presence::Present)?;
         }
         Ok(change)
     }
@@ -236,7 +239,7 @@ impl Series {
     }
 
     /// One instance becomes an event of its own, there or not.
-    fn except(
+    async fn except(
         &self,
         app: &App,
         original: Original,
@@ -259,15 +262,23 @@ impl Series {
         };
         edit.clone().apply(&mut content);
         let id = exception_id(self.event.id, original);
-        let instance = Some(Instance { series: self.event.id, original });
         let mut change = Change { step: Step::default(), shown: id };
-        let known =
-            Known { google_id: self.event.known.google_id, ..unwritten(&content, &self.event) };
-        let base = Event { id, instance, known, ..self.event.clone() };
-        change.accept(app, base, presence, &content)?;
+        match app.store.event(id).await? {
+            // It stood apart before, until its series had no such instance for a while.
+            Some(event) => {
+                let before = app.content(&event)?;
+                change.rewrite(app, &event, &before, content, presence)?;
+            }
+            None => {
+                let instance = Some(Instance { series: self.event.id, original });
+                let known = unwritten(&content, self.event.known.google_id);
+                let base = Event { id, instance, known, ..self.event.clone() };
+                change.accept(app, base, presence, &content)?;
+            }
+        }
         let recurrence = self.recurrence.clone().with_exception(original);
         let series = Content { recurrence: Some(recurrence), ..self.content.clone() };
-        change.rewrite(app, &self.event, &self.content, series)?;
+        change.rewrite(app, &self.event, &self.content, series, Presence::Present)?;
         Ok(change)
     }
 
@@ -312,10 +323,7 @@ impl Series {
         let connection = app.store.connection(self.event.placement.connection).await?;
         let connection = connection.ok_or(Error::NotFound("event"))?;
         let profile = app.profile(&connection)?;
-        let known = Known {
-            google_id: google_id(id, &profile, &content.calendar, 0),
-            ..unwritten(&content, &self.event)
-        };
+        let known = unwritten(&content, google_id(id, &profile, &content.calendar, 0));
         let base = Event { id, instance: None, known, ..self.event.clone() };
         change.accept(app, base, Presence::Present, &content)?;
         change.shown = id;
@@ -335,7 +343,7 @@ impl Series {
         app: &App,
         original: Original,
         before: Recurrence,
-        notify: Option<crate::model::event::Notify>,
+        notify: Option<Notify>,
     ) -> Result<Change, Error> {
         let mut change = Change { step: Step::default(), shown: self.event.id };
         for event in self.exceptions(app, Some(original)).await? {
@@ -346,21 +354,22 @@ impl Series {
             notify: notify.unwrap_or(self.content.notify),
             ..self.content.clone()
         };
-        change.rewrite(app, &self.event, &self.content, content)?;
+        change.rewrite(app, &self.event, &self.content, content, Presence::Present)?;
         Ok(change)
     }
 }
 
 impl Change {
-    /// The event is to say this.
+    /// The event is to say this, there or not.
     fn rewrite(
         &mut self,
         app: &App,
         event: &Event,
         before: &Content,
         content: Content,
+        presence: Presence,
     ) -> Result<(), Error> {
-        let wanted = next(app, event, before, content, Presence::Present)?;
+        let wanted = next(app, event, before, content, presence)?;
         let job = push(app, event, Class::Interactive, app.clock.now());
         self.step.changes.push((event.id, wanted, job));
         Ok(())
@@ -372,10 +381,7 @@ impl Change {
             return Ok(());
         }
         let content = app.content(event)?;
-        let wanted = next(app, event, &content, content.clone(), Presence::Absent)?;
-        let job = push(app, event, Class::Interactive, app.clock.now());
-        self.step.changes.push((event.id, wanted, job));
-        Ok(())
+        self.rewrite(app, event, &content.clone(), content, Presence::Absent)
     }
 
     /// An event is taken in that is as `base`, but says this.
@@ -424,14 +430,14 @@ fn begin_to_recur(app: &App, event: &Event, edit: &Edit) -> Result<Change, Error
     let read = |written: Recurrence| Recurrence::read(written.lines(), &timing);
     content.recurrence = content.recurrence.take().map(read).transpose()?;
     let mut change = Change { step: Step::default(), shown: event.id };
-    change.rewrite(app, event, &before, content)?;
+    change.rewrite(app, event, &before, content, Presence::Present)?;
     Ok(change)
 }
 
 /// What is known of a copy that Google does not have yet.
-fn unwritten(content: &Content, beside: &Event) -> Known {
+fn unwritten(content: &Content, google_id: GoogleId) -> Known {
     Known {
-        google_id: beside.known.google_id,
+        google_id,
         generation: 0,
         applied: 0,
         copy: Copied::Awaited,
