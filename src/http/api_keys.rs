@@ -8,11 +8,14 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder};
 use validator::Validate;
 
 use super::Door;
 use super::body::Body;
 use super::events::utc;
+use super::openapi::{Id, word};
 use super::problem::{FieldError, Problem};
 use crate::app::Error;
 use crate::app::access::{self, Caller, KeyWish};
@@ -21,49 +24,64 @@ use crate::model::invalid::Invalid;
 use crate::model::key::{ApiKey, Scope};
 
 /// A key to be made.
-#[derive(Serialize, Deserialize, Validate)]
+#[derive(Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewKeyBody {
     /// What its maker calls it.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[ -~]*$")]
     pub name: String,
     /// What it may do.
+    #[schema(schema_with = scopes)]
     pub scopes: Vec<String>,
     /// Keeps the events of several backends apart.
     #[serde(default)]
+    #[schema(max_length = 64, pattern = "^[ -~]*$")]
     pub source: String,
     /// From when on it opens nothing: RFC 3339.
     #[serde(default)]
+    #[schema(format = DateTime)]
     pub expires: Option<String>,
 }
 
 /// A key, as shown.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct KeyBody {
     /// `api_key`.
     pub object: String,
     /// Its public half.
+    #[schema(value_type = Id)]
     pub id: String,
     /// What its maker calls it.
     pub name: String,
     /// What it may do.
+    #[schema(schema_with = scopes)]
     pub scopes: Vec<String>,
     /// Keeps the events of several backends apart.
     pub source: String,
     /// When it was made.
+    #[schema(format = DateTime)]
     pub created: String,
     /// From when on it opens nothing.
+    #[schema(format = DateTime)]
     pub expires: Option<String>,
     /// When it was taken back.
+    #[schema(format = DateTime)]
     pub revoked: Option<String>,
     /// When it was used last, as far as is known.
+    #[schema(format = DateTime)]
     pub last_used: Option<String>,
     /// The whole key: only in the answer to its making.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
 
+fn scopes() -> Array {
+    let names = Scope::ALL.map(Scope::as_str);
+    ArrayBuilder::new().items(word(names)).min_items(Some(1)).build()
+}
+
 /// Every key, as shown.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct KeysBody {
     /// `list`.
     pub object: String,
@@ -71,7 +89,14 @@ pub struct KeysBody {
     pub data: Vec<KeyBody>,
 }
 
-/// `GET /api/v1/api-keys`.
+/// `GET /api/v1/api-keys`: every API key, without its secret.
+#[utoipa::path(
+    get,
+    path = "/api/v1/api-keys",
+    operation_id = "list_api_keys",
+    tag = "API keys",
+    responses((status = 200, description = "The keys.", body = KeysBody))
+)]
 pub async fn list(State(door): State<Door>) -> Result<Json<KeysBody>, Problem> {
     let keys = door.app.store.keys().await.map_err(Error::from)?;
     let uses = access::last_uses(&door.app).await?;
@@ -83,7 +108,15 @@ pub async fn list(State(door): State<Door>) -> Result<Json<KeysBody>, Problem> {
     Ok(Json(KeysBody { object: "list".to_owned(), data }))
 }
 
-/// `GET /api/v1/api-keys/{id}`.
+/// `GET /api/v1/api-keys/{id}`: shows an API key, without its secret.
+#[utoipa::path(
+    get,
+    path = "/api/v1/api-keys/{id}",
+    operation_id = "show_api_key",
+    tag = "API keys",
+    params(("id" = Id, Path)),
+    responses((status = 200, description = "The key.", body = KeyBody))
+)]
 pub async fn show(
     State(door): State<Door>,
     Path(id): Path<String>,
@@ -96,6 +129,14 @@ pub async fn show(
 }
 
 /// `POST /api/v1/api-keys`: makes a key, whose secret is in this answer alone.
+#[utoipa::path(
+    post,
+    path = "/api/v1/api-keys",
+    operation_id = "create_api_key",
+    tag = "API keys",
+    request_body = NewKeyBody,
+    responses((status = 201, description = "The key, whole in this answer alone.", body = KeyBody))
+)]
 pub async fn create(
     State(door): State<Door>,
     caller: Caller,
@@ -110,6 +151,14 @@ pub async fn create(
 }
 
 /// `DELETE /api/v1/api-keys/{id}`: takes a key back.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/api-keys/{id}",
+    operation_id = "revoke_api_key",
+    tag = "API keys",
+    params(("id" = Id, Path)),
+    responses((status = 200, description = "The key that was taken back.", body = KeyBody))
+)]
 pub async fn revoke(
     State(door): State<Door>,
     caller: Caller,

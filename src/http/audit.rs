@@ -6,11 +6,13 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Door;
 use super::admin::ExportBody;
+use super::body::unreadable_query;
 use super::events::utc;
-use super::problem::{Code, Problem};
+use super::problem::Problem;
 use crate::app::access::Caller;
 use crate::app::audit::export::Personal;
 use crate::app::audit::{self, Detail, Finding, Verdict};
@@ -24,11 +26,12 @@ const LONGEST_PAGE: usize = 500;
 const USUAL_PAGE: usize = 100;
 
 /// An entry, as shown.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct EntryBody {
     /// Its number.
     pub seq: u64,
     /// When.
+    #[schema(format = DateTime)]
     pub at: String,
     /// By whom, such as `administrator` or `key:` and its public half.
     pub actor: String,
@@ -39,13 +42,14 @@ pub struct EntryBody {
     pub subject: Option<String>,
     /// What more is known of it.
     #[serde(default, skip_serializing_if = "Detail::is_empty")]
+    #[schema(value_type = HashMap<String, String>)]
     pub detail: Detail,
     /// SHA-256 of the entry and the one before it.
     pub digest: String,
 }
 
 /// A page of entries, as shown.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct EntriesBody {
     /// `list`.
     pub object: String,
@@ -80,12 +84,17 @@ pub struct FindingBody {
 }
 
 /// Which entries are to be listed.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Listing {
+    /// The `next` of the page before.
     after: Option<u64>,
+    /// So many on a page.
+    #[param(minimum = 1, maximum = 500, default = 100)]
     limit: Option<usize>,
     /// So many, of the last.
+    #[param(minimum = 1, maximum = 500)]
     last: Option<usize>,
 }
 
@@ -98,15 +107,26 @@ pub struct ExportWish {
 
 /// `GET /api/v1/audit`: from the first on, or those after the entry numbered `after`; or the `last` so
 /// many.
+#[utoipa::path(
+    get,
+    path = "/api/v1/audit",
+    operation_id = "list_audit",
+    tag = "Operations",
+    params(Listing),
+    responses((status = 200, description = "A page of entries.", body = EntriesBody))
+)]
 pub async fn list(
     State(door): State<Door>,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<EntriesBody>, Problem> {
-    let Query(listing) = listing.map_err(|error| Problem::new(Code::Invalid, error.body_text()))?;
+    let Query(listing) = listing.map_err(|error| unreadable_query(&error))?;
     let most = listing.last.or(listing.limit).unwrap_or(USUAL_PAGE);
     if !(1..=LONGEST_PAGE).contains(&most) {
         let name = if listing.last.is_some() { "last" } else { "limit" };
         return Err(Error::from(Invalid::new(name, "1 to 500")).into());
+    }
+    if listing.after.is_some_and(|after| i64::try_from(after).is_err()) {
+        return Err(Error::from(Invalid::new("after", "the `next` of the page before")).into());
     }
     let App { store, .. } = &door.app;
     let end = store.audit_head().await.map_err(Error::from)?.seq;

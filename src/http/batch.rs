@@ -6,12 +6,13 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 use validator::Validate;
 
 use super::body::{self, Body};
 use super::classic::NewEvent;
 use super::events::{read_aim, state_of};
-use super::problem::{FieldError, Problem};
+use super::problem::{Code, Details, FieldError, Problem};
 use super::{Door, idempotency};
 use crate::app::access::Caller;
 use crate::app::events::{self, Created, Draft, Wish};
@@ -38,15 +39,16 @@ const MEMBERS: [&str; 8] = [
 ];
 
 /// The body: each item is judged on its own.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Batch {
     #[validate(length(min = 1, max = 1000, message = "1 to 1,000 items"))]
+    #[schema(value_type = Vec<Object>, min_items = 1, max_items = 1000)]
     events: Vec<Value>,
 }
 
 /// What became of a batch.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct BatchBody {
     object: &'static str,
     accepted: usize,
@@ -56,7 +58,7 @@ pub struct BatchBody {
 }
 
 /// What became of an item.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 enum ItemBody {
     Taken {
@@ -69,12 +71,23 @@ enum ItemBody {
     },
     Refused {
         status: u16,
+        #[schema(value_type = Details)]
         problem: Problem,
     },
 }
 
 /// `POST /api/v1/events/batch`: takes in the items that are valid, all in one step; jobs write them
 /// to Google soon after.
+#[utoipa::path(
+    post,
+    path = "/api/v1/events/batch",
+    operation_id = "create_events",
+    tag = "Events",
+    params(idempotency::IdempotencyKey),
+    request_body = Batch,
+    responses((status = 200, description = "What became of each item.", body = BatchBody)),
+    extensions(("x-codes" = json!([Code::NotConnected])))
+)]
 pub async fn create(
     State(door): State<Door>,
     caller: Caller,

@@ -1,9 +1,11 @@
 //! JSON bodies: read whole, checked in shape, with every fault named by its pointer.
 
 use axum::body::{Bytes, HttpBody};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::{StatusCode, header};
 use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
 use sha2::{Digest as _, Sha256};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
@@ -13,6 +15,8 @@ use crate::model::key::Digest;
 
 /// No body may be larger, in bytes, where nothing else is said.
 pub const MOST_BYTES: usize = 256 * 1024;
+/// From here on, of 0 to 1, one name may be a slip for another.
+const ALIKE: f64 = 0.8;
 
 /// A JSON body in its right shape, and the SHA-256 of its bytes.
 pub struct Body<T> {
@@ -74,46 +78,91 @@ fn is_json(request: &Request) -> bool {
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let pointer = pointer(&error.path().to_string());
+        let pointer = pointer(error.path());
         let inner = error.into_inner();
         if inner.is_syntax() || inner.is_eof() {
-            let detail = format!("the body is not well-formed JSON: {inner}");
-            return Problem::new(Code::MalformedJson, detail);
+            return malformed(&inner);
         }
-        let message = inner.to_string();
-        let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+        let told = inner.to_string();
+        let message = plain(told.split(" at line ").next().unwrap_or_default());
         Problem::fields(vec![FieldError { pointer, message }])
     })?;
-    reader.end().map_err(|error| {
-        let detail = format!("the body is not well-formed JSON: {error}");
-        Problem::new(Code::MalformedJson, detail)
-    })?;
+    reader.end().map_err(|error| malformed(&error))?;
     Ok(value)
 }
 
-/// `a.b[0]` as a pointer of RFC 6901; the whole body is the empty pointer.
-fn pointer(path: &str) -> String {
-    if path == "." {
-        return String::new();
-    }
-    format!("/{}", path.replace('[', ".").replace(']', "").replace('.', "/"))
+fn malformed(error: &serde_json::Error) -> Problem {
+    Problem::new(Code::MalformedJson, format!("the body is not well-formed JSON: {error}"))
 }
 
-fn told(errors: &ValidationErrors) -> Vec<FieldError> {
-    let mut told: Vec<FieldError> = errors
-        .errors()
-        .iter()
-        .flat_map(|(field, kind)| match kind {
-            ValidationErrorsKind::Field(faults) => faults
-                .iter()
-                .map(|fault| FieldError {
-                    pointer: format!("/{field}"),
-                    message: fault.message.as_deref().unwrap_or("is not valid").to_owned(),
-                })
-                .collect(),
-            ValidationErrorsKind::Struct(_) | ValidationErrorsKind::List(_) => Vec::new(),
+/// A query that is not in its right shape, told by the parameter at fault.
+pub fn unreadable_query(rejection: &QueryRejection) -> Problem {
+    let told = rejection.body_text();
+    let told = told.rsplit_once("query string: ").map_or(&*told, |(_, told)| told);
+    // What is at fault is named in front, but for unknown parameters.
+    let (name, message) = match told.split_once(": ") {
+        Some((name, message)) if !name.contains(' ') => (name, message),
+        _ => (told.split('`').nth(1).unwrap_or_default(), told),
+    };
+    let pointer = format!("/{}", escaped(name));
+    Problem::fields(vec![FieldError { pointer, message: plain(message) }])
+}
+
+/// What serde says of a value, with the nearest name if it is of an unknown member.
+fn plain(told: &str) -> String {
+    let mut names = told.split('`').skip(1).step_by(2);
+    let unknown = names.next().filter(|_| told.starts_with("unknown field"));
+    let Some(unknown) = unknown else { return told.to_owned() };
+    let known: Vec<&str> = names.collect();
+    let near = |name: &&&str| strsim::jaro_winkler(unknown, name);
+    let nearest = known.iter().max_by(|a, b| near(a).total_cmp(&near(b)));
+    match nearest {
+        Some(nearest) if near(&nearest) >= ALIKE => {
+            format!("is not known here; did you mean `{nearest}`?")
+        }
+        _ => format!("is not known here; known are: {}", known.join(", ")),
+    }
+}
+
+/// A pointer of RFC 6901; to the whole body, it is empty.
+fn pointer(path: &Path) -> String {
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", escaped(key)),
+            Segment::Enum { .. } | Segment::Unknown => String::new(),
         })
-        .collect();
-    told.sort_by(|a, b| a.pointer.cmp(&b.pointer));
-    told
+        .collect()
+}
+
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
+/// Every fault that was found, each by the pointer to its member.
+fn told(errors: &ValidationErrors) -> Vec<FieldError> {
+    let mut found = Vec::new();
+    tell(errors, "", &mut found);
+    found.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+    found
+}
+
+fn tell(errors: &ValidationErrors, within: &str, found: &mut Vec<FieldError>) {
+    for (field, kind) in errors.errors() {
+        let pointer = format!("{within}/{}", escaped(field));
+        match kind {
+            ValidationErrorsKind::Field(faults) => {
+                found.extend(faults.iter().map(|fault| FieldError {
+                    pointer: pointer.clone(),
+                    message: fault.message.as_deref().unwrap_or("is not valid").to_owned(),
+                }));
+            }
+            ValidationErrorsKind::Struct(inner) => tell(inner, &pointer, found),
+            ValidationErrorsKind::List(items) => {
+                for (index, inner) in items {
+                    tell(inner, &format!("{pointer}/{index}"), found);
+                }
+            }
+        }
+    }
 }

@@ -10,11 +10,13 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use super::body::Body;
 use super::events::{read_span, state_of};
-use super::problem::{FieldError, Problem};
+use super::openapi::{Id, words};
+use super::problem::{Code, FieldError, Problem};
 use super::{Door, idempotency, prefer};
 use crate::app::access::Caller;
 use crate::app::connections;
@@ -28,7 +30,8 @@ use crate::model::timing::Timing;
 const CREATE: &str = "/api/create-calendar-event";
 
 /// The fifth seed's body. Unknown members are ignored here.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
+#[schema(as = ClassicEvent)]
 #[expect(
     non_snake_case,
     reason = "the members are named as on the wire, so that errors name them so too"
@@ -38,17 +41,23 @@ pub struct NewEvent {
         required(message = "is required: the event's title"),
         length(min = 1, max = 1024, message = "1 to 1,024 characters")
     )]
+    #[schema(required, value_type = String, min_length = 1, max_length = 1024)]
     summary: Option<String>,
+    #[schema(max_length = 8192)]
     #[validate(length(max = 8192, message = "at most 8,192 characters"))]
     description: Option<String>,
     #[validate(required(message = "is required: ISO 8601, such as 2025-10-30T14:00:00"))]
+    #[schema(required, value_type = String)]
     startDateTime: Option<String>,
     #[validate(required(message = "is required: ISO 8601, such as 2025-10-30T15:00:00"))]
+    #[schema(required, value_type = String)]
     endDateTime: Option<String>,
     #[validate(custom(function = "address"))]
     attendeeEmail: Option<String>,
     timeZone: Option<String>,
+    #[schema(schema_with = words::notify)]
     notify: Option<String>,
+    #[schema(schema_with = words::dst)]
     dst: Option<String>,
 }
 
@@ -61,7 +70,8 @@ fn address(email: &str) -> Result<(), ValidationError> {
 }
 
 /// The fifth seed's answer, and what was added to it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClassicMade)]
 #[serde(rename_all = "camelCase")]
 struct Made {
     success: bool,
@@ -74,7 +84,9 @@ struct Made {
     #[serde(skip_serializing_if = "Option::is_none")]
     meet_link_reason: Option<String>,
     /// Our id.
+    #[schema(value_type = Id)]
     id: String,
+    #[schema(value_type = Id)]
     job_id: String,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +96,8 @@ struct Made {
 }
 
 /// The fifth seed's answer about the connection.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClassicStanding)]
 #[serde(rename_all = "camelCase")]
 pub struct Standing {
     /// Whether an account can be connected: there is a usable OAuth client.
@@ -94,7 +107,14 @@ pub struct Standing {
     setup_url: &'static str,
 }
 
-/// `GET /api/calendar-status`.
+/// `GET /api/calendar-status`: whether an account is connected.
+#[utoipa::path(
+    get,
+    path = "/api/calendar-status",
+    operation_id = "calendar_status",
+    tag = "Classic",
+    responses((status = 200, description = "How it stands.", body = Standing))
+)]
 pub async fn status(State(door): State<Door>) -> Result<Json<Standing>, Problem> {
     let connection = connections::of_server(&door.app).await?;
     Ok(Json(Standing {
@@ -105,6 +125,20 @@ pub async fn status(State(door): State<Door>) -> Result<Json<Standing>, Problem>
 }
 
 /// `POST /api/create-calendar-event`: takes an event in, and waits a while for it to appear.
+#[utoipa::path(
+    post,
+    path = "/api/create-calendar-event",
+    operation_id = "create_calendar_event",
+    tag = "Classic",
+    params(idempotency::IdempotencyKey, prefer::Prefer),
+    request_body = NewEvent,
+    responses(
+        (status = 200, description = "In Google, and the Meet link is ready or failed.", body = Made),
+        (status = 202, description = "Taken in; not all of it is there yet.", body = Made),
+        (status = 422, description = "Google refused the event.", body = Made)
+    ),
+    extensions(("x-codes" = json!([Code::NotConnected, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
+)]
 pub async fn create(
     State(door): State<Door>,
     caller: Caller,

@@ -4,38 +4,54 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use validator::Validate;
 
 use super::Door;
 use super::body::Body;
-use super::problem::Problem;
+use super::openapi::{Id, User};
+use super::problem::{Code, Problem};
 use crate::app::Error;
 use crate::app::access::Caller;
 use crate::app::connections::delegation;
 use crate::model::owner::{Owner, UserId};
 
 /// Whom the service account shall act for.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
+#[schema(as = DelegationWish)]
 #[serde(deny_unknown_fields)]
 pub struct Wish {
     /// The calling application's user; none for the server's own connection.
+    #[schema(value_type = Option<User>)]
     user: Option<String>,
     #[validate(required(message = "is required: the user's address at Google"))]
+    #[schema(required, value_type = String, max_length = 254)]
     subject: Option<String>,
 }
 
 /// The connection, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct LinkedBody {
     object: &'static str,
+    #[schema(value_type = Id)]
     id: String,
     means: &'static str,
+    #[schema(value_type = Option<User>)]
     user: Option<String>,
     email: String,
     calendar: String,
 }
 
-/// `POST /api/v1/connections`.
+/// `POST /api/v1/connections`: connects an account for which a service account acts.
+#[utoipa::path(
+    post,
+    path = "/api/v1/connections",
+    operation_id = "link_by_delegation",
+    tag = "Connections",
+    request_body = Wish,
+    responses((status = 201, description = "The connection.", body = LinkedBody)),
+    extensions(("x-codes" = json!([Code::NoServiceAccount, Code::Delegation, Code::WrongAccount, Code::Google, Code::Overtaken])))
+)]
 pub async fn link(
     State(door): State<Door>,
     caller: Caller,

@@ -5,11 +5,14 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 use validator::Validate;
 
 use super::Door;
-use super::body::Body;
+use super::body::{Body, unreadable_query};
 use super::events::{CauseBody, utc};
+use super::openapi::{Id, word};
 use super::problem::{Code, FieldError, Problem};
 use crate::app::access::Caller;
 use crate::app::jobs::{self, Which};
@@ -24,24 +27,30 @@ const LONGEST_PAGE: usize = 500;
 const USUAL_PAGE: usize = 100;
 
 /// A job, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct JobBody {
     object: &'static str,
+    #[schema(value_type = Id)]
     id: String,
     kind: &'static str,
+    #[schema(schema_with = states)]
     state: &'static str,
     /// `application`, or `user:` and the application's own word for the user.
     owner: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Id, nullable = false)]
     event_id: Option<String>,
+    #[schema(format = DateTime)]
     created: String,
     /// When it may run next.
+    #[schema(format = DateTime)]
     due: String,
     /// Attempts spent on failures that nobody could explain.
     attempts: u32,
     /// Runs in a row that came to nothing, whatever the reason.
     tries: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
     finished: Option<String>,
     /// Why its last run came to nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,33 +58,56 @@ pub struct JobBody {
 }
 
 /// A page of jobs, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct JobsBody {
     object: &'static str,
     data: Vec<JobBody>,
     /// What to send as `after` for the next page, which may be empty; none at the end.
+    #[schema(value_type = Option<Id>)]
     next: Option<String>,
 }
 
+fn states() -> Object {
+    word(["live", "done", "dead", "cancelled"])
+}
+
 /// Which jobs are to be listed.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Listing {
+    /// Those in this state: by default, those that wait or run.
+    #[param(schema_with = states)]
     state: Option<String>,
+    /// Those of `application`, or of `user:` and the user's id.
+    #[param(pattern = "^(application|user:[!-~]{1,128})$")]
     owner: Option<String>,
+    /// The `next` of the page before, as it came.
+    #[param(value_type = Option<Id>)]
     after: Option<String>,
+    /// So many on a page.
+    #[param(minimum = 1, maximum = 500, default = 100)]
     limit: Option<usize>,
 }
 
 /// Until when a job is to wait.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Snooze {
     #[validate(required(message = "is required: RFC 3339, such as 2025-10-30T14:00:00Z"))]
+    #[schema(required, value_type = String, format = DateTime)]
     until: Option<String>,
 }
 
-/// `GET /api/v1/jobs/{id}`.
+/// `GET /api/v1/jobs/{id}`: shows a job.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs/{id}",
+    operation_id = "show_job",
+    tag = "Jobs",
+    params(("id" = Id, Path)),
+    responses((status = 200, description = "The job.", body = JobBody))
+)]
 pub async fn show(
     State(door): State<Door>,
     caller: Caller,
@@ -86,11 +118,19 @@ pub async fn show(
 }
 
 /// `GET /api/v1/jobs`: those in a state, in the order in which they were asked for.
+#[utoipa::path(
+    get,
+    path = "/api/v1/jobs",
+    operation_id = "list_jobs",
+    tag = "Jobs",
+    params(Listing),
+    responses((status = 200, description = "A page of jobs.", body = JobsBody))
+)]
 pub async fn list(
     State(door): State<Door>,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<JobsBody>, Problem> {
-    let Query(listing) = listing.map_err(|error| Problem::new(Code::Invalid, error.body_text()))?;
+    let Query(listing) = listing.map_err(|error| unreadable_query(&error))?;
     let which = listing.state.as_deref().map_or(Ok(Which::Live), str::parse).map_err(refused)?;
     let owner = listing.owner.as_deref().map(owner_from).transpose().map_err(refused)?;
     let after = listing.after.as_deref().map(cursor_from).transpose().map_err(refused)?;
@@ -107,6 +147,15 @@ pub async fn list(
 }
 
 /// `POST /api/v1/jobs/{id}/cancel`: takes a waiting job back.
+#[utoipa::path(
+    post,
+    path = "/api/v1/jobs/{id}/cancel",
+    operation_id = "cancel_job",
+    tag = "Jobs",
+    params(("id" = Id, Path)),
+    responses((status = 200, description = "The job as it is now.", body = JobBody)),
+    extensions(("x-codes" = json!([Code::JobRunning, Code::JobState])))
+)]
 pub async fn cancel(
     State(door): State<Door>,
     Path(id): Path<String>,
@@ -116,6 +165,15 @@ pub async fn cancel(
 }
 
 /// `POST /api/v1/jobs/{id}/retry`: lets a job that was given up or cancelled run again.
+#[utoipa::path(
+    post,
+    path = "/api/v1/jobs/{id}/retry",
+    operation_id = "retry_job",
+    tag = "Jobs",
+    params(("id" = Id, Path)),
+    responses((status = 200, description = "The job as it is now.", body = JobBody)),
+    extensions(("x-codes" = json!([Code::JobRunning, Code::JobState])))
+)]
 pub async fn retry(
     State(door): State<Door>,
     Path(id): Path<String>,
@@ -125,6 +183,16 @@ pub async fn retry(
 }
 
 /// `POST /api/v1/jobs/{id}/snooze`: puts a waiting job off, or brings it forward.
+#[utoipa::path(
+    post,
+    path = "/api/v1/jobs/{id}/snooze",
+    operation_id = "snooze_job",
+    tag = "Jobs",
+    params(("id" = Id, Path)),
+    request_body = Snooze,
+    responses((status = 200, description = "The job as it is now.", body = JobBody)),
+    extensions(("x-codes" = json!([Code::JobRunning, Code::JobState])))
+)]
 pub async fn snooze(
     State(door): State<Door>,
     Path(id): Path<String>,

@@ -15,6 +15,7 @@ mod connections;
 mod cross_origin;
 mod cursor;
 mod delegation;
+mod docs;
 mod etag;
 mod events;
 mod headers;
@@ -31,6 +32,7 @@ mod prefer;
 mod problem;
 mod recurrence;
 mod setup;
+mod status;
 pub mod vault;
 
 use std::sync::Arc;

@@ -4,15 +4,16 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Door;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use crate::app::Error;
 use crate::app::access::Caller;
 use crate::app::client::{self, Exchange, Standing};
 
 /// The OAuth client, as shown. Its secret never is.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct ClientBody {
     object: &'static str,
     client_id: String,
@@ -22,13 +23,30 @@ pub struct ClientBody {
     text: String,
 }
 
-/// `GET /api/v1/oauth-client`.
+/// `GET /api/v1/oauth-client`: which OAuth client is in use.
+#[utoipa::path(
+    get,
+    path = "/api/v1/oauth-client",
+    operation_id = "show_oauth_client",
+    tag = "Operations",
+    responses((status = 200, description = "The client.", body = ClientBody)),
+    extensions(("x-codes" = json!([Code::NotConfigured])))
+)]
 pub async fn show(State(door): State<Door>) -> Result<Json<ClientBody>, Problem> {
     Ok(Json(client::standing(&door.app).await?.into()))
 }
 
 /// `PUT /api/v1/oauth-client`: the file as Google's console hands it out takes the place of the one
 /// in use.
+#[utoipa::path(
+    put,
+    path = "/api/v1/oauth-client",
+    operation_id = "replace_oauth_client",
+    tag = "Operations",
+    request_body(content = Object, content_type = "application/json"),
+    responses((status = 200, description = "The client that is in use now.", body = ClientBody)),
+    extensions(("x-codes" = json!([Code::BadCredentials, Code::RedirectUri, Code::NotConfigured])))
+)]
 pub async fn replace(
     State(door): State<Door>,
     caller: Caller,

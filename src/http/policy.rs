@@ -12,8 +12,8 @@ use axum::handler::Handler;
 use axum::response::Redirect;
 
 use super::{
-    admin, api_keys, audit, availability, batch, classic, connections, delegation, events, health,
-    incident, jobs, metrics, oauth_client, recurrence, setup, vault,
+    admin, api_keys, audit, availability, batch, classic, connections, delegation, docs, events,
+    health, incident, jobs, metrics, oauth_client, recurrence, setup, status, vault,
 };
 use crate::model::audit::Action::{
     ApiKeyCreated, ApiKeyRevoked, AuditAccepted, AuditExported, ClientRotated,
@@ -56,6 +56,7 @@ fn open() -> Table {
         .row(get("/api/livez"), &[Anybody], Free, ChangesNothing, Nothing, health::live)
         .row(get("/api/readyz"), &[Anybody], Free, ChangesNothing, Nothing, health::ready)
         .row(get("/api/health"), &[Anybody], Free, ChangesNothing, Nothing, health::healthy)
+        .row(get("/api/openapi.json"), &[Anybody], Open, ChangesNothing, Nothing, docs::document)
         .row(get("/google-calendar-setup/style.css"), &[Anybody], Free, ChangesNothing, Nothing, setup::style)
 }
 
@@ -76,6 +77,7 @@ fn pages() -> Table {
         .row(post("/google-calendar-setup/logout"), &[Administrator], Page, Form, As(SessionClosed), setup::sign_in::close)
         .row(post("/google-calendar-setup/logout-everywhere"), &[Administrator], Page, Form, As(SessionClosed), setup::sign_in::close_all)
         .row(post("/google-calendar-setup/connect"), &[Administrator], Page, Form, Nothing, setup::connect::begin)
+        .row(get("/api/docs"), &[Anybody], Page, ChangesNothing, Nothing, docs::page)
         .row(get("/google-calendar-setup/calendars"), &[Anybody, Administrator], Page, ChangesNothing, Nothing, setup::calendars::show)
         .row(post("/google-calendar-setup/calendars"), &[Administrator], Page, Form, As(ConnectionCalendarChosen), setup::calendars::choose)
         .row(get(setup::link::PATH), &[Anybody], Page, ChangesNothing, Nothing, setup::link::ask)
@@ -141,7 +143,7 @@ fn watching() -> Table {
         .row(get("/api/v1/oauth-client"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, oauth_client::show)
         .row(put("/api/v1/oauth-client"), &[Key(Admin)], Manage, NoCookie, As(ClientRotated), oauth_client::replace)
         .row(post("/api/v1/connections"), &[Key(ConnectionsAdmin)], Manage, NoCookie, As(ConnectionLinked), delegation::link)
-        .row(get("/api/v1/status"), ANY_KEY, Read, ChangesNothing, Nothing, health::status)
+        .row(get("/api/v1/status"), ANY_KEY, Read, ChangesNothing, Nothing, status::show)
         .row(get("/api/v1/audit"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, audit::list)
         .row(get("/metrics"), ANY_KEY, Read, ChangesNothing, Nothing, metrics::show)
 }

@@ -221,6 +221,24 @@ async fn the_browser_would_tell_what_a_page_forbids() {
 }
 
 #[tokio::test]
+async fn the_page_of_the_api_is_read_by_anybody_and_fits_a_phone() {
+    let table = Table::set().await;
+    let driver = &table.driver;
+    driver.open(&format!("{}/api/docs", table.process.home.base)).await;
+    table.looks_right("the page of the API").await;
+    driver.click("#create_event summary").await;
+    assert!(driver.text("#create_event").await.contains("Idempotency-Key"));
+    driver.run("document.querySelectorAll('details').forEach(all => { all.open = true })").await;
+    table.looks_right("the page of the API, all of it open").await;
+    let foreign = "return [...document.querySelectorAll('[src], link[href]')]
+        .map(each => new URL(each.src || each.href, location)).filter(url =>
+            url.protocol !== 'data:' && url.origin !== location.origin).length
+        + document.scripts.length";
+    assert_eq!(driver.run(foreign).await, 0);
+    table.driver.close().await;
+}
+
+#[tokio::test]
 async fn a_user_follows_a_link_and_comes_back_to_the_application() {
     let google = Simulated::with(Settings::default(), "localhost");
     // The simulated Google stands in for the application: any page will do to come back to.

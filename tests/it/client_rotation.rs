@@ -215,6 +215,8 @@ async fn a_file_that_could_not_be_used_is_not_taken() {
         let answer = put(&bridge, json).await;
         assert!(matches!(answer.status, 409 | 422), "{json}: {} {}", answer.status, answer.text);
     }
+    assert_eq!(put(&bridge, "{}").await.json()["code"], "bad_credentials");
+    assert_eq!(put(&bridge, &elsewhere).await.json()["code"], "redirect_uri");
     assert_eq!(std::fs::read_to_string(file_of(&bridge)).expect("a file"), before);
     let answer = bridge.send_raw(Method::PUT, CLIENT, &before, &[]).await;
     assert_eq!(answer.status, 403, "only an administrator's key: {}", answer.text);

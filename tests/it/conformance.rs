@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 #[test]
 fn googles_python_client_finds_nothing_amiss() {
     let suite = suite();
-    let python = python_with(&suite.join("requirements.txt"));
+    let python = python_with("conformance", &suite.join("requirements.txt"));
     let mut judge = Command::new(python);
     judge.args(["-m", "unittest", "discover", "-s"]).arg(&suite);
     judge.env("PYTHONDONTWRITEBYTECODE", "1");
@@ -44,9 +44,9 @@ fn judged(judge: &mut Command) -> String {
     told
 }
 
-/// A Python that has these packages.
-fn python_with(requirements: &Path) -> PathBuf {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("conformance");
+/// A Python of this name that has these packages.
+pub fn python_with(name: &str, requirements: &Path) -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let python = place.join("bin/python");
     let kept = place.join("requirements.txt");
     let wanted = std::fs::read(requirements).expect("a list of packages");
@@ -92,6 +92,7 @@ fn run(command: &mut Command, package: &str) {
     assert!(done.status.success(), "{command:?}: {}", told(&done));
 }
 
-fn told(output: &Output) -> String {
+/// Everything that a program said.
+pub fn told(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }

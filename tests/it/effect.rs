@@ -104,7 +104,8 @@ fn assert_one_tea(bridge: &Bridge) {
 async fn a_death_before_the_accept_is_stored_leaves_nothing_and_the_repeat_makes_one_event() {
     let (dead, store) = mortal().await;
     store.around.doom(Death::Before("accept"));
-    assert_eq!(dead.post(&tea(), &KEY).await.status, 503);
+    let lost = dead.post(&tea(), &KEY).await;
+    assert_eq!((lost.status, &lost.json()["code"]), (503, &json!("store_unavailable")));
     let bridge = next_process(&dead, store.left_behind()).await;
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(ANA), Vec::<String>::new());

@@ -6,11 +6,15 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 use validator::Validate;
 
 use super::Door;
-use super::body::Body;
+use super::body::{Body, unreadable_query};
 use super::events::utc;
+use super::openapi::words::or_null;
+use super::openapi::{Id, User, word};
 use super::problem::{Code, FieldError, Problem};
 use crate::app::Error;
 use crate::app::access::Caller;
@@ -26,14 +30,18 @@ const LONGEST_PAGE: usize = 100;
 const USUAL_PAGE: usize = 20;
 
 /// A connection, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct ConnectionBody {
     object: &'static str,
+    #[schema(value_type = Id)]
     id: String,
     /// The application's own word for the user; none for the server's connection.
+    #[schema(value_type = Option<User>)]
     user: Option<String>,
+    #[schema(schema_with = means)]
     means: &'static str,
     email: String,
+    #[schema(schema_with = states)]
     state: &'static str,
     /// Why it cannot be used, and what mends that.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,43 +49,56 @@ pub struct ConnectionBody {
     scopes: Vec<String>,
     missing_scopes: Vec<String>,
     default_calendar: String,
+    #[schema(format = DateTime)]
     linked: String,
+    #[schema(format = DateTime)]
     last_refresh: Option<String>,
     /// What may end the grant, the next first.
     risks: Vec<RiskBody>,
 }
 
-#[derive(Serialize)]
+fn means() -> Object {
+    word(["consent", "delegation"])
+}
+
+fn states() -> Object {
+    word(["connected", "reconnect_needed", "disconnected"])
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = ConnectionCause)]
 struct CauseBody {
     code: String,
     text: String,
     fix: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct RiskBody {
     code: &'static str,
+    #[schema(format = DateTime)]
     at: Option<String>,
     text: String,
 }
 
 /// A page of connections, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct ConnectionsBody {
     object: &'static str,
     data: Vec<ConnectionBody>,
     /// What to send as `after` for the next page; none at the end.
+    #[schema(value_type = Option<Id>)]
     next: Option<String>,
 }
 
 /// The calendars of an account, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct CalendarsBody {
     object: &'static str,
     data: Vec<CalendarBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct CalendarBody {
     object: &'static str,
     id: String,
@@ -91,7 +112,7 @@ struct CalendarBody {
 }
 
 /// A connection that was taken away, as shown.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct DisconnectedBody {
     #[serde(flatten)]
     connection: ConnectionBody,
@@ -100,39 +121,67 @@ pub struct DisconnectedBody {
 }
 
 /// Which connections are to be listed.
-#[derive(Deserialize)]
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Listing {
+    /// Those of this user.
+    #[param(value_type = Option<User>)]
     user: Option<String>,
+    /// The `next` of the page before, as it came.
+    #[param(value_type = Option<Id>)]
     after: Option<String>,
+    /// So many on a page.
+    #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<usize>,
 }
 
 /// What may be changed of a connection.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectionEdit {
     #[validate(
         required(message = "is required: the id of a calendar"),
         length(min = 1, max = 1024, message = "1 to 1,024 characters")
     )]
+    #[schema(required, value_type = String, min_length = 1, max_length = 1024)]
     default_calendar: Option<String>,
 }
 
 /// What becomes of the jobs that wait for a connection that is taken away.
-#[derive(Default, Deserialize, Validate)]
+#[derive(Default, Deserialize, Validate, ToSchema, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Parting {
+    /// Whether they are kept, for an account that is connected again, or cancelled; kept by default.
+    #[schema(schema_with = partings_or_null)]
+    #[param(schema_with = partings)]
     jobs: Option<String>,
 }
 
+fn partings() -> Object {
+    word(["keep", "cancel"])
+}
+
+fn partings_or_null() -> Object {
+    or_null(["keep", "cancel"])
+}
+
 /// `GET /api/v1/connections`: by id, those of one user if one is named.
+#[utoipa::path(
+    get,
+    path = "/api/v1/connections",
+    operation_id = "list_connections",
+    tag = "Connections",
+    params(Listing),
+    responses((status = 200, description = "A page of connections.", body = ConnectionsBody))
+)]
 pub async fn list(
     State(door): State<Door>,
     caller: Caller,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<ConnectionsBody>, Problem> {
-    let Query(listing) = listing.map_err(|error| unreadable(&error))?;
+    let Query(listing) = listing.map_err(|error| unreadable_query(&error))?;
     let owner = listing.user.map(|user| UserId::try_from(user).map(Owner::User));
     let owner =
         owner.transpose().map_err(|invalid| refused(&Invalid::new("user", invalid.rule)))?;
@@ -151,7 +200,15 @@ pub async fn list(
     Ok(Json(ConnectionsBody { object: "list", data, next: next.map(|id| id.to_string()) }))
 }
 
-/// `GET /api/v1/connections/{id}`.
+/// `GET /api/v1/connections/{id}`: shows a connection.
+#[utoipa::path(
+    get,
+    path = "/api/v1/connections/{id}",
+    operation_id = "show_connection",
+    tag = "Connections",
+    params(("id" = Id, Path)),
+    responses((status = 200, description = "The connection.", body = ConnectionBody))
+)]
 pub async fn show(
     State(door): State<Door>,
     caller: Caller,
@@ -162,6 +219,15 @@ pub async fn show(
 }
 
 /// `GET /api/v1/connections/{id}/calendars`: the account's list at Google, as it is now.
+#[utoipa::path(
+    get,
+    path = "/api/v1/connections/{id}/calendars",
+    operation_id = "list_calendars",
+    tag = "Connections",
+    params(("id" = Id, Path)),
+    responses((status = 200, description = "The calendars.", body = CalendarsBody)),
+    extensions(("x-codes" = json!([Code::ConnectionBlocked, Code::ClientChanged, Code::NotConfigured, Code::NoServiceAccount, Code::Google])))
+)]
 pub async fn calendars(
     State(door): State<Door>,
     caller: Caller,
@@ -176,6 +242,16 @@ pub async fn calendars(
 }
 
 /// `PATCH /api/v1/connections/{id}`: chooses the calendar that new events go to.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/connections/{id}",
+    operation_id = "change_connection",
+    tag = "Connections",
+    params(("id" = Id, Path)),
+    request_body = ConnectionEdit,
+    responses((status = 200, description = "The connection as it is now.", body = ConnectionBody)),
+    extensions(("x-codes" = json!([Code::ConnectionBlocked, Code::ClientChanged, Code::NotConfigured, Code::NoServiceAccount, Code::Google, Code::Overtaken])))
+)]
 pub async fn edit(
     State(door): State<Door>,
     caller: Caller,
@@ -189,17 +265,36 @@ pub async fn edit(
 }
 
 /// `DELETE /api/v1/connections/{id}`: lets go of the account.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/connections/{id}",
+    operation_id = "delete_connection",
+    tag = "Connections",
+    params(("id" = Id, Path), Parting),
+    responses((status = 200, description = "The connection that was let go of.", body = DisconnectedBody)),
+    extensions(("x-codes" = json!([Code::Overtaken])))
+)]
 pub async fn delete(
     State(door): State<Door>,
     caller: Caller,
     Path(id): Path<String>,
     parting: Result<Query<Parting>, QueryRejection>,
 ) -> Result<Json<DisconnectedBody>, Problem> {
-    let Query(parting) = parting.map_err(|error| unreadable(&error))?;
+    let Query(parting) = parting.map_err(|error| unreadable_query(&error))?;
     part(&door, &caller, &id, &parting).await
 }
 
-/// `POST /api/v1/connections/{id}/disconnect`: the same.
+/// `POST /api/v1/connections/{id}/disconnect`: lets go of the account, as `DELETE` does.
+#[utoipa::path(
+    post,
+    path = "/api/v1/connections/{id}/disconnect",
+    operation_id = "disconnect",
+    tag = "Connections",
+    params(("id" = Id, Path)),
+    request_body = Option<Parting>,
+    responses((status = 200, description = "The connection that was let go of.", body = DisconnectedBody)),
+    extensions(("x-codes" = json!([Code::Overtaken])))
+)]
 pub async fn disconnect(
     State(door): State<Door>,
     caller: Caller,
@@ -243,10 +338,6 @@ fn connection_id(id: &str) -> Result<ConnectionId, Problem> {
 
 fn refused(invalid: &Invalid) -> Problem {
     Problem::fields(vec![FieldError::from(invalid)])
-}
-
-fn unreadable(error: &QueryRejection) -> Problem {
-    Problem::new(Code::Invalid, error.body_text())
 }
 
 /// The application's own word for a user; none for the application itself.

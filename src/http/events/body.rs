@@ -11,6 +11,7 @@ use super::members::{
 use crate::app::availability::OnConflict;
 use crate::app::events::{Draft, Edit, Said};
 use crate::app::placement::{Aim, Whose};
+use crate::http::openapi::{Id, User, words};
 use crate::http::problem::Problem;
 use crate::model::id::ItemId;
 use crate::model::invalid::Invalid;
@@ -42,24 +43,35 @@ pub struct NewEvent {
     start: Option<String>,
     end: Option<String>,
     time_zone: Option<String>,
+    #[schema(schema_with = words::dst)]
     dst: Option<String>,
     recurrence: Option<Vec<String>>,
+    #[schema(max_items = 200)]
     guests: Option<Vec<GuestBody>>,
+    #[schema(schema_with = words::color)]
     color: Option<String>,
+    #[schema(schema_with = words::visibility)]
     visibility: Option<String>,
+    #[schema(schema_with = words::transparency)]
     transparency: Option<String>,
     reminders: Option<Vec<ReminderBody>>,
     meet: Option<bool>,
     conference: Option<ConferenceBody>,
+    #[schema(schema_with = words::notify)]
     notify: Option<String>,
+    #[schema(value_type = Option<Id>)]
     category: Option<String>,
     #[schema(min_length = 1, max_length = 256, pattern = "^[!-~]+$")]
     #[validate(custom(function = "graphic"))]
     external_id: Option<String>,
-    /// `allow`, `warn` or `reject`: what becomes of it where the calendar is taken already.
+    /// What becomes of it where the calendar is taken already.
+    #[schema(schema_with = words::on_conflict)]
     on_conflict: Option<String>,
+    #[schema(value_type = Option<User>)]
     user: Option<String>,
+    #[schema(schema_with = words::connection)]
     connection: Option<String>,
+    #[schema(min_length = 1, max_length = 254)]
     calendar: Option<String>,
 }
 
@@ -77,49 +89,51 @@ impl NewEvent {
 #[serde(deny_unknown_fields)]
 pub struct EventEdit {
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String, min_length = 1, max_length = 1024)]
     summary: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 8192)]
     description: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 1024)]
     location: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     start: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = String)]
     end: Member<String>,
     time_zone: Option<String>,
+    #[schema(schema_with = words::dst)]
     dst: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<Vec<String>>)]
     recurrence: Member<Vec<String>>,
     #[serde(default)]
-    #[schema(value_type = Option<Vec<GuestBody>>)]
+    #[schema(value_type = Option<Vec<GuestBody>>, max_items = 200)]
     guests: Member<Vec<GuestBody>>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::color)]
     color: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::visibility)]
     visibility: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::transparency)]
     transparency: Member<String>,
     #[serde(default)]
     #[schema(value_type = Option<Vec<ReminderBody>>)]
     reminders: Member<Vec<ReminderBody>>,
     #[serde(default)]
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool)]
     meet: Member<bool>,
     #[serde(default)]
     #[schema(value_type = Option<ConferenceBody>)]
     conference: Member<ConferenceBody>,
+    #[schema(schema_with = words::notify)]
     notify: Option<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Id>)]
     category: Member<String>,
 }
 

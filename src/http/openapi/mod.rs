@@ -6,17 +6,19 @@
 mod operations;
 mod route;
 mod shape;
+pub mod words;
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
 use super::policy;
 use super::policy::row::Row;
 use super::problem::Code;
 use operations::Operations;
-pub use shape::{Id, header, text, word};
+pub use shape::{Id, User, header, text};
+pub use words::word;
 
 /// What every path of the document begins with.
 const ROOT: &str = "/api/";
@@ -26,15 +28,18 @@ pub fn document() -> Value {
     let mut document = serde_json::to_value(Operations::openapi()).expect("it is JSON");
     document["info"] = info();
     document["servers"] = json!([{ "url": "/" }]);
+    let mut refusals = Map::new();
     let mut codes = BTreeSet::from([Code::NoSuchRoute, Code::MethodNotAllowed]);
     for row in rows() {
         let method = row.method.as_str().to_ascii_lowercase();
-        if let Some(operation) = document["paths"][row.path].get_mut(method) {
-            codes.extend(route::told(operation, &row));
+        let path = document["paths"].get_mut(row.path);
+        if let Some(operation) = path.and_then(|methods| methods.get_mut(method)) {
+            codes.extend(route::told(operation, &row, &mut refusals));
         }
     }
     let components = &mut document["components"];
     components["schemas"]["Problem"]["properties"]["code"] = shape::codes(&codes);
+    components["responses"] = refusals.into();
     components["headers"] = route::headers();
     components["securitySchemes"] = route::security_schemes();
     document

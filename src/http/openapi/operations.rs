@@ -2,7 +2,10 @@
 
 use utoipa::OpenApi;
 
-use super::super::{availability, events, problem, recurrence};
+use super::super::{
+    api_keys, audit, availability, batch, classic, connections, delegation, docs, events, health,
+    jobs, oauth_client, problem, recurrence, status,
+};
 
 /// What the handlers say of themselves.
 #[derive(OpenApi)]
@@ -13,7 +16,38 @@ use super::super::{availability, events, problem, recurrence};
         events::show,
         events::edit,
         events::cancel,
-        recurrence::expand
+        recurrence::expand,
+        batch::create,
+        jobs::list,
+        jobs::show,
+        jobs::cancel,
+        jobs::retry,
+        jobs::snooze,
+        connections::list,
+        delegation::link,
+        connections::links::create,
+        connections::links::redeem,
+        connections::show,
+        connections::edit,
+        connections::delete,
+        connections::calendars,
+        connections::disconnect,
+        connections::links::reconnect,
+        api_keys::list,
+        api_keys::create,
+        api_keys::show,
+        api_keys::revoke,
+        audit::list,
+        oauth_client::show,
+        oauth_client::replace,
+        status::show,
+        health::live,
+        health::ready,
+        health::healthy,
+        classic::status,
+        classic::create,
+        docs::document,
+        docs::page,
     ),
     components(schemas(problem::Details))
 )]

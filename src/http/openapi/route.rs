@@ -12,23 +12,50 @@ use crate::http::problem::Code;
 /// Where a handler's annotation names the codes that are its own.
 const CODES: &str = "x-codes";
 
-/// Adds to `operation` what `row` says of it. Returns the codes of its problems.
-pub fn told(operation: &mut Value, row: &Row) -> BTreeSet<Code> {
+/// Adds to `operation` what `row` says of it, and to `refusals` every answer that it shares with
+/// others. Returns the codes of its problems.
+pub fn told(operation: &mut Value, row: &Row, refusals: &mut Map<String, Value>) -> BTreeSet<Code> {
+    let given = operation.get_mut("parameters").and_then(Value::as_array_mut);
+    given.into_iter().flatten().for_each(|given| never_null(&mut given["schema"]));
+    // A body that may be left out need not be null.
+    if let Some(schema) = operation.pointer_mut("/requestBody/content/application~1json/schema") {
+        never_null(schema);
+    }
     let own = operation.as_object_mut().and_then(|members| members.remove(CODES));
     let own = own.as_ref().and_then(Value::as_array).into_iter().flatten();
     let mut codes: BTreeSet<Code> = own.filter_map(|name| code_named(name.as_str()?)).collect();
     codes.extend(codes_of(operation, row));
-    for (status, codes) in by_status(&codes, row) {
-        operation["responses"][status.to_string()] = problem(status, &codes);
-    }
-    operation["summary"] = summary(operation).into();
-    operation["security"] = security(row);
     if let Some(responses) = operation["responses"].as_object_mut() {
-        for (status, response) in responses {
+        for (status, response) in &mut *responses {
             add_headers(response, status, row.class);
         }
     }
+    for (status, codes) in by_status(&codes, row) {
+        let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+        let name = format!("{status}.{}", names.join("."));
+        let link = json!({ "$ref": format!("#/components/responses/{name}") });
+        operation["responses"][status.to_string()] = link;
+        refusals.entry(name).or_insert_with(|| problem(status, &codes, row.class));
+    }
+    operation["summary"] = summary(operation).into();
+    operation["security"] = security(row);
     codes
+}
+
+/// Nothing in a path, a query or a header is null: it is there, or is not.
+fn never_null(schema: &mut Value) {
+    if let Some(types) = schema.get_mut("type").and_then(Value::as_array_mut) {
+        types.retain(|name| name != "null");
+        if let [one] = &mut types[..] {
+            schema["type"] = one.take();
+        }
+    }
+    if let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
+        choices.retain(|choice| choice["type"] != "null");
+        if let [one] = &mut choices[..] {
+            *schema = one.take();
+        }
+    }
 }
 
 fn code_named(name: &str) -> Option<Code> {
@@ -67,7 +94,7 @@ fn codes_of(operation: &Value, row: &Row) -> Vec<Code> {
     if has("in", "path") {
         codes.push(Code::NotFound);
     }
-    if has("in", "query") {
+    if has("in", "query") && row.class != Class::Free {
         codes.push(Code::Invalid);
     }
     codes
@@ -86,17 +113,19 @@ fn by_status(codes: &BTreeSet<Code>, row: &Row) -> BTreeMap<u16, Vec<Code>> {
     found
 }
 
-fn problem(status: u16, codes: &[Code]) -> Value {
+fn problem(status: u16, codes: &[Code], class: Class) -> Value {
     let meanings: Vec<String> =
         codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
     let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
-    json!({
+    let mut problem = json!({
         "description": meanings.join("\n"),
         "content": { "application/problem+json": { "schema": {
             "allOf": [{ "$ref": "#/components/schemas/Problem" }],
             "properties": { "code": { "enum": codes }, "status": { "const": status } },
         } } },
-    })
+    });
+    add_headers(&mut problem, &status.to_string(), class);
+    problem
 }
 
 /// A handler's first line opens with its method and path, which the document has elsewhere.
@@ -128,8 +157,8 @@ fn security(row: &Row) -> Value {
 }
 
 fn add_headers(response: &mut Value, status: &str, class: Class) {
-    let mut headers = match response["headers"].take() {
-        Value::Object(headers) => headers,
+    let mut headers = match response.get_mut("headers").map(Value::take) {
+        Some(Value::Object(headers)) => headers,
         _ => Map::new(),
     };
     let mut add = |name: &str| {

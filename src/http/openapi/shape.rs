@@ -16,20 +16,30 @@ pub struct Id;
 impl PartialSchema for Id {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String);
-        text.pattern(Some("^[0-9a-v]{26}$")).description(Some("An id of calbridge.")).into()
+        text.pattern(Some("^[0-9a-v]{25}[048cgkos]$"))
+            .description(Some("An id of calbridge."))
+            .into()
     }
 }
 
 impl ToSchema for Id {}
 
+/// A user, in the calling application's own words.
+pub struct User;
+
+impl PartialSchema for User {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let told = "A user, in the calling application's own words.";
+        text.pattern(Some("^[!-~]{1,128}$")).description(Some(told)).into()
+    }
+}
+
+impl ToSchema for User {}
+
 /// A text.
 pub fn text() -> Object {
     ObjectBuilder::new().schema_type(Type::String).build()
-}
-
-/// One of these words.
-pub fn word<const N: usize>(words: [&'static str; N]) -> Object {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
 }
 
 /// The codes of problems, each with what it means and what to do next.

@@ -194,7 +194,7 @@ async fn an_event_in_the_place_of_another_is_not_shown_to_anybody() {
     put(app, other, &one.sealed).await;
     let path = format!("/api/v1/events/{}", made["id"].as_str().unwrap());
     let shown = bridge.get(&path).await;
-    assert_eq!(shown.status, 500, "{}", shown.text);
+    assert_eq!((shown.status, &shown.json()["code"]), (500, &json!("internal")));
     assert!(!shown.text.contains("Coffee") && !shown.text.contains("Tea"), "{}", shown.text);
     assert_eq!(bridge.titles(ANA), ["Tea", "Coffee"], "nor does Google hear of it");
 }

@@ -1,0 +1,54 @@
+//! Members that are one of few words, or null, which is as if they were left out.
+
+use serde_json::Value;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+
+use crate::model::event::{Color, Notify, Transparency, Visibility};
+use crate::model::when::Dst;
+
+/// One of these words.
+pub fn word<const N: usize>(words: [&'static str; N]) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
+}
+
+/// One of these words, or null.
+pub fn or_null<const N: usize>(words: [&'static str; N]) -> Object {
+    let words = words.into_iter().map(Value::from).chain([Value::Null]);
+    let types = SchemaType::from_iter([Type::String, Type::Null]);
+    ObjectBuilder::new().schema_type(types).enum_values(Some(words)).build()
+}
+
+/// What becomes of a wall time that a change of clocks skips or repeats.
+pub fn dst() -> Object {
+    or_null(Dst::ALL.map(Dst::as_str))
+}
+
+/// Whom Google mails.
+pub fn notify() -> Object {
+    or_null(Notify::ALL.map(Notify::as_str))
+}
+
+/// Google's colours of events.
+pub fn color() -> Object {
+    or_null(Color::ALL.map(Color::as_str))
+}
+
+/// Who sees what an event is about.
+pub fn visibility() -> Object {
+    or_null(Visibility::ALL.map(Visibility::as_str))
+}
+
+/// Whether an event takes time.
+pub fn transparency() -> Object {
+    or_null(Transparency::ALL.map(Transparency::as_str))
+}
+
+/// Which account an event goes to.
+pub fn connection() -> Object {
+    or_null(["own", "server"])
+}
+
+/// What becomes of an event where the calendar is taken already.
+pub fn on_conflict() -> Object {
+    or_null(["allow", "warn", "reject"])
+}

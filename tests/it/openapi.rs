@@ -1,0 +1,89 @@
+//! The document of the API, held to the routes there are, to itself, and to the one in `docs/`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use calbridge::http::openapi;
+use serde_json::Value;
+
+use crate::bridge::Bridge;
+
+/// Every operation: its method and path, and what is said of it.
+fn operations(document: &Value) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            found.push((format!("{} {path}", method.to_uppercase()), operation.clone()));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_route_under_api_has_its_operation_and_every_operation_its_route() {
+    let document = openapi::document();
+    let routes = openapi::rows();
+    let routes: BTreeSet<String> =
+        routes.iter().map(|row| format!("{} {}", row.method, row.path)).collect();
+    let told: BTreeSet<String> = operations(&document).into_iter().map(|(name, _)| name).collect();
+    let silent: Vec<_> = routes.difference(&told).collect();
+    assert!(silent.is_empty(), "no operation in http/openapi/operations.rs for {silent:?}");
+    let astray: Vec<_> = told.difference(&routes).collect();
+    assert!(astray.is_empty(), "no row in http/policy.rs for {astray:?}");
+}
+
+#[test]
+fn the_document_beside_the_sources_is_the_one_of_the_code() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
+    let kept = std::fs::read_to_string(kept).unwrap_or_default();
+    assert!(
+        kept == openapi::written(),
+        "docs/openapi.json is not what the code says; write it anew: \
+         cargo run --release -- openapi > docs/openapi.json"
+    );
+}
+
+#[test]
+fn every_operation_has_a_name_of_its_own_a_summary_and_a_place_among_others() {
+    let document = openapi::document();
+    let mut names = BTreeSet::new();
+    for (route, operation) in operations(&document) {
+        let name = operation["operationId"].as_str().expect("a name").to_owned();
+        assert!(names.insert(name.clone()), "{route}: `{name}` is another's");
+        let summary = operation["summary"].as_str().unwrap_or_default();
+        assert!(summary.len() > 5 && !summary.contains('`'), "{route}: {summary:?}");
+        assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{route}");
+        assert!(operation.get("x-codes").is_none(), "{route}");
+    }
+}
+
+#[test]
+fn whatever_the_document_refers_to_is_in_it() {
+    let document = openapi::document();
+    let mut open = vec![&document];
+    let mut links = 0;
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(members) => {
+                if let Some(link) = members.get("$ref").and_then(Value::as_str) {
+                    let pointer = link.strip_prefix('#').expect("it is in the document");
+                    assert!(document.pointer(pointer).is_some(), "{link} leads nowhere");
+                    links += 1;
+                }
+                open.extend(members.values());
+            }
+            Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+    assert!(links > 100, "{links}");
+}
+
+#[tokio::test]
+async fn the_daemon_serves_the_document_to_anybody() {
+    let bridge = Bridge::start().await;
+    let answer = bridge.get("/api/openapi.json").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
+    assert_eq!(answer.json()["openapi"], "3.1.0");
+    assert_eq!(answer.text, openapi::written());
+}

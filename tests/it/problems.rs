@@ -1,0 +1,186 @@
+//! What a caller is told who did not get what was asked for: each code that the document knows is
+//! met in a test, and says what happened and what to do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use calbridge::http::openapi;
+use calbridge::model::key::Scope;
+use calbridge::simulator::{Fault, FaultKind};
+use http_body_util::BodyExt;
+use hyper::body::{Bytes, Frame};
+use hyper::{Method, header};
+use serde_json::{Value, json};
+
+use crate::bridge::{Answer, Bridge, with};
+
+const EVENTS: &str = "/api/v1/events";
+/// Where each code is met.
+const MET: &[(&str, &str)] = &[
+    ("backlog_full", "backlog.rs"),
+    ("bad_credentials", "client_rotation.rs"),
+    ("bad_idempotency_key", "classic.rs"),
+    ("body_too_large", "classic.rs"),
+    ("body_unreadable", "problems.rs"),
+    ("client_changed", "client_rotation.rs"),
+    ("connection_blocked", "connections/health.rs"),
+    ("delegation", "service_account.rs"),
+    ("disk_full", "disk.rs"),
+    ("frozen", "incident.rs"),
+    ("google", "problems.rs"),
+    ("idempotency_key_reused", "classic.rs"),
+    ("internal", "rewrap/swapped.rs"),
+    ("invalid", "problems.rs"),
+    ("issuer_keys_unavailable", "jwt.rs"),
+    ("job_running", "jobs.rs"),
+    ("job_state", "jobs.rs"),
+    ("malformed_json", "classic.rs"),
+    ("method_not_allowed", "classic.rs"),
+    ("no_api_key", "classic.rs"),
+    ("no_service_account", "service_account.rs"),
+    ("no_such_route", "classic.rs"),
+    ("not_configured", "connections.rs"),
+    ("not_connected", "classic.rs"),
+    ("not_for_users", "jwt.rs"),
+    ("not_found", "classic.rs"),
+    ("not_json", "classic.rs"),
+    ("overtaken", "problems/rival.rs"),
+    ("owner_backlog_full", "backlog.rs"),
+    ("precondition_failed", "etags.rs"),
+    ("redirect_uri", "client_rotation.rs"),
+    ("scope_missing", "policy.rs"),
+    ("store_unavailable", "effect.rs"),
+    ("token_refused", "jwt/forged.rs"),
+    ("too_large", "problems.rs"),
+    ("too_many_requests", "classic.rs"),
+    ("unknown_api_key", "classic.rs"),
+    ("wrong_account", "service_account.rs"),
+];
+
+mod rival;
+
+/// An event that could be taken in.
+fn event() -> Value {
+    json!({ "summary": "Tea", "start": "2026-11-30T14:00:00Z", "end": "2026-11-30T15:00:00Z" })
+}
+
+async fn post(bridge: &Bridge, body: &Value) -> Answer {
+    bridge.send_json(Method::POST, EVENTS, body, &[]).await
+}
+
+/// The faults that an answer tells, as pointer and message.
+fn faults(answer: &Answer) -> Vec<(String, String)> {
+    let told = answer.json();
+    assert_eq!((answer.status, &told["code"]), (422, &json!("invalid")), "{told}");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let faults = told["errors"].as_array().expect("a list").iter();
+    faults.map(|fault| (text(&fault["pointer"]), text(&fault["message"]))).collect()
+}
+
+#[test]
+fn every_code_of_the_document_is_met_in_a_test_and_says_what_to_do() {
+    let document = openapi::document();
+    let codes = &document["components"]["schemas"]["Problem"]["properties"]["code"]["oneOf"];
+    let told: BTreeMap<&str, &str> = codes
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|code| (code["const"].as_str().unwrap(), code["description"].as_str().unwrap()))
+        .collect();
+    let met: BTreeMap<&str, &str> = MET.iter().copied().collect();
+    let names: BTreeSet<_> = told.keys().collect();
+    assert_eq!(names, met.keys().collect(), "codes of the document, and codes that a test meets");
+    for (code, file) in met {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(file);
+        let text = std::fs::read_to_string(&file).expect("a test");
+        let named = text.matches(&format!("\"{code}\"")).count();
+        let listed = usize::from(file.ends_with("tests/it/problems.rs"));
+        assert!(named > listed, "{code} is not met in {}", file.display());
+        // A status, then what happened, then what to do.
+        assert!(told[code].matches(['.', ':']).count() >= 3, "{code}: {}", told[code]);
+    }
+}
+
+#[tokio::test]
+async fn a_problem_names_the_cause_the_next_step_and_the_request() {
+    let bridge = Bridge::start().await;
+    let answer = bridge.get("/api/v1/events/00000000000000000000000000").await;
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    let told = answer.json();
+    assert_eq!((&told["status"], &told["code"]), (&json!(404), &json!("not_found")));
+    assert_eq!(told["detail"], "there is no such event");
+    assert!(told["advice"].as_str().is_some_and(|advice| advice.starts_with("Check the id")));
+    assert_eq!(told["request_id"], answer.header("x-request-id"));
+}
+
+#[tokio::test]
+async fn an_unknown_member_is_refused_with_the_nearest_name() {
+    let bridge = Bridge::connected().await;
+    let said = |pointer: &str, message: &str| vec![(pointer.to_owned(), message.to_owned())];
+    let answer = post(&bridge, &with(event(), &json!({ "sumary": "Tea" }))).await;
+    assert_eq!(faults(&answer), said("/sumary", "is not known here; did you mean `summary`?"));
+    let conference = json!({ "conference": { "uri": "https://a.example/", "lable": "Us" } });
+    let answer = post(&bridge, &with(event(), &conference)).await;
+    let near = "is not known here; did you mean `label`?";
+    assert_eq!(faults(&answer), said("/conference/lable", near));
+    let answer = post(&bridge, &with(event(), &json!({ "a/b~c": 1 }))).await;
+    assert_eq!(faults(&answer)[0].0, "/a~1b~0c");
+    let admin = format!("Bearer {}", bridge.key_for(&[Scope::Admin]).await);
+    let headers = [("authorization", admin.as_str())];
+    let answer = bridge.send_raw(Method::GET, "/api/v1/jobs?stat=live", "", &headers).await;
+    assert_eq!(faults(&answer), said("/stat", "is not known here; did you mean `state`?"));
+    let answer = bridge.send_raw(Method::GET, "/api/v1/jobs?limit=some", "", &headers).await;
+    assert_eq!(faults(&answer)[0].0, "/limit");
+    assert_eq!(bridge.titles(crate::bridge::ANA), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_event_that_no_record_can_hold_is_too_large() {
+    let bridge = Bridge::connected().await;
+    let guests: Vec<String> =
+        (0..200).map(|n| format!("{}{n}@{}.example", "a".repeat(50), "b".repeat(60))).collect();
+    let long = json!({ "guests": guests, "description": "ö".repeat(8_000) });
+    let answer = post(&bridge, &with(event(), &long)).await;
+    assert_eq!((answer.status, &answer.json()["code"]), (422, &json!("too_large")));
+}
+
+#[tokio::test]
+async fn a_read_that_google_fails_says_so() {
+    let bridge = Bridge::connected().await;
+    let admin = format!("Bearer {}", bridge.key_for(&[Scope::Admin]).await);
+    let headers = [("authorization", admin.as_str())];
+    let listed = bridge.send_raw(Method::GET, "/api/v1/connections", "", &headers).await.json();
+    let path =
+        format!("/api/v1/connections/{}/calendars", listed["data"][0]["id"].as_str().unwrap());
+    bridge.fault(Fault::new(FaultKind::ServerError).times(1));
+    let answer = bridge.send_raw(Method::GET, &path, "", &headers).await;
+    assert_eq!((answer.status, &answer.json()["code"]), (502, &json!("google")));
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_unreadable() {
+    let bridge = Bridge::connected().await;
+    let request =
+        bridge.request(Method::POST, EVENTS).header(header::CONTENT_TYPE, "application/json");
+    let body = Body::new(Broken.boxed());
+    let answer = bridge.send(request.body(body).expect("a request")).await;
+    assert_eq!((answer.status, &answer.json()["code"]), (400, &json!("body_unreadable")));
+}
+
+/// A body that ends before its end.
+struct Broken;
+
+impl hyper::body::Body for Broken {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(Some(Err(std::io::ErrorKind::ConnectionReset.into())))
+    }
+}
