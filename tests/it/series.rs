@@ -80,7 +80,7 @@ async fn a_series_is_one_event_in_google_with_all_its_instances() {
             "2026-11-26T14:00 Choir"
         ]
     );
-    assert_eq!(bridge.calls("events.insert"), 1);
+    assert_eq!(bridge.calls("calendar.events.insert"), 1);
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn one_instance_is_moved_renamed_and_cancelled_and_the_others_stay() {
         (&made["id"], &json!("2026-11-26T14:00:00Z"))
     );
     assert_eq!(bridge.get(&path(&made, "?instance=2026-11-27T14:00:00")).await.status, 404);
-    assert_eq!(bridge.calls("events.insert"), 1);
+    assert_eq!(bridge.calls("calendar.events.insert"), 1);
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn this_and_following_ends_the_old_series_and_begins_one_that_follows_it()
     assert_eq!((again.status, &again.json()["id"]), (200, &next["id"]), "{}", again.text);
     bridge.run_until_idle().await;
     assert_eq!(calendar(&bridge).await, all);
-    assert_eq!(bridge.calls("events.insert"), 2);
+    assert_eq!(bridge.calls("calendar.events.insert"), 2);
     // And all that follow are cancelled.
     assert_eq!(
         delete(&bridge, &made, "?instance=2026-11-12T14:00:00&range=following").await.status,
@@ -209,9 +209,9 @@ async fn a_series_is_cut_in_one_step_though_google_is_down_and_written_once_thou
     let bridge = Bridge::connected().await;
     let made = create(&bridge, &thursdays()).await;
     for kind in [FaultKind::LostAnswer, FaultKind::ServerError] {
-        bridge.fault(Fault::new(kind).method("events.patch").times(2));
+        bridge.fault(Fault::new(kind).method("calendar.events.patch").times(2));
     }
-    bridge.fault(Fault::new(FaultKind::LostAnswer).method("events.insert").times(1));
+    bridge.fault(Fault::new(FaultKind::LostAnswer).method("calendar.events.insert").times(1));
     let members = json!({"summary": "Orchestra"});
     change(&bridge, &made, "?instance=2026-11-19T14:00:00&range=following", &members).await;
     assert_eq!(
@@ -251,7 +251,7 @@ async fn whole_days_recur_and_are_cut_by_days() {
 #[tokio::test]
 async fn cancelling_a_series_cancels_all_of_it_and_an_instance_waits_for_its_series() {
     let bridge = Bridge::connected().await;
-    bridge.fault(Fault::new(FaultKind::ServerError).method("events.insert").times(2));
+    bridge.fault(Fault::new(FaultKind::ServerError).method("calendar.events.insert").times(2));
     let answer = bridge.router_send(Method::POST, EVENTS, &thursdays()).await;
     let made = answer.json();
     let solo = json!({"summary": "Solo"});
