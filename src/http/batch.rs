@@ -10,13 +10,11 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::body::{self, Body};
-use super::classic::NewEvent;
-use super::events::{read_aim, state_of};
+use super::events::{self, NewEvent};
 use super::problem::{Code, Details, FieldError, Problem};
 use super::{Door, idempotency};
 use crate::app::access::Caller;
-use crate::app::events::{self, Created, Draft, Wish};
-use crate::app::placement::Aim;
+use crate::app::events::{Created, State as Standing, Taken, Wish, create_all, view};
 use crate::model::job::Class;
 
 /// No batch may be larger, in bytes.
@@ -24,19 +22,9 @@ pub const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 /// The route's name in what a repeated item is known by.
 const CREATE: &str = "/api/v1/events/batch";
-/// The member that makes an item known when it is repeated.
-const KEY: &str = "idempotencyKey";
-/// The members an item may have, besides [`KEY`] and [`AIM`]: those of `POST /api/create-calendar-event`.
-const MEMBERS: [&str; 8] = [
-    "summary",
-    "description",
-    "startDateTime",
-    "endDateTime",
-    "attendeeEmail",
-    "timeZone",
-    "notify",
-    "dst",
-];
+/// The member that makes an item known when it is repeated; the others are those of
+/// `POST /api/v1/events`.
+const KEY: &str = "idempotency_key";
 
 /// The body: each item is judged on its own.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -107,7 +95,7 @@ pub async fn create(
             Err(problem) => refused.push(Some(problem)),
         }
     }
-    let created = events::create_all(&door.app, &caller, wishes, Class::Bulk).await?;
+    let created = create_all(&door.app, &caller, wishes, Class::Bulk).await?;
     let mut created = created.into_iter();
     let mut results = Vec::new();
     for refused in refused {
@@ -125,39 +113,21 @@ pub async fn create(
     Ok(Json(BatchBody { object: "batch", accepted, refused, results }))
 }
 
-/// The members that say whose an event is and where it goes, as on `POST /api/v1/events`.
-const AIM: [&str; 3] = ["user", "connection", "calendar"];
-
 /// An item as it is wished for, known again by its own key, else by the `usual` one.
 fn read(mut item: Value, usual: Option<String>) -> Result<Wish, Problem> {
     let key = match item.as_object_mut().and_then(|members| members.remove(KEY)) {
-        Some(Value::String(key)) => Some(key),
-        Some(_) => return Err(fault(KEY, "is a text")),
         None => usual,
+        Some(Value::String(key)) => Some(key),
+        Some(_) => return Err(fault(KEY, "is a text of 1 to 255 printable ASCII characters")),
     };
-    let digest = Sha256::digest(item.to_string().as_bytes()).into();
-    let aim = take_aim(&mut item)?;
-    let mut members = item.as_object().into_iter().flat_map(serde_json::Map::keys);
-    if let Some(unknown) = members.find(|name| !MEMBERS.contains(&name.as_str())) {
-        return Err(fault(unknown, "is not a member of an event"));
-    }
-    let event: NewEvent = body::read(item.to_string().as_bytes())?;
-    let identity = key.map(|key| idempotency::known_by(&key, CREATE, digest)).transpose()?;
-    Ok(Wish { draft: Draft::try_from(event)?, aim, identity })
-}
-
-/// Takes the members out of `item` that say whose it is and where it goes.
-fn take_aim(item: &mut Value) -> Result<Aim, Problem> {
-    let mut take = |name| match item.as_object_mut().and_then(|members| members.remove(name)) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(fault(name, "is a text")),
-    };
-    let [user, connection, calendar] = AIM.map(&mut take);
-    read_aim(user?, connection?.as_deref(), calendar?).map_err(|errors| {
-        let errors = errors.iter().map(FieldError::from).collect();
-        Problem::fields(errors)
-    })
+    let written = item.to_string();
+    let identity = key.map(|key| {
+        let digest = Sha256::digest(written.as_bytes()).into();
+        idempotency::known_by(&key, CREATE, digest)
+    });
+    let identity = identity.transpose()?;
+    let (draft, aim) = events::read(body::read::<NewEvent>(written.as_bytes())?)?;
+    Ok(Wish { draft, aim, identity })
 }
 
 fn fault(member: &str, message: &str) -> Problem {
@@ -166,11 +136,15 @@ fn fault(member: &str, message: &str) -> Problem {
 }
 
 async fn shown(door: &Door, created: Created) -> Result<ItemBody, Problem> {
-    let Created { event, repeated } = created;
+    let Created { event, taken } = created;
     let settled = event.is_settled();
     let status = if settled { StatusCode::OK } else { StatusCode::ACCEPTED }.as_u16();
     let (id, job_id) = (event.id.to_string(), event.job.to_string());
     // What was just taken in has nowhere else to stand.
-    let state = if repeated { state_of(&events::view(&door.app, event).await?) } else { "pending" };
-    Ok(ItemBody::Taken { status, id, job_id, state, replayed: repeated })
+    let state = match taken {
+        Taken::New => Standing::Pending,
+        Taken::Repeated | Taken::Found => view(&door.app, event).await?.state(),
+    };
+    let replayed = taken == Taken::Repeated;
+    Ok(ItemBody::Taken { status, id, job_id, state: state.as_str(), replayed })
 }

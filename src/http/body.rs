@@ -1,10 +1,10 @@
 //! JSON bodies: read whole, checked in shape, with every fault named by its pointer.
 
-use axum::body::{Bytes, HttpBody};
+use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::{StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::{Path, Segment};
 use sha2::{Digest as _, Sha256};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
@@ -31,16 +31,9 @@ impl<T: DeserializeOwned + Validate> FromRequest<Door> for Body<T> {
 
     async fn from_request(request: Request, door: &Door) -> Result<Self, Problem> {
         if !is_json(&request) {
-            let detail = "send the body as JSON, with `Content-Type: application/json`";
-            return Err(Problem::new(Code::NotJson, detail));
+            return Err(not_json());
         }
-        let bytes = Bytes::from_request(request, door).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                let detail = "the body is larger than this address takes";
-                return Problem::new(Code::BodyTooLarge, detail);
-            }
-            Problem::new(Code::BodyUnreadable, "the body did not arrive whole; send it again")
-        })?;
+        let bytes = arrived(request, door).await?;
         Ok(Self { value: read(&bytes)?, digest: Sha256::digest(&bytes).into() })
     }
 }
@@ -50,11 +43,27 @@ impl<T: DeserializeOwned + Validate> OptionalFromRequest<Door> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, door: &Door) -> Result<Option<Self>, Problem> {
-        if request.body().is_end_stream() && !request.headers().contains_key(header::CONTENT_TYPE) {
-            return Ok(None);
+        if request.headers().contains_key(header::CONTENT_TYPE) {
+            return <Self as FromRequest<Door>>::from_request(request, door).await.map(Some);
         }
-        <Self as FromRequest<Door>>::from_request(request, door).await.map(Some)
+        // What stands around a body may not know that it is at its end before it is read.
+        if arrived(request, door).await?.is_empty() { Ok(None) } else { Err(not_json()) }
     }
+}
+
+async fn arrived(request: Request, door: &Door) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, door).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            let detail = "the body is larger than this address takes";
+            return Problem::new(Code::BodyTooLarge, detail);
+        }
+        Problem::new(Code::BodyUnreadable, "the body did not arrive whole; send it again")
+    })
+}
+
+fn not_json() -> Problem {
+    let detail = "send the body as JSON, with `Content-Type: application/json`";
+    Problem::new(Code::NotJson, detail)
 }
 
 /// JSON in its right shape.
@@ -76,6 +85,12 @@ fn is_json(request: &Request) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Members in a list, one after the other, would be read too.
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
+        let message = "the body is an object, `{…}`".to_owned();
+        return Err(Problem::fields(vec![FieldError { pointer: String::new(), message }]));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());

@@ -14,13 +14,13 @@ use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
 use super::body::Body;
-use super::events::{read_span, state_of};
+use super::events::read_span;
 use super::openapi::{Id, words};
 use super::problem::{Code, FieldError, Problem};
 use super::{Door, idempotency, prefer};
 use crate::app::access::Caller;
 use crate::app::connections;
-use crate::app::events::{self, Draft, View, Wish};
+use crate::app::events::{self, Draft, Taken, View, Wish};
 use crate::app::placement::Aim;
 use crate::model::connection::Health;
 use crate::model::event::{Copied, Guest, Meet, Meeting, Notify};
@@ -155,7 +155,7 @@ pub async fn create(
         events::create(app, &caller, Wish { draft, aim: Aim::default(), identity }).await?;
     let event = events::wait(app, created.event, until).await?;
     let mut response = answer(&events::view(app, event).await?);
-    if created.repeated {
+    if created.taken == Taken::Repeated {
         response.headers_mut().insert(&idempotency::REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
@@ -205,7 +205,7 @@ fn answer(view: &View) -> Response {
         meet_link_reason,
         id: event.id.to_string(),
         job_id: event.job.to_string(),
-        state: state_of(view),
+        state: view.state().as_str(),
         code,
         warnings: if unannounced { vec!["guests_not_notified"] } else { Vec::new() },
     };

@@ -39,7 +39,7 @@ pub async fn healthy() -> Json<Healthy> {
     Json(Healthy { status: "healthy" })
 }
 
-/// `GET /readyz`: whether writes are taken; with `?verbose`, why not.
+/// `GET /readyz`: whether writes are taken; if asked to be verbose, why not.
 #[utoipa::path(
     get,
     path = "/api/readyz",

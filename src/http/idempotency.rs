@@ -40,17 +40,20 @@ pub fn identity(
 /// The request's key, if it has one.
 pub fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
-    value.to_str().map(Some).map_err(|_| bad_key())
+    value.to_str().ok().filter(|key| could_be(key)).map(Some).ok_or_else(bad_key)
 }
 
 /// What is sent to `route` under `key` can be known by again.
 pub fn known_by(key: &str, route: &'static str, body: Digest) -> Result<Identity, Problem> {
-    if !(1..=255).contains(&key.len())
-        || !key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
-    {
+    if !could_be(key) {
         return Err(bad_key());
     }
     Ok(Identity { route, key: key.to_owned(), body })
+}
+
+fn could_be(key: &str) -> bool {
+    (1..=255).contains(&key.len())
+        && key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
 fn bad_key() -> Problem {

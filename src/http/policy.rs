@@ -113,7 +113,9 @@ fn accounts() -> Table {
 fn events_and_jobs() -> Table {
     Table::of(Face::Api)
         .row(post("/api/v1/events"), &[Key(EventsWrite), User], Write, NoCookie, Nothing, events::create)
+        .row(get("/api/v1/events"), &[Key(EventsRead), User], Read, ChangesNothing, Nothing, events::list::list)
         .row(get("/api/v1/events/{id}"), &[Key(EventsRead), User], Read, ChangesNothing, Nothing, events::show)
+        .row(get("/api/v1/events/{id}/history"), &[Key(EventsRead), User], Read, ChangesNothing, Nothing, events::history::show)
         .row(patch("/api/v1/events/{id}"), &[Key(EventsWrite), User], Write, NoCookie, Nothing, events::edit)
         .row(delete("/api/v1/events/{id}"), &[Key(EventsWrite), User], Write, NoCookie, Nothing, events::cancel)
         .row(post("/api/v1/events/batch"), &[Key(EventsWrite), User], Bulk, NoCookie, Nothing, batch::create.layer(DefaultBodyLimit::max(batch::MOST_BYTES)))

@@ -4,6 +4,7 @@ pub mod administrator;
 pub mod audit;
 pub mod connection;
 pub mod event;
+pub mod history;
 pub mod id;
 pub mod invalid;
 pub mod item;

@@ -19,6 +19,7 @@ mod hands;
 mod items;
 mod jobs;
 mod leases;
+mod lists;
 mod periods;
 mod upkeep;
 
@@ -35,6 +36,7 @@ pub use hands::*;
 pub use items::*;
 pub use jobs::*;
 pub use leases::*;
+pub use lists::*;
 pub use periods::*;
 pub use upkeep::*;
 
@@ -56,6 +58,14 @@ macro_rules! promises {
             a_change_after_the_job_ended_gets_a_new_job
             an_event_too_large_is_refused
             events_are_told
+            events_are_listed_in_the_order_in_which_they_were_taken_in
+            a_list_holds_what_its_filter_lets_through
+            an_event_that_moved_is_listed_by_its_new_times
+            pages_have_no_gap_and_no_double
+            a_forgotten_event_is_listed_no_more
+            what_happened_to_an_event_is_kept
+            what_changed_nothing_is_no_part_of_a_history
+            the_oldest_of_a_long_history_make_room
             lines_with_live_jobs_are_listed
             the_job_due_first_comes_first
             a_job_waits_until_it_is_due

@@ -3,11 +3,13 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::StoreError;
-use crate::model::event::{Event, Wanted};
-use crate::model::id::EventId;
+use super::{History, StoreError};
+use crate::model::event::{Event, Source, Wanted};
+use crate::model::id::{EventId, ItemId};
+use crate::model::invalid::Invalid;
 use crate::model::job::NewJob;
 use crate::model::key::Digest;
+use crate::model::owner::Owner;
 
 /// Events, each with the job that writes it.
 #[async_trait]
@@ -26,6 +28,20 @@ pub trait EventStore {
     /// The event.
     async fn event(&self, id: EventId) -> Result<Option<Event>, StoreError>;
 
+    /// Up to `most` events that the filter lets through, in the order in which they were taken in, those
+    /// after `after`; and after which to go on, none if there are no more. A page may be short, or empty,
+    /// before the end. An event's place never changes: one that is there all the while is found once by
+    /// who goes from page to page, whatever comes and goes meanwhile.
+    async fn events(
+        &self,
+        filter: &EventFilter,
+        after: Option<Place>,
+        most: usize,
+    ) -> Result<(Vec<Event>, Option<Place>), StoreError>;
+
+    /// What happened to the event.
+    async fn history(&self, id: EventId) -> Result<Option<History>, StoreError>;
+
     /// Replaces what is wanted of an event, if its revision is still the one before, and sees to it
     /// that a job will write it: the live one of its kind, made due, or `job`.
     async fn change(&self, id: EventId, wanted: Wanted, job: NewJob)
@@ -41,6 +57,80 @@ pub struct Accept {
     pub job: NewJob,
     /// The request that brought it, if it can be repeated.
     pub request: Option<Request>,
+}
+
+/// Which events are to be found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Whose; everybody's if nobody is named.
+    pub owner: Option<Owner>,
+    /// Those that are not over by then.
+    pub from: Option<DateTime<Utc>>,
+    /// Those that begin before.
+    pub to: Option<DateTime<Utc>>,
+    /// Those that were made for this.
+    pub source: Option<SourceKind>,
+    /// Those that are filed under this.
+    pub category: Option<ItemId>,
+}
+
+/// What an event was made for, whichever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A caller asked for it.
+    Api,
+    /// It shows a task.
+    Task,
+    /// It carries a reminder.
+    Reminder,
+}
+
+/// An event's place in every list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// When it was taken in.
+    pub created: DateTime<Utc>,
+    /// Which it is, of those of that moment.
+    pub id: EventId,
+}
+
+impl EventFilter {
+    /// Whether it lets the event through.
+    pub fn lets(&self, event: &Event) -> bool {
+        self.owner.as_ref().is_none_or(|owner| event.owner == *owner)
+            && self.lets_span(event.wanted.starts, event.wanted.over)
+            && self.source.is_none_or(|source| source == event.source.into())
+            && self.category.is_none_or(|category| event.wanted.category == Some(category))
+    }
+
+    /// Whether it lets an event through that begins and is over then, as far as that decides.
+    pub(super) fn lets_span(&self, starts: DateTime<Utc>, over: DateTime<Utc>) -> bool {
+        self.to.is_none_or(|to| starts < to)
+            && self.from.is_none_or(|from| over > from || starts >= from)
+    }
+}
+
+impl From<Source> for SourceKind {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Api => Self::Api,
+            Source::Task(_) => Self::Task,
+            Source::Reminder(_) => Self::Reminder,
+        }
+    }
+}
+
+impl std::str::FromStr for SourceKind {
+    type Err = Invalid;
+
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        match name {
+            "api" => Ok(Self::Api),
+            "task" => Ok(Self::Task),
+            "reminder" => Ok(Self::Reminder),
+            _ => Err(Invalid::new("source", "`api`, `task` or `reminder`")),
+        }
+    }
 }
 
 /// A request that its sender may repeat.
@@ -59,8 +149,10 @@ pub struct Request {
 pub enum Accepted {
     /// It is stored.
     New(Event),
-    /// It was there already, as shown.
+    /// There is one of that id already, as shown.
     Known(Event),
+    /// Its request was seen before, and brought what is shown.
+    Repeated(Event),
     /// The same key came with another body before; nothing is stored.
     OtherBody,
     /// Its job would be one too many; nothing of it is stored.

@@ -8,6 +8,7 @@ mod changes;
 pub mod contract;
 mod envelope;
 mod event;
+mod history;
 mod item;
 mod job;
 mod leases;
@@ -24,7 +25,10 @@ use tokio::sync::{broadcast, mpsc};
 
 pub use changes::{Change, Changes};
 pub use envelope::{Bound, Envelope, EnvelopeStore, Reseal, Spot};
-pub use event::{Accept, Accepted, Backlog, Changed, Crowd, EventStore, Request};
+pub use event::{
+    Accept, Accepted, Backlog, Changed, Crowd, EventFilter, EventStore, Place, Request, SourceKind,
+};
+pub use history::History;
 pub use item::{Asked, ItemStore, Kept, Mark, Step};
 pub use job::{Claimed, Counts, Fate, JobStore, Learned, Ran, Settled, Touched, Which};
 pub use period::{PeriodStore, Turn};

@@ -11,7 +11,7 @@ use super::rows::{
     ItemRow, JobRow, KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketKindRow,
     TicketRow, unreadable,
 };
-use super::{Keystone, Request, StoreError};
+use super::{History, Keystone, Request, StoreError};
 use crate::model::administrator::Administrator;
 use crate::model::audit::Entry;
 use crate::model::connection::Connection;
@@ -25,8 +25,8 @@ use crate::model::sealed::Sealed;
 /// One record of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// An event.
-    Event(Event),
+    /// An event, and what happened to it.
+    Event(Event, History),
     /// A request that brought one, or an item, which then has the number of that event.
     Request(Request, EventId),
     /// A job, and what it carries.
@@ -92,9 +92,9 @@ impl Row for RecordRow {
 impl From<&Record> for RecordRow {
     fn from(record: &Record) -> Self {
         match record {
-            Record::Event(event) => {
+            Record::Event(event, history) => {
                 // Its live jobs are named when they are restored.
-                let row = EventRow::new(event);
+                let row = EventRow::of(event, history);
                 Self::Event(event.id.as_u128(), row, (&event.wanted).into())
             }
             Record::Request(request, event) => {
@@ -125,10 +125,12 @@ impl TryFrom<RecordRow> for Record {
     fn try_from(row: RecordRow) -> Result<Self, StoreError> {
         Ok(match row {
             RecordRow::FirstEvent(id, first, content) => {
-                Self::Event(EventRow::from(first).under(EventId::from_u128(id), content)?)
+                let event = EventRow::from(first).under(EventId::from_u128(id), content)?;
+                Self::Event(event, History::default())
             }
             RecordRow::Event(id, row, content) => {
-                Self::Event(row.under(EventId::from_u128(id), content)?)
+                let history = row.history.clone().try_into()?;
+                Self::Event(row.under(EventId::from_u128(id), content)?, history)
             }
             RecordRow::Request(key, row) => {
                 let request = Request { key, body: row.body, expires: row.expires()? };

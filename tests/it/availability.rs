@@ -11,7 +11,6 @@ use crate::jwt::application::{Shop, Way};
 const AVAILABILITY: &str = "/api/v1/availability";
 const EVENTS: &str = "/api/v1/events";
 const BEN: &str = "ben@example.com";
-const EVE: &str = "eve@example.com";
 
 /// The last of November, whole.
 fn day(members: &Value) -> Value {
@@ -46,7 +45,7 @@ fn span(start: &str, end: &str) -> Value {
 async fn three() -> Bridge {
     let bridge = Bridge::start().await;
     link(&bridge, "u-ben", BEN).await;
-    link(&bridge, "u-eve", EVE).await;
+    link(&bridge, "u-eve", ANA).await;
     bridge.connect(ANA).await.expect("the server's account");
     bridge
 }
@@ -88,7 +87,7 @@ async fn promise_8_a_user_is_told_of_their_own_time_alone() {
     let shop = Shop::signing(Way::EdDsa).await;
     let bridge = &shop.bridge;
     link(bridge, "u-ben", BEN).await;
-    link(bridge, "u-eve", EVE).await;
+    link(bridge, "u-eve", ANA).await;
     bridge.connect(ANA).await.expect("the server's account");
     let token = shop.token("u-ben");
     let token = format!("Bearer {token}");

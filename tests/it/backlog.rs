@@ -3,12 +3,17 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::bridge::{ANA, Answer, Bridge, Choices, tea, with};
+use crate::bridge::{ANA, Answer, Bridge, Choices, brew, tea, with};
 
 const BATCH: &str = "/api/v1/events/batch";
 
 fn titled(title: &str) -> Value {
     with(tea(), &json!({ "summary": title }))
+}
+
+/// An item of a batch.
+fn item(title: &str) -> Value {
+    with(brew(), &json!({ "summary": title }))
 }
 
 /// The titles in the calendar, in the order of the alphabet.
@@ -34,12 +39,12 @@ async fn narrow(settings: &str) -> Bridge {
 async fn a_batch_is_answered_item_by_item_and_its_valid_items_arrive() {
     let bridge = Bridge::connected().await;
     let items = [
-        titled("one"),
-        with(tea(), &json!({ "endDateTime": "2026-11-30T13:00:00" })),
+        item("one"),
+        with(brew(), &json!({ "end": "2026-11-30T13:00:00" })),
         json!("not an event"),
-        with(tea(), &json!({ "colour": "red" })),
-        titled("two"),
-        with(tea(), &json!({ "description": "x".repeat(8193) })),
+        with(brew(), &json!({ "colour": "red" })),
+        item("two"),
+        with(brew(), &json!({ "description": "x".repeat(8193) })),
     ];
     let answer = send(&bridge, &items, &[]).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -48,7 +53,7 @@ async fn a_batch_is_answered_item_by_item_and_its_valid_items_arrive() {
     let of = |n: usize| &body["results"][n];
     let statuses: Vec<_> = (0..6).map(|n| of(n)["status"].clone()).collect();
     assert_eq!(statuses, [202, 422, 422, 422, 202, 422]);
-    assert_eq!(of(1)["problem"]["errors"][0]["pointer"], "/endDateTime");
+    assert_eq!(of(1)["problem"]["errors"][0]["pointer"], "/end");
     assert_eq!(of(3)["problem"]["errors"][0]["pointer"], "/colour");
     assert_eq!(of(5)["problem"]["errors"][0]["pointer"], "/description");
     assert_eq!(bridge.event(&of(0)["id"]).await["summary"], "one");
@@ -60,11 +65,11 @@ async fn a_batch_is_answered_item_by_item_and_its_valid_items_arrive() {
 #[tokio::test]
 async fn a_batch_holds_a_thousand_items_and_no_more() {
     let bridge = Bridge::connected().await;
-    let items: Vec<Value> = (0..1000).map(|n| titled(&format!("event {n}"))).collect();
+    let items: Vec<Value> = (0..1000).map(|n| item(&format!("event {n}"))).collect();
     let answer = send(&bridge, &items, &[]).await;
     assert_eq!((answer.status, &answer.json()["accepted"]), (200, &json!(1000)));
     assert_eq!(bridge.tied.app.store.count_jobs().await.expect("counts").live, 1000);
-    let more: Vec<Value> = (0..1001).map(|n| titled(&format!("event {n}"))).collect();
+    let more: Vec<Value> = (0..1001).map(|n| item(&format!("event {n}"))).collect();
     for items in [&more[..], &[]] {
         let answer = send(&bridge, items, &[]).await;
         assert_eq!((answer.status, &answer.json()["code"]), (422, &json!("invalid")));
@@ -75,7 +80,7 @@ async fn a_batch_holds_a_thousand_items_and_no_more() {
 #[tokio::test]
 async fn a_batch_may_be_larger_than_other_bodies_and_is_bounded_too() {
     let bridge = Bridge::connected().await;
-    let long = with(tea(), &json!({ "description": "x".repeat(8000) }));
+    let long = with(brew(), &json!({ "description": "x".repeat(8000) }));
     assert_eq!(send(&bridge, &vec![long.clone(); 400], &[]).await.status, 200);
     let answer = send(&bridge, &vec![long; 600], &[]).await;
     assert_eq!((answer.status, &answer.json()["code"]), (413, &json!("body_too_large")));
@@ -84,7 +89,7 @@ async fn a_batch_may_be_larger_than_other_bodies_and_is_bounded_too() {
 #[tokio::test]
 async fn a_repeated_batch_makes_no_twins_whether_its_items_or_the_whole_bear_a_key() {
     let bridge = Bridge::connected().await;
-    let items = [with(titled("one"), &json!({ "idempotencyKey": "order-1" })), titled("two")];
+    let items = [with(item("one"), &json!({ "idempotency_key": "order-1" })), item("two")];
     let whole = [("idempotency-key", "import-7")];
     let first = send(&bridge, &items, &whole).await.json();
     bridge.run_until_idle().await;
@@ -94,7 +99,7 @@ async fn a_repeated_batch_makes_no_twins_whether_its_items_or_the_whole_bear_a_k
         assert_eq!((&first["id"], &first["replayed"]), (&again["id"], &json!(false)));
         assert_eq!((&again["replayed"], &again["state"]), (&json!(true), &json!("confirmed")));
     }
-    let other = [with(titled("three"), &json!({ "idempotencyKey": "order-1" }))];
+    let other = [with(item("three"), &json!({ "idempotency_key": "order-1" }))];
     let refused = send(&bridge, &other, &[]).await.json();
     assert_eq!(refused["results"][0]["problem"]["code"], "idempotency_key_reused");
     bridge.run_until_idle().await;
@@ -104,7 +109,7 @@ async fn a_repeated_batch_makes_no_twins_whether_its_items_or_the_whole_bear_a_k
 #[tokio::test]
 async fn the_same_item_twice_in_a_batch_is_one_event() {
     let bridge = Bridge::connected().await;
-    let item = with(titled("one"), &json!({ "idempotencyKey": "order-1" }));
+    let item = with(item("one"), &json!({ "idempotency_key": "order-1" }));
     let body = send(&bridge, &[item.clone(), item], &[]).await.json();
     assert_eq!(body["results"][0]["id"], body["results"][1]["id"]);
     bridge.run_until_idle().await;
@@ -114,7 +119,7 @@ async fn the_same_item_twice_in_a_batch_is_one_event() {
 #[tokio::test]
 async fn a_batch_gives_way_to_who_waits() {
     let bridge = Bridge::connected().await;
-    let items: Vec<Value> = (0..50).map(|n| titled(&format!("event {n}"))).collect();
+    let items: Vec<Value> = (0..50).map(|n| item(&format!("event {n}"))).collect();
     send(&bridge, &items, &[]).await;
     let answer = bridge.post(&titled("now"), &[]).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -137,7 +142,7 @@ async fn more_jobs_than_may_wait_are_refused_until_some_are_done() {
         .router_send(
             Method::POST,
             BATCH,
-            &json!({ "events": [titled("two"), titled("three"), titled("four")] }),
+            &json!({ "events": [item("two"), item("three"), item("four")] }),
         )
         .await
         .json();
@@ -158,7 +163,7 @@ async fn more_jobs_than_may_wait_are_refused_until_some_are_done() {
 #[tokio::test]
 async fn one_owner_fills_only_an_owners_share() {
     let bridge = narrow("max_jobs_per_owner = 2").await;
-    let items = [titled("one"), titled("two"), titled("three")];
+    let items = [item("one"), item("two"), item("three")];
     let body = bridge.router_send(Method::POST, BATCH, &json!({ "events": items })).await.json();
     let refused = &body["results"][2];
     assert_eq!(refused["status"], 429);

@@ -139,6 +139,18 @@ pub fn tea() -> Value {
     })
 }
 
+/// A body for `POST /api/v1/events`.
+pub fn brew() -> Value {
+    json!({
+        "summary": "Tea",
+        "description": "With milk",
+        "start": "2026-11-30T14:00:00",
+        "end": "2026-11-30T15:00:00",
+        "time_zone": "Europe/Lisbon",
+        "meet": false
+    })
+}
+
 /// `body` with these members instead.
 pub fn with(mut body: Value, members: &Value) -> Value {
     let object = body.as_object_mut().expect("an object");

@@ -6,7 +6,7 @@ use calbridge::model::key::Scope;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use crate::bridge::{ANA, Bridge, tea, with};
+use crate::bridge::{ANA, Bridge, brew, tea, with};
 use crate::process::{Process, Simulated};
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn while_writes_are_frozen_nothing_is_taken_in_and_nothing_written_to_goog
     assert_eq!(edited.json()["code"], "frozen", "{}", edited.text);
     let cancelled = bridge.send_json(hyper::Method::DELETE, &path, &json!({}), &[]).await;
     assert_eq!(cancelled.json()["code"], "frozen", "{}", cancelled.text);
-    let batch = json!({"events": [tea()]});
+    let batch = json!({"events": [brew()]});
     let batch = bridge.send_json(hyper::Method::POST, "/api/v1/events/batch", &batch, &[]).await;
     assert_eq!(batch.json()["code"], "frozen", "{}", batch.text);
     assert!(bridge.connect(ANA).await.is_err());

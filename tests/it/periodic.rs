@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::bridge::{ANA, Bridge, Choices, morning, tea, with};
+use crate::bridge::{ANA, Bridge, Choices, brew, morning, tea, with};
 use crate::effect::mortal::MortalStore;
 
 const HOUR: TimeDelta = TimeDelta::hours(1);
@@ -197,7 +197,7 @@ async fn what_is_over_is_forgotten_when_its_time_has_come_and_not_before() {
 async fn much_that_is_over_is_forgotten_in_one_turn() {
     let bridge = Bridge::connected().await;
     let items: Vec<_> =
-        (0..1000).map(|n| with(tea(), &json!({ "summary": format!("event {n}") }))).collect();
+        (0..1000).map(|n| with(brew(), &json!({ "summary": format!("event {n}") }))).collect();
     let body = json!({ "events": items });
     bridge.send_json(hyper::Method::POST, "/api/v1/events/batch", &body, &[]).await;
     while bridge.tied.app.store.count_jobs().await.expect("counts").live > 0 {

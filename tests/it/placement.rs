@@ -110,10 +110,10 @@ async fn a_batch_places_each_item_for_itself() {
     link(&bridge, "u-ben", BEN).await;
     bridge.connect(ANA).await.expect("the server's account");
     let items = json!({"events": [
-        with(tea(), &json!({"summary": "Ours"})),
-        with(tea(), &json!({"summary": "Of Ben", "user": "u-ben"})),
-        with(tea(), &json!({"summary": "Of nobody", "user": "u-cy"})),
-        with(tea(), &json!({"summary": "Wrong", "connection": "mine"})),
+        wish(&json!({"summary": "Ours"})),
+        wish(&json!({"summary": "Of Ben", "user": "u-ben"})),
+        wish(&json!({"summary": "Of nobody", "user": "u-cy"})),
+        wish(&json!({"summary": "Wrong", "connection": "mine"})),
     ]});
     let answer = bridge.send_json(Method::POST, "/api/v1/events/batch", &items, &[]).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -269,7 +269,7 @@ async fn a_user_makes_events_for_themselves_alone() {
     assert_eq!(classic.status, 200, "{}", classic.text);
     let none = as_user(&shop, "u-ana", Method::POST, "/api/create-calendar-event", &tea()).await;
     assert_eq!(none.status, 409, "{}", none.text);
-    let items = json!({"events": [tea(), with(tea(), &json!({"user": "u-ana"}))]});
+    let items = json!({"events": [wish(&json!({})), wish(&json!({"user": "u-ana"}))]});
     let batch = as_user(&shop, "u-ben", Method::POST, "/api/v1/events/batch", &items).await.json();
     assert_eq!(
         (&batch["results"][0]["status"], &batch["results"][1]["status"]),

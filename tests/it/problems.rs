@@ -26,6 +26,7 @@ const MET: &[(&str, &str)] = &[
     ("body_too_large", "classic.rs"),
     ("body_unreadable", "problems.rs"),
     ("client_changed", "client_rotation.rs"),
+    ("conflict", "availability.rs"),
     ("connection_blocked", "connections/health.rs"),
     ("delegation", "service_account.rs"),
     ("disk_full", "disk.rs"),
@@ -128,6 +129,8 @@ async fn an_unknown_member_is_refused_with_the_nearest_name() {
     assert_eq!(faults(&answer), said("/conference/lable", near));
     let answer = post(&bridge, &with(event(), &json!({ "a/b~c": 1 }))).await;
     assert_eq!(faults(&answer)[0].0, "/a~1b~0c");
+    let listed = bridge.send_json(Method::POST, EVENTS, &json!(["Tea"]), &[]).await;
+    assert_eq!(faults(&listed), said("", "the body is an object, `{…}`"));
     let admin = format!("Bearer {}", bridge.key_for(&[Scope::Admin]).await);
     let headers = [("authorization", admin.as_str())];
     let answer = bridge.send_raw(Method::GET, "/api/v1/jobs?stat=live", "", &headers).await;

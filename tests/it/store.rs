@@ -36,7 +36,7 @@ async fn in_postgres() -> Opened {
     Opened { store: Arc::new(store), _dir: None }
 }
 
-fn open(data_dir: &Path) -> Result<SledStore, OpenError> {
+pub fn open(data_dir: &Path) -> Result<SledStore, OpenError> {
     open_with(data_dir, &roomy())
 }
 
@@ -51,6 +51,7 @@ fn roomy() -> Options {
 
 mod damage;
 mod durability;
+mod formats;
 mod model;
 
 mod memory {

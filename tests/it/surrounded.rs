@@ -14,9 +14,9 @@ use calbridge::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::store::{
     Accept, Accepted, AccessStore, AdministratorStore, Asked, AuditStore, Backlog, Backup, Beat,
-    Change, Changed, Claimed, ConnectionStore, Counts, Envelope, EnvelopeStore, EventStore, Fate,
-    ItemStore, JobStore, Kept, Keystone, Mark, PeriodStore, Ran, Record, Reseal, Retention,
-    Settled, Spot, Step, Store, StoreError, Touched, Turn, Which,
+    Change, Changed, Claimed, ConnectionStore, Counts, Envelope, EnvelopeStore, EventFilter,
+    EventStore, Fate, History, ItemStore, JobStore, Kept, Keystone, Mark, PeriodStore, Place, Ran,
+    Record, Reseal, Retention, Settled, Spot, Step, Store, StoreError, Touched, Turn, Which,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tokio::sync::{broadcast, mpsc};
@@ -131,6 +131,19 @@ impl<A: Around> EventStore for Surrounded<A> {
 
     async fn event(&self, id: EventId) -> Result<Option<Event>, StoreError> {
         self.around.look(self.store.event(id)).await
+    }
+
+    async fn events(
+        &self,
+        filter: &EventFilter,
+        after: Option<Place>,
+        most: usize,
+    ) -> Result<(Vec<Event>, Option<Place>), StoreError> {
+        self.around.look(self.store.events(filter, after, most)).await
+    }
+
+    async fn history(&self, id: EventId) -> Result<Option<History>, StoreError> {
+        self.around.look(self.store.history(id)).await
     }
 
     async fn change(

@@ -1,6 +1,7 @@
 //! Whoever calls, once known: who it is, whose things it acts upon, and what it may do.
 
 use super::super::Error;
+use crate::model::history::By;
 use crate::model::id::KeyId;
 use crate::model::key::Scope;
 use crate::model::owner::{Owner, UserId};
@@ -83,6 +84,24 @@ impl Caller {
     /// Refuses a user who names somebody else, the server's connection, or another's things.
     pub fn may_act_for(&self, owner: &Owner) -> Result<(), Error> {
         if self.sees(owner) { Ok(()) } else { Err(Error::NotForUsers) }
+    }
+
+    /// Refuses a user who asks for everybody's things.
+    pub fn may_see_everyone(&self) -> Result<(), Error> {
+        match &self.who {
+            Who::User(_) => Err(Error::NotForUsers),
+            Who::Key(_) | Who::Administrator | Who::Console => Ok(()),
+        }
+    }
+
+    /// How the history of what it asks for names it.
+    pub fn by(&self) -> By {
+        match self.who {
+            Who::Key(id) => By::Key(id),
+            Who::User(_) => By::User,
+            Who::Administrator => By::Administrator,
+            Who::Console => By::Console,
+        }
     }
 
     /// Whether it may see what belongs to this owner: a user its own things alone; whoever has the

@@ -4,13 +4,15 @@ use super::{Edit, get, over, push};
 use crate::app::access::Caller;
 use crate::app::{App, Error};
 use crate::model::event::{Content, Event, Presence, Wanted};
+use crate::model::history::By;
 use crate::model::id::EventId;
 use crate::model::job::Class;
 use crate::model::owner::Owner;
 use crate::store::Changed;
 
-/// An edit that keeps being overtaken by others is given up after so many tries.
-const MOST_EDITS: usize = 8;
+/// A change that keeps being overtaken by others is given up after so many tries.
+pub(super) const MOST_TRIES: usize = 8;
+
 /// Changes what the caller wants of an event; if it says which revision it has `seen`, that one alone.
 pub async fn edit(
     app: &App,
@@ -49,7 +51,7 @@ async fn rewrite(
     seen: Option<u32>,
     change: impl Fn(&mut Content, Presence) -> Result<Presence, Error>,
 ) -> Result<Event, Error> {
-    for _ in 0..MOST_EDITS {
+    for _ in 0..MOST_TRIES {
         let event = get(app, caller, id).await?;
         if seen.is_some_and(|seen| seen != event.wanted.revision) {
             return Err(Error::Unseen("event"));
@@ -61,7 +63,7 @@ async fn rewrite(
             return Ok(event);
         }
         let now = app.clock.now();
-        let wanted = next(app, &event, &before, content, presence)?;
+        let wanted = next(app, caller.by(), &event, &before, content, presence)?;
         let job = push(app, &event, Class::Interactive, now);
         match app.store.change(id, wanted, job).await? {
             Changed::Yes(event) => return Ok(event),
@@ -75,18 +77,20 @@ async fn rewrite(
 /// What is wanted of `event` once it says `content` instead of `before`.
 pub fn next(
     app: &App,
+    by: By,
     event: &Event,
     before: &Content,
     content: Content,
     presence: Presence,
 ) -> Result<Wanted, Error> {
     let content = content.following(before, event.is_written());
-    wanted(app, (&event.owner, event.id), event.wanted.revision + 1, presence, &content)
+    wanted(app, by, (&event.owner, event.id), event.wanted.revision + 1, presence, &content)
 }
 
 /// What is wanted of an event that says `content` in this revision.
 pub fn wanted(
     app: &App,
+    by: By,
     (owner, id): (&Owner, EventId),
     revision: u32,
     presence: Presence,
@@ -99,6 +103,7 @@ pub fn wanted(
         fingerprint: app.fingerprint(content),
         content: app.seal_content(owner, id, revision, content)?,
         since: now,
+        by,
         starts: content.timing.starts(),
         over: over(content, now),
         category: content.category,

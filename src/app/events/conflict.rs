@@ -1,6 +1,6 @@
 //! Taking an event in where something else may be in its way.
 
-use super::create::{create, is_known};
+use super::create::{create, known};
 use super::{Created, Wish};
 use crate::app::access::Caller;
 use crate::app::availability::{Found, OnConflict, in_the_way};
@@ -25,7 +25,7 @@ pub async fn look_out(
     wish: &Wish,
     on_conflict: OnConflict,
 ) -> Result<Found, Error> {
-    if on_conflict == OnConflict::Allow || is_known(app, caller, wish).await? {
+    if on_conflict == OnConflict::Allow || known(app, caller, wish).await?.is_some() {
         return Ok(Found::Nothing);
     }
     match in_the_way(app, caller, wish).await {

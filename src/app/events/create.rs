@@ -3,11 +3,13 @@
 use chrono::{DateTime, Utc};
 
 use super::change::wanted;
-use super::{Created, Draft, Identity, Wish, google_id, push};
+use super::upsert::{named_by, upsert};
+use super::{Created, Draft, Identity, Taken, Wish, google_id, push};
 use crate::app::access::Caller;
-use crate::app::placement::{Place, Places};
+use crate::app::placement::{Aim, Place, Places};
 use crate::app::{App, Error, connections};
 use crate::model::event::{Copied, Event, Known, Meet, Meeting, Placement, Presence, Source};
+use crate::model::history::By;
 use crate::model::id::{EventId, JobId};
 use crate::model::job::Class;
 use crate::model::owner::Owner;
@@ -36,18 +38,22 @@ pub async fn create_all(
     let mut places = Places::new(app, caller);
     let mut answers = Vec::new();
     let mut accepts = Vec::new();
+    let mut named = Vec::new();
     for Wish { draft, aim, identity } in wishes {
         let owner = aim.owner(caller);
-        let id = name(app, caller, &owner, identity.as_ref());
+        let id = name(app, caller, &owner, &draft, identity.as_ref());
         let place = match places.resolve(&aim).await {
             Ok(place) => place,
             Err(Error::Store(error)) => return Err(error.into()),
             Err(refusal) => {
-                answers.push(Some(remembered(app, identity.map(|_| id), refusal).await));
+                // What would say something else by its name must not seem to be taken.
+                let known = identity.filter(|_| draft.external_id.is_none()).map(|_| id);
+                answers.push(Some(remembered(app, known, refusal).await));
                 continue;
             }
         };
-        let event = begin(app, id, draft, place)?;
+        let again = draft.external_id.is_some().then(|| (draft.clone(), aim));
+        let event = begin(app, caller.by(), id, draft, place)?;
         let bytes = event.wanted.content.as_bytes().len();
         if bytes > MAX_SEALED {
             answers.push(Some(Err(StoreError::TooLarge { bytes }.into())));
@@ -58,23 +64,45 @@ pub async fn create_all(
         let event = Event { job: job.id, ..event };
         let request = identity.map(|identity| request(app, caller, &owner, &identity, now));
         accepts.push(Accept { event, job, request });
+        named.push(again);
     }
-    let mut accepted = app.store.accept(accepts, app.settings.backlog, now).await?.into_iter();
-    let answer = |answer: Option<Result<Created, Error>>| {
-        answer.unwrap_or_else(|| created(accepted.next().expect("each item has its answer")))
-    };
-    Ok(answers.into_iter().map(answer).collect())
+    let accepted = app.store.accept(accepts, app.settings.backlog, now).await?;
+    let mut accepted = accepted.into_iter().zip(named);
+    let mut created = Vec::new();
+    for answer in answers {
+        created.push(match answer {
+            Some(answer) => answer,
+            None => {
+                let (accepted, again) = accepted.next().expect("each item has its answer");
+                settle(app, caller, accepted, again, class).await
+            }
+        });
+    }
+    Ok(created)
 }
 
-fn created(accepted: Accepted) -> Result<Created, Error> {
-    match accepted {
-        Accepted::New(event) => {
+/// What became of an item; one that its caller names and that was there says it from now on.
+async fn settle(
+    app: &App,
+    caller: &Caller,
+    accepted: Accepted,
+    again: Option<(Draft, Aim)>,
+    class: Class,
+) -> Result<Created, Error> {
+    match (accepted, again) {
+        (Accepted::New(event), _) => {
             tracing::info!(event.id = %event.id, job.id = %event.job, "event accepted");
-            Ok(Created { event, repeated: false })
+            Ok(Created { event, taken: Taken::New })
         }
-        Accepted::Known(event) => Ok(Created { event, repeated: true }),
-        Accepted::OtherBody => Err(Error::KeyReused),
-        Accepted::NoRoom(crowd) => Err(Error::Backlog(crowd)),
+        (Accepted::Known(event), Some((draft, aim))) => {
+            let event = upsert(app, caller, event.id, (&draft, &aim), class).await?;
+            Ok(Created { event, taken: Taken::Found })
+        }
+        (Accepted::Known(event), None) | (Accepted::Repeated(event), _) => {
+            Ok(Created { event, taken: Taken::Repeated })
+        }
+        (Accepted::OtherBody, _) => Err(Error::KeyReused),
+        (Accepted::NoRoom(crowd), _) => Err(Error::Backlog(crowd)),
     }
 }
 
@@ -86,18 +114,28 @@ async fn remembered(app: &App, id: Option<EventId>, refusal: Error) -> Result<Cr
         Some(id) => app.store.event(id).await?,
         None => None,
     };
-    known.map(|event| Created { event, repeated: true }).ok_or(refusal)
+    known.map(|event| Created { event, taken: Taken::Repeated }).ok_or(refusal)
 }
 
-/// Whether the event that `wish` names is there already, so that the wish is a repeated one.
-pub async fn is_known(app: &App, caller: &Caller, wish: &Wish) -> Result<bool, Error> {
+/// The event that `wish` names, if it is there already: then the wish is a repeated one.
+pub async fn known(app: &App, caller: &Caller, wish: &Wish) -> Result<Option<Event>, Error> {
     let owner = wish.aim.owner(caller);
-    let id = name(app, caller, &owner, wish.identity.as_ref());
-    Ok(app.store.event(id).await?.is_some_and(|event| caller.sees(&event.owner)))
+    let id = name(app, caller, &owner, &wish.draft, wish.identity.as_ref());
+    Ok(app.store.event(id).await?.filter(|event| caller.sees(&event.owner)))
 }
 
-/// An event's name: what a repeated request names too, if it can be known again, else chance.
-fn name(app: &App, caller: &Caller, owner: &Owner, identity: Option<&Identity>) -> EventId {
+/// An event's name: what its caller names it, else what a repeated request names too, if it can be known
+/// again, else chance.
+fn name(
+    app: &App,
+    caller: &Caller,
+    owner: &Owner,
+    draft: &Draft,
+    identity: Option<&Identity>,
+) -> EventId {
+    if let Some(external_id) = &draft.external_id {
+        return named_by(app, caller, owner, external_id);
+    }
     let Some(Identity { route, key, body }) = identity else {
         return EventId::random(&*app.random);
     };
@@ -134,11 +172,11 @@ fn request(
     }
 }
 
-fn begin(app: &App, id: EventId, draft: Draft, place: Place) -> Result<Event, Error> {
+fn begin(app: &App, by: By, id: EventId, draft: Draft, place: Place) -> Result<Event, Error> {
     let Place { owner, connection, profile, calendar } = place;
     let now = app.clock.now();
     let content = draft.content(app, calendar);
-    let wanted = wanted(app, (&owner, id), 1, Presence::Present, &content)?;
+    let wanted = wanted(app, by, (&owner, id), 1, Presence::Present, &content)?;
     let known = Known {
         google_id: google_id(id, &profile, &content.calendar, 0),
         generation: 0,

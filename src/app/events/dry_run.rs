@@ -2,13 +2,14 @@
 
 use super::change::wanted;
 use super::conflict::look_out;
-use super::create::is_known;
+use super::create::known;
 use super::{Edit, Wish, get};
 use crate::app::access::Caller;
 use crate::app::availability::{Found, OnConflict};
 use crate::app::placement::Places;
 use crate::app::{App, Error};
-use crate::model::event::{Content, Event, Guest, Notify, Presence};
+use crate::model::event::{Content, Copied, Event, Guest, Notify, Presence};
+use crate::model::history::By;
 use crate::model::id::{ConnectionId, EventId};
 use crate::store::{MAX_SEALED, StoreError};
 
@@ -36,14 +37,24 @@ pub async fn try_create(
 ) -> Result<DryRun, Error> {
     app.must_not_be_frozen()?;
     let found = look_out(app, caller, &wish, on_conflict).await?;
-    let changes = !is_known(app, caller, &wish).await?;
+    let known = known(app, caller, &wish).await?;
     let place = Places::new(app, caller).resolve(&wish.aim).await?;
+    let renews = wish.draft.external_id.is_some();
     let content = wish.draft.content(app, place.calendar);
+    if let Some(event) = known {
+        // By its caller's own name it is sent anew, by a key it is only shown again.
+        let before = app.content(&event)?;
+        let content = if renews { content } else { before.clone() };
+        let removed = event.known.copy == Copied::RemovedInGoogle;
+        let gone = event.wanted.presence == Presence::Absent;
+        let changes = renews && !removed && (gone || !content.wants_the_same(&before));
+        return change(app, caller.by(), &event, &before, content, changes);
+    }
     let id = EventId::random(&*app.random);
-    let sealed = wanted(app, (&place.owner, id), 1, Presence::Present, &content)?;
+    let sealed = wanted(app, caller.by(), (&place.owner, id), 1, Presence::Present, &content)?;
     fits(sealed.content.as_bytes().len())?;
-    let would_mail = if changes { mailed(app, &content, Vec::new()) } else { Vec::new() };
-    Ok(DryRun { changes, connection: place.connection.id, content, would_mail, found })
+    let would_mail = mailed(app, &content, Vec::new());
+    Ok(DryRun { changes: true, connection: place.connection.id, content, would_mail, found })
 }
 
 /// What would come of changing an event.
@@ -62,18 +73,26 @@ pub async fn try_edit(
     let mut content = before.clone();
     edit.apply(&mut content);
     let changes = !content.wants_the_same(&before);
-    let content = content.following(&before, event.is_written());
-    let sealed =
-        wanted(app, (&event.owner, id), event.wanted.revision, Presence::Present, &content)?;
+    change(app, caller.by(), &event, &before, content, changes)
+}
+
+/// What would come of an event's saying `content` instead of `before`.
+fn change(
+    app: &App,
+    by: By,
+    event: &Event,
+    before: &Content,
+    content: Content,
+    changes: bool,
+) -> Result<DryRun, Error> {
+    let content = content.following(before, event.is_written());
+    let whose = (&event.owner, event.id);
+    let sealed = wanted(app, by, whose, event.wanted.revision, Presence::Present, &content)?;
     fits(sealed.content.as_bytes().len())?;
     let gone = before.guests.iter().filter(|guest| content.leaving.guests.contains(&guest.key()));
     let gone = gone.map(|guest| guest.email.clone()).collect();
-    Ok(told(
-        &event,
-        changes,
-        if changes { mailed(app, &content, gone) } else { Vec::new() },
-        content,
-    ))
+    let would_mail = if changes { mailed(app, &content, gone) } else { Vec::new() };
+    Ok(told(event, changes, would_mail, content))
 }
 
 /// What would come of cancelling an event.

@@ -4,8 +4,11 @@ mod change;
 mod conflict;
 mod create;
 mod dry_run;
+pub mod list;
 pub mod series;
 mod show;
+mod state;
+mod upsert;
 
 use super::access::Caller;
 use super::placement::Aim;
@@ -26,6 +29,7 @@ pub use conflict::create_unless_taken;
 pub use create::{create, create_all};
 pub use dry_run::{DryRun, try_cancel, try_create, try_edit};
 pub use show::{meet_pending, view, wait};
+pub use state::State;
 
 /// What a caller wants to see in the calendar.
 #[derive(Clone, Debug)]
@@ -145,8 +149,19 @@ pub struct View {
 pub struct Created {
     /// The event.
     pub event: Event,
-    /// Whether it was taken in by an earlier request.
-    pub repeated: bool,
+    /// How it came to be there.
+    pub taken: Taken,
+}
+
+/// How an event came to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// This request brought it.
+    New,
+    /// An earlier request brought it, which this one repeats.
+    Repeated,
+    /// It was there under the name that its caller gave it, and says by now what was sent.
+    Found,
 }
 
 impl Draft {

@@ -76,11 +76,12 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
-    /// What becomes of it where the calendar is taken already, if it says so.
-    pub fn on_conflict(&self) -> Result<Option<OnConflict>, Problem> {
+    /// Takes out what becomes of it where the calendar is taken already: what is left in is refused, as
+    /// nobody looks a thousand times for one batch.
+    pub fn take_on_conflict(&mut self) -> Result<OnConflict, Problem> {
         let mut faults = Faults::default();
-        let read = faults.keep(self.on_conflict.as_deref().map(str::parse).transpose());
-        read.ok_or_else(|| faults.problem())
+        let read = self.on_conflict.take().map_or(Ok(OnConflict::Allow), |name| name.parse());
+        faults.keep(read).ok_or_else(|| faults.problem())
     }
 }
 
@@ -202,6 +203,10 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
         dst: body.dst.as_deref(),
     };
     let timing = faults.keep_all(Timing::read(typed));
+    if body.on_conflict.is_some() {
+        let rule = "is not for batches: send the event by itself";
+        faults.keep::<()>(Err(Invalid::new("on_conflict", rule)));
+    }
     let recurrence = timing.as_ref().and_then(|timing| {
         let lines = body.recurrence.filter(|lines| !lines.is_empty());
         faults.keep(lines.map(|lines| Recurrence::read(&lines, timing)).transpose())

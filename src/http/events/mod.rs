@@ -2,6 +2,9 @@
 
 mod body;
 mod dry_run;
+pub mod history;
+pub mod list;
+mod listing;
 mod members;
 mod reach;
 mod shown;
@@ -17,15 +20,15 @@ use super::openapi::Id;
 use super::problem::{Code, Problem};
 use super::{Door, etag, idempotency, prefer};
 use crate::app::access::Caller;
-use crate::app::events::{self, Created, DryRun, Edit, Wish, series};
+use crate::app::events::{self, Created, DryRun, Edit, Taken, Wish, series};
 use crate::model::event::Event;
 use crate::model::id::EventId;
 
-use body::{EventEdit, NewEvent, read};
-pub use body::{read_aim, read_span};
+use body::EventEdit;
+pub use body::{NewEvent, read, read_span};
 use dry_run::{Dry, DryRunBody, EventOrDryRun};
 use shown::EventBody;
-pub use shown::{CauseBody, PointBody, original_start, points, state_of, utc};
+pub use shown::{CauseBody, PointBody, original_start, points, utc};
 
 /// The route's name in what a repeated request is known by.
 const CREATE: &str = "/api/v1/events";
@@ -39,7 +42,7 @@ const CREATE: &str = "/api/v1/events";
     params(idempotency::IdempotencyKey, prefer::Prefer, Dry),
     request_body = NewEvent,
     responses(
-        (status = 200, description = "Known already, by its key; and in Google. Or a dry run.", body = EventOrDryRun),
+        (status = 200, description = "Known already, by its key or its `external_id`; and in Google. Or a dry run.", body = EventOrDryRun),
         (status = 201, description = "In Google: the caller preferred to wait.", body = EventBody),
         (status = 202, description = "Taken in.", body = EventBody)
     ),
@@ -50,30 +53,30 @@ pub async fn create(
     caller: Caller,
     headers: HeaderMap,
     dry: Dry,
-    body: Body<NewEvent>,
+    mut body: Body<NewEvent>,
 ) -> Result<Response, Problem> {
     let identity = idempotency::identity(&headers, CREATE, body.digest)?;
-    let on_conflict = body.value.on_conflict()?.unwrap_or_default();
+    let on_conflict = body.value.take_on_conflict()?;
     let (draft, aim) = read(body.value)?;
     let (app, wish) = (&door.app, Wish { draft, aim, identity });
     if dry.dry_run {
         return Ok(dry_run(events::try_create(app, &caller, wish, on_conflict).await?));
     }
-    let (Created { event, repeated }, found) =
+    let (Created { event, taken }, found) =
         events::create_unless_taken(app, &caller, wish, on_conflict).await?;
     let until = app.clock.now() + prefer::wait(&headers, chrono::TimeDelta::zero());
     let event = events::wait(app, event, until).await?;
-    let status = match (event.is_settled(), repeated) {
+    let status = match (event.is_settled(), taken) {
         (false, _) => StatusCode::ACCEPTED,
-        (true, false) => StatusCode::CREATED,
-        (true, true) => StatusCode::OK,
+        (true, Taken::New) => StatusCode::CREATED,
+        (true, Taken::Repeated | Taken::Found) => StatusCode::OK,
     };
     let location = HeaderValue::from_str(&format!("{CREATE}/{}", event.id));
     let mut body = EventBody::from(&events::view(app, event).await?);
     body.warnings.extend(found.warning());
     let mut response = (status, [body.etag.header()], Json(body)).into_response();
     response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));
-    if repeated {
+    if taken == Taken::Repeated {
         response.headers_mut().insert(&idempotency::REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)

@@ -8,7 +8,7 @@ use crate::app::events::View;
 use crate::http::etag::ETag;
 use crate::model::event::{Alert, Color, Content, Copied, Instance, Meet, Notify, Source};
 use crate::model::id::ItemId;
-use crate::model::job::{Cause, JobState};
+use crate::model::job::Cause;
 use crate::model::owner::Owner;
 use crate::model::timing::{Original, Timing};
 use crate::model::when::Moment;
@@ -133,22 +133,6 @@ pub struct CauseBody {
     text: String,
 }
 
-/// Where an event stands, in one word.
-pub fn state_of(view: &View) -> &'static str {
-    let event = &view.event;
-    match &event.known.copy {
-        _ if matches!(view.job, Some(JobState::Dead { .. })) => "failed",
-        _ if matches!(view.job, Some(JobState::Cancelled { .. })) => "stopped",
-        _ if event.known.applied < event.wanted.revision => "pending",
-        Copied::Awaited => "pending",
-        Copied::Present => "confirmed",
-        Copied::RemovedInGoogle => "removed_in_google",
-        Copied::Cancelled => "cancelled",
-        Copied::Refused(_) if view.job == Some(JobState::Live) => "pending",
-        Copied::Refused(_) => "failed",
-    }
-}
-
 impl From<&View> for EventBody {
     fn from(view: &View) -> Self {
         let View { event, content, links, .. } = view;
@@ -164,7 +148,7 @@ impl From<&View> for EventBody {
             object: "event",
             id: event.id.to_string(),
             etag: ETag::default(),
-            state: state_of(view),
+            state: view.state().as_str(),
             revision: event.wanted.revision,
             created: utc(event.created),
             summary: content.summary.clone(),

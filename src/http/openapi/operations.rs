@@ -16,6 +16,8 @@ use super::super::{
         events::show,
         events::edit,
         events::cancel,
+        events::list::list,
+        events::history::show,
         recurrence::expand,
         batch::create,
         jobs::list,

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::super::Door;
-use super::super::events::{read_span, state_of, utc};
+use super::super::events::{read_span, utc};
 use super::fault::Fault;
 use super::guard::{Signed, Visitor};
 use super::home::moment;
@@ -92,7 +92,7 @@ impl Page {
     fn of(view: &View, csrf: String) -> Self {
         let event = &view.event;
         let wanted = event.wanted.presence == Presence::Present;
-        let state = state_of(view);
+        let state = view.state().as_str();
         let title = match (state, wanted) {
             ("confirmed", _) => "The test event is in the calendar",
             ("cancelled", _) => "The test event is removed",

@@ -7,6 +7,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::history::By;
 use super::id::{ConnectionId, EventId, GoogleId, ItemId, JobId};
 use super::job::{Cause, Lane};
 use super::owner::Owner;
@@ -112,6 +113,8 @@ pub struct Wanted {
     pub content: Sealed,
     /// When it was asked for.
     pub since: DateTime<Utc>,
+    /// Who asked for it.
+    pub by: By,
     /// When the entry begins: plain, so that it can be found by its time.
     pub starts: DateTime<Utc>,
     /// When the entry is over: plain, so that what is long past can be forgotten.

@@ -9,12 +9,14 @@ use super::examples::{
 };
 use crate::model::administrator::Administrator;
 use crate::model::audit::{Action, Entry, Freeze, Head};
+use crate::model::history::{By, Step, What};
 use crate::model::id::KeyId;
 use crate::model::item::{Item, Noun};
 use crate::model::job::{Job, JobState, Kind};
 use crate::model::key::{ApiKey, Scope, TicketKind};
 use crate::store::{
-    Accept, Accepted, Asked, Counts, Fate, Keystone, Ran, Record, Retention, Store, Turn,
+    Accept, Accepted, Asked, Counts, EventFilter, Fate, History, Keystone, Ran, Record, Retention,
+    Store, Turn,
 };
 
 const DAY: NaiveDate = NaiveDate::from_ymd_opt(2027, 1, 15).unwrap();
@@ -24,6 +26,14 @@ const FORGET_ALL: Retention = Retention {
     past: TimeDelta::zero(),
     tombstones: TimeDelta::zero(),
 };
+
+/// Something that happened to an event.
+fn happened() -> History {
+    let by = Some(By::Key(KeyId::from_u128(7)));
+    let step = |what, by, cause| Step { at: after(3), what, revision: 1, by, cause, times: 2 };
+    let steps = vec![step(What::Accepted, by, None), step(What::PutOff, None, Some(cause()))];
+    History { steps }
+}
 
 /// One record of each kind, and jobs in every state: those of events 1 to 4.
 fn records() -> Vec<Record> {
@@ -57,10 +67,10 @@ fn records() -> Vec<Record> {
         Record::Connection(connection(1, user("ana"))),
         Record::Key(key),
         Record::Ticket(ticket(TicketKind::Session, 1, after(60))),
-        Record::Event(event(1)),
-        Record::Event(event(2)),
-        Record::Event(event(3)),
-        Record::Event(event(4)),
+        Record::Event(event(1), happened()),
+        Record::Event(event(2), History::default()),
+        Record::Event(event(3), History::default()),
+        Record::Event(event(4), History::default()),
         Record::Item(item(1)),
         Record::Item(Item { noun: Noun::Category, shared: None, sealed: None, ..item(2) }),
         Record::Item(Item { gone: Some(after(3)), ..item(3) }),
@@ -113,11 +123,15 @@ pub async fn what_is_restored_is_found_by_every_index(store: &dyn Store) {
     let linked = store.connections_to(&ana.account).await.unwrap();
     assert_eq!(linked, std::slice::from_ref(&ana));
     assert_eq!(store.keys().await.unwrap().len(), 1);
+    let listed = EventFilter { owner: Some(user("ana")), ..EventFilter::default() };
+    let (events, _) = store.events(&listed, None, 9).await.unwrap();
+    assert_eq!(events, [event(1), event(2), event(3), event(4)]);
+    assert_eq!(store.history(event(1).id).await.unwrap(), Some(happened()));
     let ticket = store.take_ticket(TicketKind::Session, &digest(1)).await.unwrap();
     assert!(ticket.is_some());
     let repeated = Accept { request: Some(request(1, 1)), ..accept(7) };
     let known = take_in(store, repeated, after(1)).await.unwrap();
-    assert_eq!(known, Accepted::Known(event(1)));
+    assert_eq!(known, Accepted::Repeated(event(1)));
     for (noun, owner, n) in
         [(Noun::Task, "ana", 1), (Noun::Task, "bo", 1), (Noun::Category, "ana", 2)]
     {

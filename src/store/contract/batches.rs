@@ -19,7 +19,7 @@ pub async fn a_batch_is_taken_in_in_its_order(store: &dyn Store) {
     let answers = store.accept(batch, ROOM, NOON).await.unwrap();
     let expected = [
         Accepted::New(event(2)),
-        Accepted::Known(event(1)),
+        Accepted::Repeated(event(1)),
         Accepted::New(event(3)),
         Accepted::Known(event(2)),
         Accepted::OtherBody,
@@ -112,9 +112,9 @@ pub async fn what_is_known_needs_no_room(store: &dyn Store) {
     take_in(store, with(1, 1, 1), NOON).await.unwrap();
     let batch = vec![with(1, 1, 1), with(2, 1, 2), with(1, 2, 1), with(9, 2, 1), accept(3)];
     let answers = store.accept(batch, none, NOON).await.unwrap();
-    let known = Accepted::Known(event(1));
+    let (known, repeated) = (Accepted::Known(event(1)), Accepted::Repeated(event(1)));
     let room = Accepted::NoRoom(Crowd::All);
-    assert_eq!(answers, [known.clone(), Accepted::OtherBody, known.clone(), known, room]);
+    assert_eq!(answers, [repeated.clone(), Accepted::OtherBody, known, repeated, room]);
 }
 
 /// Done, dead or taken back; one that runs again, or is put off, keeps its room, and one that is

@@ -26,7 +26,7 @@ pub async fn a_repeated_request_finds_what_the_first_made(store: &dyn Store) {
     let first = Accept { request: Some(request(1, 1)), ..accept(1) };
     let again = Accept { request: Some(request(1, 1)), ..accept(2) };
     assert_eq!(take_in(store, first, NOON).await.unwrap(), Accepted::New(event(1)));
-    assert_eq!(take_in(store, again, after(5)).await.unwrap(), Accepted::Known(event(1)));
+    assert_eq!(take_in(store, again, after(5)).await.unwrap(), Accepted::Repeated(event(1)));
     assert_eq!(store.event(event(2).id).await.unwrap(), None);
     assert_eq!(store.count_jobs().await.unwrap().live, 1);
 }
@@ -36,7 +36,7 @@ pub async fn a_repeated_request_shows_the_event_as_it_is_now(store: &dyn Store) 
     let first = Accept { request: Some(request(1, 1)), ..accept(1) };
     take_in(store, first.clone(), NOON).await.unwrap();
     store.change(event(1).id, wanted(2), push(&event(1), 2, NOON)).await.unwrap();
-    let Accepted::Known(shown) = take_in(store, first, after(5)).await.unwrap() else {
+    let Accepted::Repeated(shown) = take_in(store, first, after(5)).await.unwrap() else {
         panic!("the request is known");
     };
     assert_eq!(shown.wanted, wanted(2));

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::model::audit::{Act, Action, Actor};
 use crate::model::connection::{Connection, Health, Means};
 use crate::model::event::{Copied, Event, Known, Meet, Placement, Presence, Source, Wanted};
+use crate::model::history::By;
 use crate::model::id::{ConnectionId, EventId, GoogleId, ItemId, JobId, KeyId};
 use crate::model::item::{Item, Noun};
 use crate::model::job::{Cause, Claim, Class, Kind, Lane, Line, NewJob};
@@ -67,6 +68,7 @@ pub fn wanted(revision: u32) -> Wanted {
         fingerprint: [revision.to_be_bytes()[3]; 16],
         content: sealed(200),
         since: after(i64::from(revision)),
+        by: By::Bridge,
         starts: after(1800 + i64::from(revision)),
         over: after(3600 + i64::from(revision)),
         category: (revision > 1).then(|| ItemId::from_u128(u128::from(revision))),

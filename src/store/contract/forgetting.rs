@@ -149,7 +149,7 @@ pub async fn a_request_whose_event_was_forgotten_is_a_new_one(store: &dyn Store)
     store.settle(&claim, done(), NOON).await.unwrap();
     store.prune(late, KEEP, 99).await.unwrap();
     assert_eq!(take_in(store, first.clone(), late).await.unwrap(), Accepted::New(event(1)));
-    assert_eq!(take_in(store, first, late).await.unwrap(), Accepted::Known(event(1)));
+    assert_eq!(take_in(store, first, late).await.unwrap(), Accepted::Repeated(event(1)));
 }
 
 /// No sooner, and no later.

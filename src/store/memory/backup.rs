@@ -32,7 +32,10 @@ impl State {
         let connections = self.connections.values().cloned().map(Record::Connection);
         let keys = self.keys.values().cloned().map(Record::Key);
         let tickets = self.tickets.values().cloned().map(Record::Ticket);
-        let events = self.events.values().cloned().map(Record::Event);
+        let events = self.events.values().map(|event| {
+            let history = self.histories.get(&event.id).cloned().unwrap_or_default();
+            Record::Event(event.clone(), history)
+        });
         let items = self.items.values().cloned().map(Record::Item);
         let requests =
             self.requests.values().map(|(request, event)| Record::Request(*request, *event));
@@ -60,7 +63,12 @@ impl State {
             Record::Ticket(ticket) => {
                 self.tickets.entry((ticket.kind, ticket.digest)).or_insert(ticket);
             }
-            Record::Event(event) => drop(self.events.entry(event.id).or_insert(event)),
+            Record::Event(event, history) => {
+                if !self.events.contains_key(&event.id) {
+                    self.histories.insert(event.id, history);
+                    self.events.insert(event.id, event);
+                }
+            }
             Record::Item(item) => drop(self.items.entry(item.id).or_insert(item)),
             Record::Request(request, event) => {
                 self.requests.entry(request.key).or_insert((request, event));

@@ -7,7 +7,10 @@ use super::{MemoryStore, State};
 use crate::model::event::{Event, Wanted};
 use crate::model::id::EventId;
 use crate::model::job::NewJob;
-use crate::store::{Accept, Accepted, Backlog, Change, Changed, EventStore, StoreError, fits};
+use crate::store::{
+    Accept, Accepted, Backlog, Change, Changed, EventFilter, EventStore, History, Place,
+    StoreError, fits,
+};
 
 #[async_trait]
 impl EventStore for MemoryStore {
@@ -33,6 +36,27 @@ impl EventStore for MemoryStore {
 
     async fn event(&self, id: EventId) -> Result<Option<Event>, StoreError> {
         Ok(self.state().events.get(&id).cloned())
+    }
+
+    async fn events(
+        &self,
+        filter: &EventFilter,
+        after: Option<Place>,
+        most: usize,
+    ) -> Result<(Vec<Event>, Option<Place>), StoreError> {
+        let place = |event: &Event| Place { created: event.created, id: event.id };
+        let state = self.state();
+        let mut found: Vec<_> = state.events.values().filter(|event| filter.lets(event)).collect();
+        found.retain(|event| after.is_none_or(|after| place(event) > after));
+        found.sort_unstable_by_key(|event| place(event));
+        let more = found.len() > most;
+        found.truncate(most);
+        let last = found.last().map(|event| place(event)).or(after);
+        Ok((found.into_iter().cloned().collect(), last.filter(|_| more)))
+    }
+
+    async fn history(&self, id: EventId) -> Result<Option<History>, StoreError> {
+        Ok(self.state().histories.get(&id).cloned())
     }
 
     async fn change(
@@ -62,7 +86,9 @@ impl State {
         if event.wanted.revision + 1 != wanted.revision {
             return Changed::Overtaken;
         }
+        let before = event.wanted.presence;
         event.wanted = wanted;
+        self.histories.entry(id).or_default().change(before, &event);
         let (job, line) = self.enqueue(job);
         event.job = job;
         self.events.insert(id, event.clone());
@@ -85,7 +111,7 @@ impl State {
             && earlier.expires > now
         {
             let same = earlier.body == request.body;
-            return if same { Accepted::Known(event.clone()) } else { Accepted::OtherBody };
+            return if same { Accepted::Repeated(event.clone()) } else { Accepted::OtherBody };
         }
         let known = self.events.get(&event.id).cloned();
         let owned = self.owners.get(&job.line.owner).copied().unwrap_or(0);
@@ -101,6 +127,7 @@ impl State {
             return Accepted::Known(known);
         }
         told.extend([Change::Line(job.line.clone()), Change::Event(event.id)]);
+        self.histories.insert(event.id, History::begin(&event));
         self.events.insert(event.id, event.clone());
         self.enqueue(job);
         Accepted::New(event)

@@ -65,9 +65,8 @@ impl JobStore for MemoryStore {
         ran: Ran,
         now: DateTime<Utc>,
     ) -> Result<Settled, StoreError> {
-        let Ran { fate, learned, then } = ran;
-        fits(learned.iter().filter_map(|learned| learned.known.links.as_ref()))?;
-        fits(then.iter().filter_map(|job| job.payload.as_ref()))?;
+        fits(ran.learned.iter().filter_map(|learned| learned.known.links.as_ref()))?;
+        fits(ran.then.iter().filter_map(|job| job.payload.as_ref()))?;
         let mut state = self.state();
         let id = claim.job.id;
         if !state.leases.hold(id, claim.fence) {
@@ -76,6 +75,12 @@ impl JobStore for MemoryStore {
         let mut told = Vec::new();
         let mut newer_wanted = false;
         let mut job = state.jobs.get(&id).cloned().expect("a claimed job is stored");
+        if let Some(event) = job.kind.event() {
+            let State { events, histories, .. } = &mut *state;
+            let stored = events.get(&event).expect("a live job's event is stored");
+            histories.entry(event).or_default().run(stored, &ran, now);
+        }
+        let Ran { fate, learned, then } = ran;
         if let (Some(event), Some(learned)) = (job.kind.event(), learned) {
             let stored = state.events.get_mut(&event).expect("a live job's event is stored");
             // Whatever else runs about the event, the newer revision has its own push.

@@ -21,7 +21,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tokio::sync::broadcast;
 
 use super::leases::Leases;
-use super::{Beat, Change, Changes, Keystone, Request, Retention, Store, StoreError, fits};
+use super::{
+    Beat, Change, Changes, History, Keystone, Request, Retention, Store, StoreError, fits,
+};
 use crate::model::administrator::Administrator;
 use crate::model::audit::{Entry, Head};
 use crate::model::connection::Connection;
@@ -45,6 +47,8 @@ pub struct MemoryStore {
 struct State {
     keystone: Option<Keystone>,
     events: HashMap<EventId, Event>,
+    /// What happened to each event.
+    histories: HashMap<EventId, History>,
     items: BTreeMap<ItemId, Item>,
     /// With the event each brought, or what names an item.
     requests: HashMap<Digest, (Request, EventId)>,

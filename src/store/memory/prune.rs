@@ -32,6 +32,7 @@ impl State {
         let events = idle.filter_map(|event| Some((past(event, now, keep)?, event.id)));
         for id in take(events, &mut left) {
             self.events.remove(&id);
+            self.histories.remove(&id);
         }
         let items = self.items.values().filter_map(|item| Some((item.gone?, item.id)));
         for id in take(items.filter(|(gone, _)| *gone + keep.tombstones <= now), &mut left) {

@@ -141,7 +141,9 @@ async fn export_events(tx: &mut PgConnection, into: &mpsc::Sender<Record>) -> Re
         let Some((last, ..)) = page.last() else { return Ok(()) };
         after.clone_from(last);
         for (_, row, content) in page {
-            send(into, Record::Event(read::<EventRow>(&row)?.with(content)?)).await?;
+            let mut row = read::<EventRow>(&row)?;
+            let history = std::mem::take(&mut row.history).try_into()?;
+            send(into, Record::Event(row.with(content)?, history)).await?;
         }
     }
 }
@@ -249,8 +251,8 @@ impl<'a> Sorted<'a> {
             Record::Connection(connection) => self.connections.push(connection.into()),
             Record::Key(key) => self.keys.push(key.into()),
             Record::Ticket(ticket) => self.tickets.push(ticket.into()),
-            Record::Event(event) => {
-                self.events.push(event.into());
+            Record::Event(event, history) => {
+                self.events.push(EventRow::of(event, history));
                 self.contents.push((event.id, &event.wanted.content));
             }
             Record::Item(item) => self.items.push(item.into()),

@@ -6,17 +6,19 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use super::PostgresStore;
 use super::error::{Trouble, failure};
 use super::jobs::enqueue;
 use super::rows::{EventRow, RequestRow, id_bytes, nanos, owner_text, read, written};
+use super::{PostgresStore, lists};
 use crate::model::event::{Event, Wanted};
 use crate::model::id::EventId;
 use crate::model::job::NewJob;
 use crate::model::key::Digest;
 use crate::model::sealed::Sealed;
+use crate::store::rows::HistoryRow;
 use crate::store::{
-    Accept, Accepted, Backlog, Change, Changed, EventStore, Request, StoreError, fits,
+    Accept, Accepted, Backlog, Change, Changed, EventFilter, EventStore, History, Place, Request,
+    StoreError, fits,
 };
 
 #[async_trait]
@@ -48,6 +50,25 @@ impl EventStore for PostgresStore {
         .await
         .map_err(failure)?;
         row.map(|(row, content)| read::<EventRow>(&row)?.with(content)).transpose()
+    }
+
+    async fn events(
+        &self,
+        filter: &EventFilter,
+        after: Option<Place>,
+        most: usize,
+    ) -> Result<(Vec<Event>, Option<Place>), StoreError> {
+        lists::page(&self.pool, filter, after, most).await
+    }
+
+    async fn history(&self, id: EventId) -> Result<Option<History>, StoreError> {
+        let history: Option<String> =
+            sqlx::query_scalar("SELECT history::text FROM event WHERE id = $1")
+                .bind(id_bytes(id))
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(failure)?;
+        history.map(|history| read::<HistoryRow>(&history)?.try_into()).transpose()
     }
 
     async fn change(
@@ -120,22 +141,28 @@ pub(super) async fn change(
             .fetch_optional(&mut *tx)
             .await?;
     let Some(row) = row else { return Ok(Changed::Missing) };
-    let mut event = read::<EventRow>(&row)?.with(Vec::new())?;
+    let mut row = read::<EventRow>(&row)?;
+    let mut history = History::try_from(std::mem::take(&mut row.history))?;
+    let mut event = row.with(Vec::new())?;
     if event.wanted.revision + 1 != wanted.revision {
         return Ok(Changed::Overtaken);
     }
+    let before = event.wanted.presence;
     event.wanted = wanted.clone();
+    history.change(before, &event);
     for live in enqueue(&mut *tx, [job]).await? {
         event.job = live.id;
         told.push(Change::Line(live.line));
     }
     told.push(Change::Event(id));
     sqlx::query(
-        "UPDATE event e SET (job, revision, present, fingerprint, since, starts_at, over_at, category) =
-             (n.job, n.revision, n.present, n.fingerprint, n.since, n.starts_at, n.over_at, n.category)
+        "UPDATE event e SET
+             (job, revision, present, fingerprint, since, asked_by, starts_at, over_at, category, history) =
+             (n.job, n.revision, n.present, n.fingerprint, n.since, n.asked_by, n.starts_at, n.over_at,
+              n.category, n.history)
          FROM json_populate_record(NULL::event, $1::json) n WHERE e.id = n.id",
     )
-    .bind(written(&EventRow::from(&event)))
+    .bind(written(&EventRow::of(&event, &history)))
     .execute(&mut *tx)
     .await?;
     sqlx::query("UPDATE event_content SET content = $2 WHERE id = $1")
@@ -208,7 +235,7 @@ impl<'a> Seen<'a> {
             && earlier.expires > self.now
         {
             let same = earlier.body.0 == request.body;
-            return Ok(if same { Accepted::Known(event.clone()) } else { Accepted::OtherBody });
+            return Ok(if same { Accepted::Repeated(event.clone()) } else { Accepted::OtherBody });
         }
         let known = self.events.get(&event.id).cloned();
         let owned = self.owners.entry(owner_text(&job.line.owner)).or_default();
@@ -279,7 +306,8 @@ async fn events(
 }
 
 pub(super) async fn insert_events(tx: &mut PgConnection, events: &[&Event]) -> Result<(), Trouble> {
-    let rows: Vec<_> = events.iter().map(|event| EventRow::from(*event)).collect();
+    let rows: Vec<_> =
+        events.iter().map(|event| EventRow::of(event, &History::begin(event))).collect();
     if rows.is_empty() {
         return Ok(());
     }

@@ -9,12 +9,11 @@ use sqlx::PgConnection;
 use super::PostgresStore;
 use super::error::{Trouble, failure};
 use super::rows::{EventRow, Hex, JobRow, id_bytes, nanos, owner_text, read, written};
-use crate::model::event::Known;
 use crate::model::id::{EventId, JobId};
 use crate::model::job::{Claim, Job, JobState, Kind, Line, NewJob};
 use crate::model::owner::Owner;
 use crate::store::{
-    Change, Claimed, Counts, JobStore, Ran, Settled, StoreError, Touched, Which, fits,
+    Change, Claimed, Counts, History, JobStore, Ran, Settled, StoreError, Touched, Which, fits,
 };
 
 /// A page of jobs is looked for among so many times as many.
@@ -157,16 +156,15 @@ impl PostgresStore {
         let mut newer_wanted = false;
         let mut forgotten = None;
         let mut tx = self.pool.begin().await?;
-        if let (Some(event), Some(learned)) = (event, &ran.learned) {
-            match learn(&mut tx, event, &learned.known).await? {
+        if let Some(event) = event {
+            let wanted = note(&mut tx, event, ran, now).await?;
+            if let Some(learned) = &ran.learned {
                 // Whatever else runs about the event, the newer revision has its own push.
-                Some(wanted) => {
-                    newer_wanted = matches!(claim.job.kind, Kind::PushEvent { .. })
-                        && wanted > i64::from(learned.seen);
-                }
-                None => forgotten = Some(event),
+                newer_wanted = matches!(claim.job.kind, Kind::PushEvent { .. })
+                    && wanted.is_some_and(|wanted| wanted > learned.seen);
+                forgotten = wanted.is_none().then_some(event);
+                told.push(Change::Event(event));
             }
-            told.push(Change::Event(event));
         }
         let row: Option<String> = sqlx::query_scalar(
             "SELECT row_to_json(j)::text FROM job j WHERE id = $1 AND fence = $2 FOR UPDATE",
@@ -275,20 +273,41 @@ impl PostgresStore {
     }
 }
 
-/// Keeps what is known of Google's copy. Returns the revision that is wanted; none if the event was
-/// forgotten, which its last job outlived.
-async fn learn(tx: &mut PgConnection, id: EventId, known: &Known) -> Result<Option<i64>, Trouble> {
-    let revision: Option<i64> = sqlx::query_scalar(
+/// Keeps what a run learned of its event, and how it ended. Returns the revision that is wanted; none if
+/// the event was forgotten, which its last job outlived.
+async fn note(
+    tx: &mut PgConnection,
+    id: EventId,
+    ran: &Ran,
+    now: DateTime<Utc>,
+) -> Result<Option<u32>, Trouble> {
+    let row: Option<String> =
+        sqlx::query_scalar("SELECT row_to_json(e)::text FROM event e WHERE id = $1 FOR UPDATE")
+            .bind(id_bytes(id))
+            .fetch_optional(&mut *tx)
+            .await?;
+    let Some(row) = row else { return Ok(None) };
+    let mut row = read::<EventRow>(&row)?;
+    let before = History::try_from(std::mem::take(&mut row.history))?;
+    let event = row.with(Vec::new())?;
+    let mut history = before.clone();
+    history.run(&event, ran, now);
+    let wanted = event.wanted.revision;
+    if ran.learned.is_none() && history == before {
+        return Ok(Some(wanted));
+    }
+    let known = ran.learned.as_ref().map_or(&event.known, |learned| &learned.known);
+    sqlx::query(
         "UPDATE event e SET
-             (google_id, generation, applied, copy, meet, version, links) =
-             (n.google_id, n.generation, n.applied, n.copy, n.meet, n.version, n.links)
-         FROM json_populate_record(NULL::event, $2::json) n WHERE e.id = $1 RETURNING e.revision",
+             (google_id, generation, applied, copy, meet, version, links, history) =
+             (n.google_id, n.generation, n.applied, n.copy, n.meet, n.version, n.links, n.history)
+         FROM json_populate_record(NULL::event, $2::json) n WHERE e.id = $1",
     )
     .bind(id_bytes(id))
-    .bind(written(&EventRow::known(known)))
-    .fetch_optional(tx)
+    .bind(written(&EventRow::run(known, &history)))
+    .execute(tx)
     .await?;
-    Ok(revision)
+    Ok(Some(wanted))
 }
 
 /// Writes down where a job stands. Nobody has it any more.

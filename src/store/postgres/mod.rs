@@ -15,6 +15,7 @@ mod error;
 mod events;
 mod items;
 mod jobs;
+mod lists;
 mod nodes;
 mod periods;
 mod prune;

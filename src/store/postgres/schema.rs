@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0001_begin.sql"),
     include_str!("schema/0002_contents.sql"),
     include_str!("schema/0003_items.sql"),
+    include_str!("schema/0004_lists.sql"),
 ];
 
 /// Only one process at a time migrates: an advisory lock of this number says so.

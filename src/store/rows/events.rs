@@ -3,26 +3,49 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{CauseRow, OwnerRow, Row, TimeRow, bytes, bytes_of, sealed, time, unreadable};
+use super::{
+    ByRow, CauseRow, HistoryRow, OwnerRow, Row, TimeRow, bytes, bytes_of, sealed, time, unreadable,
+};
 use crate::model::event::{
     Copied, Event, Fingerprint, Instance, Known, Meet, Placement, Presence, Source, Wanted,
 };
 use crate::model::id::{ConnectionId, EventId, GoogleId, ItemId, JobId};
 use crate::model::job::Kind;
 use crate::model::key::Digest;
+use crate::model::owner::Owner;
 use crate::model::sealed::Sealed;
 use crate::model::timing::Original;
-use crate::store::{Request, StoreError};
+use crate::store::{EventFilter, History, Request, StoreError};
 
 /// An event but for its content; its id is its key.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::store) struct EventRow {
     pub first: FirstEventRow,
     more: MoreRow,
+    /// What happened to it.
+    pub history: HistoryRow,
+}
+
+/// When an event begins and is over: what its row in a list tells.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::store) struct SpanRow {
+    starts: TimeRow,
+    over: TimeRow,
+}
+
+impl Row for SpanRow {
+    const NOUN: &'static str = "an event's times";
+}
+
+impl SpanRow {
+    /// Whether the filter lets such an event through, as far as that decides.
+    pub(in crate::store) fn lies_in(&self, filter: &EventFilter) -> Result<bool, StoreError> {
+        Ok(filter.lets_span(self.starts.try_into()?, self.over.try_into()?))
+    }
 }
 
 /// What was written of an event first. What is written since stands behind it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::store) struct FirstEventRow {
     owner: OwnerRow,
     connection: u128,
@@ -47,13 +70,14 @@ pub(in crate::store) struct FirstEventRow {
 }
 
 /// What is written of an event since it can be found by its time.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct MoreRow {
     /// None of an event that was written before: it begins some time between its making and its end.
     starts: Option<TimeRow>,
     category: Option<u128>,
     source: SourceRow,
     instance: Option<InstanceRow>,
+    by: ByRow,
 }
 
 /// What an event was made for; in a form that people read, in words of `snake_case`.
@@ -115,7 +139,7 @@ impl LiveRow {
 }
 
 /// Where Google's copy stands; in a form that people read, in words of `snake_case`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::store) enum CopyRow {
     Awaited,
@@ -125,7 +149,7 @@ pub(in crate::store) enum CopyRow {
     Refused(CauseRow),
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 enum MeetRow {
     Unwanted,
     Pending { tries: u32, since: Option<TimeRow> },
@@ -140,7 +164,7 @@ impl Row for EventRow {
     fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
         let read = match bytes.split_first() {
             Some((&1, row)) => {
-                postcard::from_bytes(row).map(|first| Self { first, more: MoreRow::default() })
+                postcard::from_bytes(row).map(|first: FirstEventRow| Self::from(first))
             }
             Some((&Self::VERSION, row)) => postcard::from_bytes(row),
             _ => return Err(unreadable::<Self>()),
@@ -151,7 +175,7 @@ impl Row for EventRow {
 
 impl From<FirstEventRow> for EventRow {
     fn from(first: FirstEventRow) -> Self {
-        Self { first, more: MoreRow::default() }
+        Self { first, more: MoreRow::default(), history: HistoryRow::default() }
     }
 }
 
@@ -174,7 +198,7 @@ impl From<&Wanted> for ContentRow {
 }
 
 impl EventRow {
-    /// The row of an event that no live job is about yet.
+    /// The row of an event that no live job is about yet, and to which nothing happened.
     pub(in crate::store) fn new(event: &Event) -> Self {
         let Event { id: _, owner, placement, created, source, instance, job, wanted, known } =
             event;
@@ -183,6 +207,7 @@ impl EventRow {
             category: wanted.category.map(ItemId::as_u128),
             source: (*source).into(),
             instance: instance.map(InstanceRow::from),
+            by: wanted.by.into(),
         };
         let first = FirstEventRow {
             owner: owner.into(),
@@ -204,7 +229,12 @@ impl EventRow {
             version: known.version,
             links: bytes_of(known.links.as_ref()),
         };
-        Self { first, more }
+        Self { first, more, history: HistoryRow::default() }
+    }
+
+    /// The row of an event to which this happened, but that no live job is about yet.
+    pub(in crate::store) fn of(event: &Event, history: &History) -> Self {
+        Self { history: history.into(), ..Self::new(event) }
     }
 
     /// The event that lies under `id`, with its content.
@@ -213,7 +243,7 @@ impl EventRow {
         id: EventId,
         content: ContentRow,
     ) -> Result<Event, StoreError> {
-        let Self { first, more } = self;
+        let Self { first, more, history: _ } = self;
         let created: DateTime<Utc> = first.created.try_into()?;
         let over: DateTime<Utc> = first.over.try_into()?;
         Ok(Event {
@@ -236,6 +266,7 @@ impl EventRow {
                 starts: time(more.starts)?.unwrap_or(created.min(over)),
                 over,
                 category: more.category.map(ItemId::from_u128),
+                by: more.by.try_into()?,
             },
             known: Known {
                 google_id: GoogleId::from_u128(first.google_id),
@@ -247,6 +278,23 @@ impl EventRow {
                 links: sealed(first.links),
             },
         })
+    }
+
+    /// The event that lies under `id`, without what it says.
+    pub(in crate::store) fn bare(&self, id: EventId) -> Result<Event, StoreError> {
+        let content = ContentRow { revision: self.first.revision, content: Vec::new() };
+        self.clone().under(id, content)
+    }
+
+    /// Whose it is.
+    pub(in crate::store) fn owner(&self) -> Result<Owner, StoreError> {
+        self.first.owner.clone().try_into()
+    }
+
+    /// What its row in a list tells.
+    pub(in crate::store) fn span(&self) -> SpanRow {
+        let FirstEventRow { created, over, .. } = self.first;
+        SpanRow { starts: self.more.starts.unwrap_or(created.min(over)), over }
     }
 
     /// When the event was taken in.

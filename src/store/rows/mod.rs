@@ -6,6 +6,7 @@ mod administrator;
 mod audit;
 mod connections;
 mod events;
+mod history;
 mod items;
 mod jobs;
 mod periods;
@@ -20,7 +21,8 @@ pub(super) use access::{ApiKeyRow, KeystoneRow, TicketKindRow, TicketRow};
 pub(super) use administrator::{AdministratorRow, KeyUseRow};
 pub(super) use audit::{AuditRow, HeadRow};
 pub(super) use connections::{ConnectionRow, RefreshRow};
-pub(super) use events::{ContentRow, CopyRow, EventRow, FirstEventRow, RequestRow};
+pub(super) use events::{ContentRow, CopyRow, EventRow, FirstEventRow, RequestRow, SpanRow};
+pub(super) use history::{ByRow, HistoryRow};
 pub(super) use items::ItemRow;
 pub(super) use jobs::{JobRow, PayloadRow};
 
@@ -59,7 +61,7 @@ pub(super) fn unreadable<R: Row>() -> StoreError {
 }
 
 /// A moment, to the last digit.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct TimeRow(i64, u32);
 
 impl From<DateTime<Utc>> for TimeRow {

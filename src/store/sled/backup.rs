@@ -17,7 +17,7 @@ use crate::store::rows::{
     AdministratorRow, ApiKeyRow, AuditRow, ConnectionRow, ContentRow, EventRow, ItemRow, JobRow,
     KeyUseRow, KeystoneRow, PayloadRow, PeriodRow, RequestRow, Row, TicketRow,
 };
-use crate::store::{Backup, Record, Request, StoreError};
+use crate::store::{Backup, History, Record, Request, StoreError};
 
 /// The tables that records are made of, in the order in which they are exported: what shows that a
 /// store is in use comes first, what makes it usable last.
@@ -82,7 +82,8 @@ fn record(ledger: &Ledger, table: Table, key: &[u8], row: &[u8]) -> Result<Recor
             let content = content.ok_or_else(|| {
                 StoreError::Damaged(format!("the event {id} has lost its content"))
             })?;
-            Record::Event(row.under(id, content)?)
+            let history = row.history.clone().try_into()?;
+            Record::Event(row.under(id, content)?, history)
         }
         Table::Item => Record::Item(ItemRow::decode(row)?.under(read.id()?)?),
         Table::Request => {
@@ -113,7 +114,7 @@ fn keep(ledger: &mut Ledger, record: &Record) -> Result<(), StoreError> {
         Record::Connection(connection) => keys::connection(connection.id),
         Record::Key(key) => keys::key(key.id),
         Record::Ticket(ticket) => keys::ticket(ticket.kind, &ticket.digest),
-        Record::Event(event) => keys::event(event.id),
+        Record::Event(event, _) => keys::event(event.id),
         Record::Item(item) => keys::item(item.id),
         Record::Request(request, _) => keys::request(&request.key),
         Record::Job(job, _) => keys::job(job.id),
@@ -131,7 +132,7 @@ fn keep(ledger: &mut Ledger, record: &Record) -> Result<(), StoreError> {
         Record::Connection(connection) => connections::write(ledger, connection),
         Record::Key(row) => ledger.put(key, &ApiKeyRow::from(row)),
         Record::Ticket(ticket) => access::write_ticket(ledger, ticket),
-        Record::Event(event) => write_event(ledger, event),
+        Record::Event(event, history) => write_event(ledger, event, history),
         Record::Item(item) => items::write(ledger, item),
         Record::Request(request, event) => events::remember(ledger, request, *event),
         Record::Job(job, payload) => write_job(ledger, job, payload.as_ref()),
@@ -145,8 +146,8 @@ fn keep(ledger: &mut Ledger, record: &Record) -> Result<(), StoreError> {
 }
 
 /// Keeps an event, whose live jobs may be there already.
-fn write_event(ledger: &mut Ledger, event: &Event) -> Result<(), StoreError> {
-    let mut row = EventRow::new(event);
+fn write_event(ledger: &mut Ledger, event: &Event, history: &History) -> Result<(), StoreError> {
+    let mut row = EventRow::of(event, history);
     for kind in Kind::about(event.id) {
         // A job that was restored before its event waits for it in a row of its own.
         if let Some(id) = lines::live(ledger, &kind, None)? {
@@ -157,8 +158,7 @@ fn write_event(ledger: &mut Ledger, event: &Event) -> Result<(), StoreError> {
     if let Some(list) = events::listing(event.id, &row)? {
         ledger.insert_bytes(list, Vec::new())?;
     }
-    ledger.insert(keys::content(event.created, event.id), &ContentRow::from(&event.wanted))?;
-    ledger.insert(keys::event(event.id), &row)
+    events::insert(ledger, event, &row)
 }
 
 fn write_job(ledger: &mut Ledger, job: &Job, payload: Option<&Sealed>) -> Result<(), StoreError> {

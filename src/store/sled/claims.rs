@@ -83,9 +83,10 @@ pub(super) fn settle(
     if !ledger.leases.hold(id, fence) {
         return Ok(Settled::LeaseLost);
     }
-    let Ran { fate, learned, then } = ran;
     let mut job = must_find(ledger, id)?;
     let mut event = job.kind.event().map(|event| Open::take(ledger, event)).transpose()?;
+    let noted = event.as_mut().map(|event| event.note(&ran, now)).transpose()? == Some(true);
+    let Ran { fate, learned, then } = ran;
     let mut newer_wanted = false;
     if let (Some(event), Some(learned)) = (&mut event, &learned) {
         // Whatever else runs about the event, the newer revision has its own push.
@@ -109,7 +110,7 @@ pub(super) fn settle(
     }
     if let Some(event) = event {
         tell_hidden(ledger, &job, &event)?;
-        if learned.is_some() || !lives {
+        if learned.is_some() || !lives || noted {
             event.keep(ledger)?;
         }
     }

@@ -5,14 +5,15 @@ use chrono::{DateTime, Utc};
 
 use super::keys::{self, KeyReader, Table};
 use super::ledger::{Ledger, Read};
+use super::lists::{self, Found};
 use super::{SledStore, lines};
 use crate::model::event::{Event, Wanted};
 use crate::model::id::EventId;
 use crate::model::job::NewJob;
-use crate::store::rows::{ContentRow, EventRow, RequestRow};
+use crate::store::rows::{ContentRow, EventRow, RequestRow, Row};
 use crate::store::{
-    Accept, Accepted, Backlog, Change, Changed, EventStore, Learned, Request, Retention,
-    StoreError, fits,
+    Accept, Accepted, Backlog, Change, Changed, EventFilter, EventStore, History, Learned, Place,
+    Ran, Request, Retention, StoreError, fits,
 };
 
 #[async_trait]
@@ -41,6 +42,34 @@ impl EventStore for SledStore {
             // A change came between the two rows: read where nothing can.
             Err(Torn) => self.committer.commit(move |ledger| event(ledger, id)).await,
         }
+    }
+
+    async fn events(
+        &self,
+        filter: &EventFilter,
+        after: Option<Place>,
+        most: usize,
+    ) -> Result<(Vec<Event>, Option<Place>), StoreError> {
+        let filter = filter.clone();
+        let wanted = filter.clone();
+        let (found, next) =
+            self.read_aside(move |tree| lists::page(tree, &wanted, after, most)).await?;
+        let mut page = Vec::new();
+        for found in found {
+            match found {
+                Found::Whole(event) => page.push(*event),
+                Found::Torn(id) => {
+                    let event = self.event(id).await?;
+                    page.extend(event.filter(|event| filter.lets(event)));
+                }
+            }
+        }
+        Ok((page, next))
+    }
+
+    async fn history(&self, id: EventId) -> Result<Option<History>, StoreError> {
+        let row = self.read()?.row::<EventRow>(&keys::event(id))?;
+        row.map(|row| row.history.try_into()).transpose()
     }
 
     async fn change(
@@ -72,7 +101,7 @@ pub(super) fn take_in(
         && let Some(event) = event(ledger, earlier.event())?
     {
         let same = earlier.body == request.body;
-        return Ok(if same { Accepted::Known(event) } else { Accepted::OtherBody });
+        return Ok(if same { Accepted::Repeated(event) } else { Accepted::OtherBody });
     }
     let known = event(ledger, new.id)?;
     if known.is_none() {
@@ -88,13 +117,21 @@ pub(super) fn take_in(
         return Ok(Accepted::Known(known));
     }
     let line = job.line.clone();
-    let mut open = Open { id: new.id, row: EventRow::new(&new), listed: None };
+    let row = EventRow::of(&new, &History::begin(&new));
+    let mut open = Open { id: new.id, row, listed: None, span: Vec::new() };
     lines::enqueue(ledger, job, Some(&mut open))?;
-    ledger.insert(keys::event(new.id), &open.row)?;
-    ledger.insert(keys::content(new.created, new.id), &ContentRow::from(&new.wanted))?;
+    insert(ledger, &new, &open.row)?;
     ledger.tell(Change::Line(line));
     ledger.tell(Change::Event(new.id));
     Ok(Accepted::New(new))
+}
+
+/// Keeps the rows of an event that has none, and its place in the list of its owner.
+pub(super) fn insert(ledger: &mut Ledger, event: &Event, row: &EventRow) -> Result<(), StoreError> {
+    let Event { id, created, owner, wanted, .. } = event;
+    ledger.insert(keys::event(*id), row)?;
+    ledger.insert(keys::owner_event(owner, *created, *id), &row.span())?;
+    ledger.insert(keys::content(*created, *id), &ContentRow::from(wanted))
 }
 
 /// Keeps a request record, in place of one whose time is over.
@@ -132,11 +169,14 @@ pub(super) fn change(
     }
     let mut open = Open::take(ledger, id)?;
     let enqueued = lines::enqueue(ledger, job, Some(&mut open))?;
+    let before = event.wanted.presence;
     event.wanted = wanted;
     event.job = enqueued.id;
-    let live = open.row.first.live;
-    open.row = EventRow::new(&event);
-    open.row.first.live = live;
+    let EventRow { first, history, .. } = open.row;
+    let mut history = History::try_from(history)?;
+    history.change(before, &event);
+    open.row = EventRow::of(&event, &history);
+    open.row.first.live = first.live;
     open.keep(ledger)?;
     ledger.replace(keys::content(event.created, id), &ContentRow::from(&event.wanted))?;
     ledger.tell(Change::Line(enqueued.line));
@@ -151,14 +191,16 @@ pub(super) struct Open {
     pub row: EventRow,
     /// Where it is listed on disk.
     listed: Option<Vec<u8>>,
+    /// What the list of its owner tells of it on disk.
+    span: Vec<u8>,
 }
 
 impl Open {
     /// The row of an event, if there is one.
     pub(super) fn find(ledger: &Ledger, id: EventId) -> Result<Option<Self>, StoreError> {
         let Some(row) = ledger.row::<EventRow>(&keys::event(id))? else { return Ok(None) };
-        let listed = listing(id, &row)?;
-        Ok(Some(Self { id, row, listed }))
+        let (listed, span) = (listing(id, &row)?, row.span().encode());
+        Ok(Some(Self { id, row, listed, span }))
     }
 
     /// The row of an event that another row names.
@@ -175,7 +217,7 @@ impl Open {
 
     /// Writes the row, and lists it where it belongs now.
     pub(super) fn keep(self, ledger: &mut Ledger) -> Result<(), StoreError> {
-        let Self { id, row, listed } = self;
+        let Self { id, row, listed, span } = self;
         let list = listing(id, &row)?;
         if list != listed {
             if let Some(listed) = listed {
@@ -185,7 +227,20 @@ impl Open {
                 ledger.insert_bytes(list, Vec::new())?;
             }
         }
+        if row.span().encode() != span {
+            ledger.replace(keys::owner_event(&row.owner()?, row.created()?, id), &row.span())?;
+        }
         ledger.replace(keys::event(id), &row)
+    }
+
+    /// Writes down how a run ended that was about the event, by now as it was before. Says whether there
+    /// was anything to tell.
+    pub(super) fn note(&mut self, ran: &Ran, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let mut history = History::try_from(self.row.history.clone())?;
+        let before = history.clone();
+        history.run(&self.row.bare(self.id)?, ran, now);
+        self.row.history = (&history).into();
+        Ok(history != before)
     }
 }
 
@@ -222,7 +277,9 @@ pub(super) fn prune(
         let row = Open::take(ledger, id)?.row;
         ledger.remove(listed);
         ledger.remove(keys::event(id));
-        ledger.remove(keys::content(row.created()?, id));
+        let created = row.created()?;
+        ledger.remove(keys::owner_event(&row.owner()?, created, id));
+        ledger.remove(keys::content(created, id));
     }
     Ok(pruned)
 }
@@ -251,9 +308,12 @@ pub(super) fn prune_requests(
 }
 
 /// Two rows, read one after the other, were of different revisions.
-struct Torn;
+pub(super) struct Torn;
 
-fn find(rows: &impl Read, id: EventId) -> Result<Result<Option<Event>, Torn>, StoreError> {
+pub(super) fn find(
+    rows: &impl Read,
+    id: EventId,
+) -> Result<Result<Option<Event>, Torn>, StoreError> {
     let Some(row) = rows.row::<EventRow>(&keys::event(id))? else { return Ok(Ok(None)) };
     match rows.row::<ContentRow>(&keys::content(row.created()?, id))? {
         Some(content) if content.revision == row.first.revision => {

@@ -21,6 +21,8 @@ pub(super) enum Table {
     Event = b'E' as isize,
     /// Creation, event → its sealed content, apart, so that a run's end does not rewrite it.
     Content = b'W' as isize,
+    /// Owner, creation, event → its times.
+    OwnerEvent = b'L' as isize,
     /// End, event that is to be in the calendar and has no live job.
     Past = b'e' as isize,
     /// Time of its cancellation, event that has no live job.
@@ -76,10 +78,11 @@ pub(super) enum Table {
 
 impl Table {
     /// Every table whose rows are counted.
-    pub(super) const COUNTED: [Self; 31] = [
+    pub(super) const COUNTED: [Self; 32] = [
         Self::Keystone,
         Self::Event,
         Self::Content,
+        Self::OwnerEvent,
         Self::Past,
         Self::Tombstone,
         Self::Request,
@@ -137,7 +140,21 @@ pub(super) fn event(id: EventId) -> Vec<u8> {
 /// In the order of time, since an event's own id follows from none: new contents, by far the largest
 /// rows, lie side by side, and pages that are full stay as they are.
 pub(super) fn content(created: DateTime<Utc>, id: EventId) -> Vec<u8> {
-    with_id(with_time(Table::Content.prefix(), created), id)
+    placed(Table::Content.prefix(), created, id)
+}
+
+/// What the keys of an owner's events begin with.
+pub(super) fn events_of(owner: &Owner) -> Vec<u8> {
+    with_owner(Table::OwnerEvent.prefix(), owner)
+}
+
+pub(super) fn owner_event(owner: &Owner, created: DateTime<Utc>, id: EventId) -> Vec<u8> {
+    placed(events_of(owner), created, id)
+}
+
+/// The place of an event behind what its key begins with, in a list.
+pub(super) fn placed(prefix: Vec<u8>, created: DateTime<Utc>, id: EventId) -> Vec<u8> {
+    with_id(with_time(prefix, created), id)
 }
 
 /// An event that may be forgotten in time, in `Table::Past` or `Table::Tombstone`.

@@ -16,7 +16,7 @@ use super::committer::{Durability, flush};
 use super::head::{Head, HeadFile, sync_dir};
 use super::ledger::Read;
 use super::meta::{FORMAT, MetaRow};
-use super::{check, keys, sync};
+use super::{check, keys, migration, sync};
 use crate::model::id::InstanceId;
 use crate::store::StoreError;
 use crate::store::rows::Row;
@@ -187,6 +187,7 @@ impl Layout {
         file.keep(head).map_err(OpenError::io("write", &self.head))?;
         let db = self.open_sled(&self.store, cache)?;
         let meta = self.guarded(|| self.compare(&db, &head, as_closed))?;
+        let meta = migration::bring(&db, meta).map_err(|error| self.unsound(error))?;
         let (meta, durability) = self.first_write(&db, meta)?;
         let found = fs::metadata(&self.db).map_err(OpenError::io("look at", &self.db))?;
         let head = Head { sequence: meta.sequence, db_bytes: found.len(), ..head };

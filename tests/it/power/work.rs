@@ -210,7 +210,7 @@ impl Expected {
         let job = push(&other, job_id(number + 500_000, 1), NOON);
         let again = Accept { event: other, job, request };
         match take_in(found, again, NOON).await.map_err(told)? {
-            Accepted::Known(event) if event.id == EventId::from_u128(number) => Ok(()),
+            Accepted::Repeated(event) if event.id == EventId::from_u128(number) => Ok(()),
             other => Err(format!("the request of event {number} was forgotten: {other:?}")),
         }
     }

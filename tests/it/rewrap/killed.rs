@@ -11,6 +11,7 @@ use calbridge::google::Wires;
 use calbridge::model::event::{
     Content, Copied, Event, Guest, Known, Meet, Meeting, Placement, Presence, Source, Wanted,
 };
+use calbridge::model::history::By;
 use calbridge::model::id::{EventId, GoogleId, InstanceId, JobId};
 use calbridge::model::owner::{Owner, UserId};
 use calbridge::model::timing::Timing;
@@ -18,7 +19,7 @@ use calbridge::model::when::{Dst, Moment, Span};
 use calbridge::random::OsRandom;
 use calbridge::simulator::{Quota, Settings};
 use calbridge::store::sled::{Options, SledStore};
-use calbridge::store::{Backup, EventStore, Record, Spot};
+use calbridge::store::{Backup, EventStore, History, Record, Spot};
 use calbridge::vault::key_of;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -84,6 +85,7 @@ async fn load(home: &Home) {
                 fingerprint: [0; 16],
                 content: app.seal_content(&owner, id, 1, &content).unwrap(),
                 since: NOON,
+                by: By::Bridge,
                 starts: NOON,
                 over: NOON,
                 category: None,
@@ -102,7 +104,7 @@ async fn load(home: &Home) {
             let links = calbridge::app::Links { event: None, meet: Some(format!("meet {n}")) };
             event.known.links = Some(app.seal_links(&event, 1, &links).unwrap());
         }
-        records.push(Record::Event(event));
+        records.push(Record::Event(event, History::default()));
         if records.len() == AT_ONCE {
             store.restore(std::mem::take(&mut records)).await.unwrap();
         }

@@ -108,7 +108,7 @@ impl Backend<'_> {
     /// Asks for several events at once, until each is taken.
     async fn create_batch(&self, event: usize) {
         let wishes: Vec<_> = (0..=self.chance.below(4)).map(|_| self.wish()).collect();
-        let items: Vec<_> = wishes.iter().map(|wish| self.body(*wish)).collect();
+        let items: Vec<_> = wishes.iter().map(|wish| self.item(*wish)).collect();
         let body = json!({ "events": items });
         let key = format!("order {event}");
         let headers = [("idempotency-key", Some(&*key))];
@@ -278,6 +278,21 @@ impl Backend<'_> {
         let journal = self.journal.0.lock().expect("no one panics while writing");
         if let Some((address, tell)) = &journal[wish].guest {
             body["attendeeEmail"] = address.as_str().into();
+            body["notify"] = if *tell { "all" } else { "none" }.into();
+        }
+        body
+    }
+
+    /// A wish as an item of a batch.
+    fn item(&self, wish: usize) -> Value {
+        let (start, end) = span(wish, 0);
+        let mut body = json!({
+            "summary": title(wish, 0), "description": notes(wish, 0), "meet": false,
+            "start": start, "end": end, "time_zone": "Europe/Lisbon",
+        });
+        let journal = self.journal.0.lock().expect("no one panics while writing");
+        if let Some((address, tell)) = &journal[wish].guest {
+            body["guests"] = json!([address]);
             body["notify"] = if *tell { "all" } else { "none" }.into();
         }
         body

@@ -55,7 +55,7 @@ async fn everything_acknowledged_is_there_after_a_restart() {
     assert_eq!(store.job(event(1).job).await, job);
     assert_eq!(
         take_in(&store, first, after(9)).await,
-        known.map(|event| Accepted::Known(event.unwrap()))
+        known.map(|event| Accepted::Repeated(event.unwrap()))
     );
     assert_eq!(store.count_jobs().await, Ok(Counts { live: 1, done: 0, dead: 1, cancelled: 0 }));
     assert_eq!(store.lines().await, Ok(vec![line_of(&event(2))]));
@@ -90,7 +90,7 @@ async fn of_many_repetitions_at_once_one_is_new() {
     let answers = tasks.join_all().await;
     let new: Vec<_> = answers.iter().filter(|answer| matches!(answer, Accepted::New(_))).collect();
     let [Accepted::New(event)] = new[..] else { panic!("{} were new", new.len()) };
-    let known = answers.iter().filter(|answer| **answer == Accepted::Known(event.clone()));
+    let known = answers.iter().filter(|answer| **answer == Accepted::Repeated(event.clone()));
     assert_eq!(known.count(), 63);
     assert_eq!(store.count_jobs().await.unwrap().live, 1);
 }

@@ -8,6 +8,7 @@ mod jobs;
 
 use calbridge::model::administrator::Administrator;
 use calbridge::model::connection::Connection;
+use calbridge::model::event::Event;
 use calbridge::model::id::{EventId, InstanceId, JobId, KeyId};
 use calbridge::model::job::{Claim, Class, Job, Kind, Lane, Line, NewJob};
 use calbridge::model::key::{ApiKey, Scope, TicketKind};
@@ -20,8 +21,8 @@ use calbridge::store::memory::MemoryStore;
 use calbridge::store::postgres::PostgresStore;
 use calbridge::store::sled::SledStore;
 use calbridge::store::{
-    AccessStore, AdministratorStore, Change, ConnectionStore, EventStore, JobStore, Keystone,
-    PeriodStore, Retention, Store, Which,
+    AccessStore, AdministratorStore, Change, ConnectionStore, EventFilter, EventStore, JobStore,
+    Keystone, PeriodStore, Retention, Store, Which,
 };
 use chrono::TimeDelta;
 use tempfile::TempDir;
@@ -332,6 +333,7 @@ impl Pair {
         for n in 0..u128::from(EVENTS) {
             let id = EventId::from_u128(n);
             assert_eq!(disk.event(id).await, memory.event(id).await, "{at}: event {n}");
+            assert_eq!(disk.history(id).await, memory.history(id).await, "{at}: history {n}");
         }
         for n in 1000..=self.jobs {
             let id = JobId::from_u128(n);
@@ -340,6 +342,15 @@ impl Pair {
         for which in Which::ALL {
             let found = every_job(disk, which, None).await;
             assert_eq!(found, every_job(memory, which, None).await, "{at}: {which:?}");
+        }
+        for owner in [Some(user("ana")), Some(Owner::Application), None] {
+            for range in [None, Some((after(self.now), after(self.now + 60)))] {
+                let (from, to) = range.unzip();
+                let filter =
+                    EventFilter { owner: owner.clone(), from, to, ..EventFilter::default() };
+                let expected = every_event(memory, &filter).await;
+                assert_eq!(every_event(disk, &filter).await, expected, "{at}: {filter:?}");
+            }
         }
         for owner in [Owner::Application, user("ana")] {
             let expected = memory.connections(&owner).await;
@@ -354,6 +365,19 @@ impl Pair {
         assert_eq!(disk.keystone().await, memory.keystone().await, "{at}: keystone");
         assert_eq!(disk.lines().await, memory.lines().await, "{at}: lines");
         assert_eq!(disk.count_jobs().await, memory.count_jobs().await, "{at}: counts");
+    }
+}
+
+/// The events of every page.
+async fn every_event(store: &dyn Store, filter: &EventFilter) -> Vec<Event> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let (page, next) = store.events(filter, after, 5).await.unwrap();
+        found.extend(page);
+        match next {
+            Some(_) => after = next,
+            None => return found,
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use crate::model::event::{Event, Instance, Known, Meet, Placement, Presence, Sou
 use crate::model::id::EventId;
 use crate::model::sealed::Sealed;
 use crate::model::timing::Original;
-use crate::store::rows::{CauseRow, CopyRow};
-use crate::store::{Request, StoreError};
+use crate::store::rows::{ByRow, CauseRow, CopyRow, HistoryRow};
+use crate::store::{History, Request, StoreError};
 
 /// An event but for its content, which has a table of its own.
 #[derive(Debug, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub(in super::super) struct EventRow {
     source: SourceRow,
     instance: Option<InstanceRow>,
     job: Hex,
+    /// What happened to it.
+    pub history: HistoryRow,
     #[serde(flatten)]
     wanted: WantedRow,
     #[serde(flatten)]
@@ -35,6 +37,7 @@ pub(in super::super) struct WantedRow {
     present: bool,
     fingerprint: Hex,
     since: i64,
+    asked_by: ByRow,
     starts_at: i64,
     over_at: i64,
     category: Option<Hex>,
@@ -75,6 +78,14 @@ pub(in super::super) struct KnownRow {
     links: Option<Hex>,
 }
 
+/// What the end of a run writes.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct RanRow {
+    #[serde(flatten)]
+    known: KnownRow,
+    history: HistoryRow,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum MeetRow {
@@ -84,8 +95,9 @@ enum MeetRow {
     Failed(CauseRow),
 }
 
-impl From<&Event> for EventRow {
-    fn from(event: &Event) -> Self {
+impl EventRow {
+    /// The row of an event to which this happened.
+    pub(in super::super) fn of(event: &Event, history: &History) -> Self {
         let Event { id, owner, placement, created, source, instance, job, wanted, known } = event;
         Self {
             id: (*id).into(),
@@ -96,16 +108,15 @@ impl From<&Event> for EventRow {
             source: (*source).into(),
             instance: instance.map(InstanceRow::from),
             job: (*job).into(),
+            history: history.into(),
             wanted: wanted.into(),
             known: known.into(),
         }
     }
-}
 
-impl EventRow {
-    /// The columns of what is known alone.
-    pub(in super::super) fn known(known: &Known) -> KnownRow {
-        known.into()
+    /// The columns that the end of a run writes.
+    pub(in super::super) fn run(known: &Known, history: &History) -> RanRow {
+        RanRow { known: known.into(), history: history.into() }
     }
 
     /// The event, with its content.
@@ -128,6 +139,7 @@ impl EventRow {
                 fingerprint: wanted.fingerprint.exactly()?,
                 content: Sealed::from_bytes(content),
                 since: time(wanted.since),
+                by: wanted.asked_by.try_into()?,
                 starts: time(wanted.starts_at),
                 over: time(wanted.over_at),
                 category: wanted.category.map(|category| category.id()).transpose()?,
@@ -188,6 +200,7 @@ impl From<&Wanted> for WantedRow {
             present: wanted.presence == Presence::Present,
             fingerprint: Hex(wanted.fingerprint.to_vec()),
             since: nanos(wanted.since),
+            asked_by: wanted.by.into(),
             starts_at: nanos(wanted.starts),
             over_at: nanos(wanted.over),
             category: wanted.category.map(Hex::from),

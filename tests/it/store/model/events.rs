@@ -3,6 +3,7 @@
 use calbridge::model::event::{Presence, Wanted};
 use calbridge::store::contract::examples::{accept, after, digest, sealed, wanted};
 use calbridge::store::{Accept, Backlog, EventStore, Request};
+use chrono::TimeDelta;
 
 use super::Pair;
 
@@ -12,6 +13,8 @@ impl Pair {
         let job = self.some_push(id);
         let mut accept = Accept { job, ..accept(id.as_u128()) };
         accept.event.job = accept.job.id;
+        accept.event.owner = accept.job.line.owner.clone();
+        accept.event.created = after(self.now - self.seconds(3));
         accept.event.wanted = self.some_wanted(1);
         accept.event.wanted.content = sealed(usize::from(self.small(250)) * 130);
         accept.request = (self.below(3) > 0).then(|| Request {
@@ -26,7 +29,8 @@ impl Pair {
         let presence = if self.below(4) == 0 { Presence::Absent } else { Presence::Present };
         let since = after(self.now);
         let over = after(self.now + self.seconds(200) - 50);
-        Wanted { presence, since, over, ..wanted(revision) }
+        let starts = over - TimeDelta::seconds(self.seconds(60));
+        Wanted { presence, since, starts, over, ..wanted(revision) }
     }
 
     pub(super) async fn accept(&mut self, at: &str) {

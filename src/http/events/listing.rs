@@ -1,0 +1,118 @@
+//! Which events a caller wants to be listed, as it writes it.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
+
+use crate::app::events::list::{EventFilter, Listing, SourceKind};
+use crate::http::openapi::{Id, word};
+use crate::model::invalid::Invalid;
+use crate::model::owner::Owner;
+
+/// Nothing longer is searched for, in characters.
+const LONGEST_TEXT: usize = 200;
+
+/// Which events are to be listed.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Wish {
+    /// Those that are not over by then.
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Those that begin before.
+    #[param(format = DateTime)]
+    to: Option<String>,
+    /// This user's, by the application's own id; the caller's own if none is named.
+    #[param(min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
+    pub user: Option<String>,
+    /// Everybody's; not for users.
+    pub everyone: Option<bool>,
+    /// Those that stand so, or so: `pending`, `confirmed`, `cancelled`, `removed_in_google`, `failed` or
+    /// `stopped`, or several of them with commas between.
+    #[param(pattern = "^[a-z_]+(,[a-z_]+)*$")]
+    state: Option<String>,
+    /// Those that were made for this: `api`, `task` or `reminder`.
+    #[param(schema_with = source)]
+    source: Option<String>,
+    /// Those that are filed under this.
+    #[param(value_type = Option<Id>)]
+    category: Option<String>,
+    /// The one that the caller named so.
+    #[param(min_length = 1, max_length = 256)]
+    external_id: Option<String>,
+    /// Those that say this, in whatever case. Needs `from` and `to`, and reads 5,000 events at most.
+    #[param(min_length = 1, max_length = 200)]
+    q: Option<String>,
+    /// How long a page is; 100 if it is not said.
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<usize>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+fn source() -> Object {
+    word(["api", "task", "reminder"])
+}
+
+impl Wish {
+    /// What decides what is on the list, and so whose cursors are its own.
+    pub fn list(&self, owner: Option<&Owner>) -> Vec<String> {
+        let whose = match owner {
+            None => "everyone".to_owned(),
+            Some(Owner::Application) => "application".to_owned(),
+            Some(Owner::User(user)) => format!("user:{}", user.as_str()),
+        };
+        let filters = [
+            &self.from,
+            &self.to,
+            &self.state,
+            &self.source,
+            &self.category,
+            &self.external_id,
+            &self.q,
+        ];
+        let filters = filters.into_iter().map(|filter| filter.clone().unwrap_or_default());
+        [super::CREATE.to_owned(), whose].into_iter().chain(filters).collect()
+    }
+
+    /// What is to be listed, with every fault of it.
+    pub fn listing(&self, owner: Option<Owner>) -> Result<Listing, Vec<Invalid>> {
+        let from = moment("from", self.from.as_deref());
+        let to = moment("to", self.to.as_deref());
+        let states = self.state.iter().flat_map(|states| states.split(','));
+        let states: Result<Vec<_>, _> = states.map(str::parse).collect();
+        let source = self.source.as_deref().map(str::parse::<SourceKind>).transpose();
+        let category = self.category.as_deref().map(|id| {
+            id.parse().map_err(|invalid| Invalid { field: "category".into(), ..invalid })
+        });
+        let text = match &self.q {
+            Some(text) if text.is_empty() || text.chars().count() > LONGEST_TEXT => {
+                Err(Invalid::new("q", "1 to 200 characters"))
+            }
+            text => Ok(text.clone()),
+        };
+        match (from, to, states, source, category.transpose(), text) {
+            (Ok(from), Ok(to), Ok(states), Ok(source), Ok(category), Ok(text)) => {
+                if from.zip(to).is_some_and(|(from, to)| from >= to) {
+                    return Err(vec![Invalid::new("to", "lies after `from`")]);
+                }
+                let filter = EventFilter { owner, from, to, source, category };
+                Ok(Listing { filter, states, external_id: self.external_id.clone(), text })
+            }
+            (from, to, states, source, category, text) => {
+                let times = from.err().into_iter().chain(to.err());
+                let names = states.err().into_iter().chain(source.err()).chain(category.err());
+                Err(times.chain(names).chain(text.err()).collect())
+            }
+        }
+    }
+}
+
+fn moment(name: &'static str, raw: Option<&str>) -> Result<Option<DateTime<Utc>>, Invalid> {
+    let Some(raw) = raw else { return Ok(None) };
+    let rule = "a moment of RFC 3339, such as 2025-10-30T14:00:00Z; a `+` in it is written %2B";
+    let moment = DateTime::parse_from_rfc3339(raw).map_err(|_| Invalid::new(name, rule))?;
+    Ok(Some(moment.with_timezone(&Utc)))
+}
