@@ -12,6 +12,7 @@ use crate::app::{App, Error};
 use crate::model::event::{
     Content, Copied, Event, Instance, Known, Leaving, Meet, Meeting, Notify, Presence,
 };
+use crate::model::history::By;
 use crate::model::id::{EventId, GoogleId, JobId};
 use crate::model::invalid::Invalid;
 use crate::model::job::Class;
@@ -35,6 +36,8 @@ pub enum Reach<'a> {
 
 /// A series as it was just read.
 struct Series {
+    /// Who changes it.
+    by: By,
     event: Event,
     content: Content,
     recurrence: Recurrence,
@@ -42,6 +45,7 @@ struct Series {
 
 /// What becomes true together, and what the caller is shown of it.
 struct Change {
+    by: By,
     step: Step,
     shown: EventId,
 }
@@ -63,7 +67,7 @@ pub async fn edit(
         if event.wanted.presence == Presence::Absent {
             return Err(Error::NotFound("event"));
         }
-        let change = match (read(app, event)?, reach) {
+        let change = match (read(app, caller, event)?, reach) {
             (Err(event), Reach::All) => {
                 if event.instance.is_some() && edit.recurrence != Said::Nothing {
                     let rule = "an instance of a series does not recur: leave it out";
@@ -73,7 +77,7 @@ pub async fn edit(
                 if !starts {
                     return edit_alone(app, caller, id, seen, edit).await;
                 }
-                begin_to_recur(app, &event, edit)?
+                begin_to_recur(app, caller.by(), &event, edit)?
             }
             (Err(_), Reach::This(_) | Reach::Following(_)) => return Err(does_not_recur()),
             (Ok(series), Reach::All) => series.edit_all(app, edit).await?,
@@ -121,7 +125,7 @@ pub async fn cancel(
         if event.wanted.presence == Presence::Absent {
             return Ok(event);
         }
-        let change = match (read(app, event)?, reach) {
+        let change = match (read(app, caller, event)?, reach) {
             (Err(_), Reach::All) => return super::cancel(app, caller, id, seen).await,
             (Err(_), Reach::This(_) | Reach::Following(_)) => return Err(does_not_recur()),
             (Ok(series), Reach::All) => series.cancel_all(app).await?,
@@ -152,7 +156,7 @@ pub async fn cancel(
 
 /// The instance that `start` names; one that is as its series has it is shown as that, then.
 pub async fn instance(app: &App, caller: &Caller, id: EventId, start: &str) -> Result<View, Error> {
-    let series = read(app, get(app, caller, id).await?)?.map_err(|_| does_not_recur())?;
+    let series = read(app, caller, get(app, caller, id).await?)?.map_err(|_| does_not_recur())?;
     let original = Original::read(start, &series.content.timing)?;
     if let Some(event) = series.exception(app, original).await? {
         return view(app, event).await;
@@ -193,7 +197,7 @@ impl Series {
     async fn edit_all(&self, app: &App, edit: &Edit) -> Result<Change, Error> {
         let mut content = self.content.clone();
         edit.clone().apply(&mut content);
-        let mut change = Change { step: Step::default(), shown: self.event.id };
+        let mut change = Change::new(self.by, self.event.id);
         let apart = self.exceptions(app, None).await?;
         if let Some(written) = content.recurrence.take() {
             let (old, new) = (&self.content.timing, &content.timing);
@@ -230,7 +234,7 @@ impl Series {
 
     /// The series without any of its instances.
     async fn cancel_all(&self, app: &App) -> Result<Change, Error> {
-        let mut change = Change { step: Step::default(), shown: self.event.id };
+        let mut change = Change::new(self.by, self.event.id);
         for event in self.exceptions(app, None).await? {
             change.end(app, &event)?;
         }
@@ -262,7 +266,7 @@ impl Series {
         };
         edit.clone().apply(&mut content);
         let id = exception_id(self.event.id, original);
-        let mut change = Change { step: Step::default(), shown: id };
+        let mut change = Change::new(self.by, id);
         match app.store.event(id).await? {
             // It stood apart before, until its series had no such instance for a while.
             Some(event) => {
@@ -345,7 +349,7 @@ impl Series {
         before: Recurrence,
         notify: Option<Notify>,
     ) -> Result<Change, Error> {
-        let mut change = Change { step: Step::default(), shown: self.event.id };
+        let mut change = Change::new(self.by, self.event.id);
         for event in self.exceptions(app, Some(original)).await? {
             change.end(app, &event)?;
         }
@@ -360,6 +364,11 @@ impl Series {
 }
 
 impl Change {
+    /// Nothing yet, asked for by somebody who is shown this event.
+    fn new(by: By, shown: EventId) -> Self {
+        Self { by, step: Step::default(), shown }
+    }
+
     /// The event is to say this, there or not.
     fn rewrite(
         &mut self,
@@ -369,7 +378,7 @@ impl Change {
         content: Content,
         presence: Presence,
     ) -> Result<(), Error> {
-        let wanted = next(app, event, before, content, presence)?;
+        let wanted = next(app, self.by, event, before, content, presence)?;
         let job = push(app, event, Class::Interactive, app.clock.now());
         self.step.changes.push((event.id, wanted, job));
         Ok(())
@@ -393,7 +402,7 @@ impl Change {
         content: &Content,
     ) -> Result<(), Error> {
         let now = app.clock.now();
-        let wanted = wanted(app, (&base.owner, base.id), 1, presence, content)?;
+        let wanted = wanted(app, self.by, (&base.owner, base.id), 1, presence, content)?;
         let event = Event { created: now, job: JobId::from_u128(0), wanted, ..base };
         let job = push(app, &event, Class::Interactive, now);
         self.step.accepts.push((Event { job: job.id, ..event }, job));
@@ -402,10 +411,10 @@ impl Change {
 }
 
 /// The event as a series; or as it is, if it does not recur.
-fn read(app: &App, event: Event) -> Result<Result<Series, Event>, Error> {
+fn read(app: &App, caller: &Caller, event: Event) -> Result<Result<Series, Event>, Error> {
     let content = app.content(&event)?;
     Ok(match content.recurrence.clone() {
-        Some(recurrence) => Ok(Series { event, content, recurrence }),
+        Some(recurrence) => Ok(Series { by: caller.by(), event, content, recurrence }),
         None => Err(event),
     })
 }
@@ -422,14 +431,14 @@ fn does_not_recur() -> Error {
 }
 
 /// What happened once becomes a series.
-fn begin_to_recur(app: &App, event: &Event, edit: &Edit) -> Result<Change, Error> {
+fn begin_to_recur(app: &App, by: By, event: &Event, edit: &Edit) -> Result<Change, Error> {
     let before = app.content(event)?;
     let mut content = before.clone();
     edit.clone().apply(&mut content);
     let timing: Timing = content.timing;
     let read = |written: Recurrence| Recurrence::read(written.lines(), &timing);
     content.recurrence = content.recurrence.take().map(read).transpose()?;
-    let mut change = Change { step: Step::default(), shown: event.id };
+    let mut change = Change::new(by, event.id);
     change.rewrite(app, event, &before, content, Presence::Present)?;
     Ok(change)
 }
@@ -464,7 +473,7 @@ fn following(series: EventId, original: Original) -> EventId {
 
 /// Makes the change true. None if somebody else was faster.
 async fn keep(app: &App, change: Change) -> Result<Option<Event>, Error> {
-    let Change { step, shown } = change;
+    let Change { step, shown, .. } = change;
     let quiet = step.accepts.is_empty() && step.changes.is_empty();
     if !quiet {
         let kept = app.store.keep(vec![step], app.settings.backlog, app.clock.now()).await?;
