@@ -10,6 +10,7 @@ mod availability;
 mod batch;
 mod body;
 mod caller;
+mod categories;
 mod classic;
 mod connections;
 mod cross_origin;
@@ -33,6 +34,7 @@ mod problem;
 mod recurrence;
 mod setup;
 mod status;
+mod tasks;
 pub mod vault;
 
 use std::sync::Arc;

@@ -12,8 +12,9 @@ use axum::handler::Handler;
 use axum::response::Redirect;
 
 use super::{
-    admin, api_keys, audit, availability, batch, classic, connections, delegation, docs, events,
-    health, incident, jobs, metrics, oauth_client, recurrence, setup, status, vault,
+    admin, api_keys, audit, availability, batch, categories, classic, connections, delegation,
+    docs, events, health, incident, jobs, metrics, oauth_client, recurrence, setup, status, tasks,
+    vault,
 };
 use crate::model::audit::Action::{
     ApiKeyCreated, ApiKeyRevoked, AuditAccepted, AuditExported, ClientRotated,
@@ -23,6 +24,7 @@ use crate::model::audit::Action::{
 };
 use crate::model::key::Scope::{
     Admin, AdminRead, ConnectionsAdmin, ConnectionsRead, EventsRead, EventsWrite, TasksRead,
+    TasksWrite,
 };
 use row::Audit::{As, Nothing};
 use row::Class::{Bulk, Free, Manage, Open, Page, Read, SignIn, Write};
@@ -41,6 +43,7 @@ pub fn public() -> Table {
         .and(pages())
         .and(accounts())
         .and(events_and_jobs())
+        .and(tasks_and_categories())
         .and(keys())
         .and(watching())
 }
@@ -126,6 +129,24 @@ fn events_and_jobs() -> Table {
         .row(post("/api/v1/jobs/{id}/cancel"), &[Key(Admin)], Manage, NoCookie, Nothing, jobs::cancel)
         .row(post("/api/v1/jobs/{id}/retry"), &[Key(Admin)], Manage, NoCookie, Nothing, jobs::retry)
         .row(post("/api/v1/jobs/{id}/snooze"), &[Key(Admin)], Manage, NoCookie, Nothing, jobs::snooze)
+}
+
+/// Tasks, and what they and events have in common.
+#[rustfmt::skip]
+fn tasks_and_categories() -> Table {
+    Table::of(Face::Api)
+        .row(get("/api/v1/categories"), &[Key(EventsRead), Key(TasksRead), User], Read, ChangesNothing, Nothing, categories::list)
+        .row(post("/api/v1/categories"), &[Key(EventsWrite), Key(TasksWrite), User], Write, NoCookie, Nothing, categories::create)
+        .row(get("/api/v1/categories/{id}"), &[Key(EventsRead), Key(TasksRead), User], Read, ChangesNothing, Nothing, categories::show)
+        .row(patch("/api/v1/categories/{id}"), &[Key(EventsWrite), Key(TasksWrite), User], Write, NoCookie, Nothing, categories::edit)
+        .row(delete("/api/v1/categories/{id}"), &[Key(EventsWrite), Key(TasksWrite), User], Write, NoCookie, Nothing, categories::delete)
+        .row(get("/api/v1/tasks"), &[Key(TasksRead), User], Read, ChangesNothing, Nothing, tasks::list)
+        .row(post("/api/v1/tasks"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, tasks::create)
+        .row(get("/api/v1/tasks/{id}"), &[Key(TasksRead), User], Read, ChangesNothing, Nothing, tasks::show)
+        .row(patch("/api/v1/tasks/{id}"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, tasks::edit)
+        .row(delete("/api/v1/tasks/{id}"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, tasks::delete)
+        .row(post("/api/v1/tasks/{id}/complete"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, tasks::complete)
+        .row(post("/api/v1/tasks/{id}/reopen"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, tasks::reopen)
 }
 
 /// API keys.

@@ -43,20 +43,17 @@ pub enum Noun {
     Category,
     /// Something to be done.
     Task,
-    /// A task whose event waits for a connection; its owner is whoever has to connect an account.
-    Wait,
 }
 
 impl Noun {
     /// Every noun there is.
-    pub const ALL: [Self; 3] = [Self::Category, Self::Task, Self::Wait];
+    pub const ALL: [Self; 2] = [Self::Category, Self::Task];
 
     /// What it is called.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Category => "category",
             Self::Task => "task",
-            Self::Wait => "wait",
         }
     }
 }

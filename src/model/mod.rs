@@ -2,6 +2,7 @@
 
 pub mod administrator;
 pub mod audit;
+pub mod category;
 pub mod connection;
 pub mod event;
 pub mod history;
@@ -13,5 +14,6 @@ pub mod key;
 pub mod owner;
 pub mod recurrence;
 pub mod sealed;
+pub mod task;
 pub mod timing;
 pub mod when;

@@ -106,7 +106,7 @@ async fn another_subject_does_not_take_the_place_of_the_one_that_is_linked() {
     let bridge = bridge("delegation = true").await;
     linked(&bridge, "u-ana", ANA).await;
     let refused = link(&bridge, &json!({"user": "u-ana", "subject": BEN})).await;
-    assert_eq!((refused.status, &refused.json()["code"]), (409, &json!("wrong_account")));
+    assert_eq!((refused.status, &refused.json()["code"]), (400, &json!("wrong_account")));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use axum::body::Body;
 use calbridge::app::connections;
 use calbridge::http::policy::row::{Pass, Row};
+use calbridge::model::key::Scope;
 use calbridge::model::owner::{Owner, UserId};
 use hyper::{HeaderMap, Method, Request, header};
 use serde_json::{Value, json};
@@ -70,8 +71,21 @@ async fn things(shop: &Shop, user: Option<&str>) -> Vec<String> {
     });
     let connection = connections::of(&bridge.tied.app, &owner).await.expect("a store that works");
     let id = |value: &Value| value.as_str().expect("an id").to_owned();
+    let mut kept = Vec::new();
+    for (path, body) in [
+        ("/api/v1/categories", json!({ "name": "Work" })),
+        ("/api/v1/tasks", json!({ "title": "Paint" })),
+    ] {
+        let key = bridge.key_for(&[Scope::TasksWrite]).await;
+        let bearer = user.map_or(format!("Bearer {key}"), |_| bearer.clone());
+        let headers = [("authorization", &*bearer), ("content-type", JSON)];
+        let made = bridge.send_raw(Method::POST, path, &body.to_string(), &headers).await;
+        assert_eq!(made.status, 201, "{user:?}: {}", made.text);
+        kept.push(id(&made.json()["id"]));
+    }
     let connection = connection.expect("it is connected").id.to_string();
-    vec![id(&made.json()["id"]), id(&made.json()["jobId"]), connection]
+    let made = made.json();
+    [vec![id(&made["id"]), id(&made["jobId"]), connection], kept].concat()
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! a consent and without a token to keep.
 
 use super::super::access::{Caller, Who};
-use super::super::{App, Error, Profile};
+use super::super::{App, Error, Profile, tasks};
 use super::account_tag;
 use crate::google::ServiceAccount;
 use crate::google::error::{Failure, Verdict};
@@ -86,6 +86,7 @@ pub async fn link(
         return Err(Error::Overtaken);
     }
     tracing::info!(connection.id = %id, again = before.is_some(), "Google account linked by delegation");
+    tasks::place_waiting(app, &connection.owner).await;
     Ok(connection)
 }
 

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::account_tag;
 use super::answer::refused;
 use super::purpose::Purpose;
-use crate::app::{App, Error, Profile};
+use crate::app::{App, Error, Profile, tasks};
 use crate::google::oauth::{AccessToken, Account, Grant};
 use crate::model::audit::Action;
 use crate::model::connection::{AccountTag, Connection, Health, Means};
@@ -138,6 +138,7 @@ pub(super) async fn keep(
         return Err(Error::Overtaken);
     }
     tracing::info!(connection.id = %id, reconnected = before.is_some(), "Google account connected");
+    tasks::place_waiting(app, &connection.owner).await;
     Ok((connection, profile))
 }
 

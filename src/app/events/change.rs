@@ -1,8 +1,8 @@
 //! Changing what is wanted of an event.
 
-use super::{Edit, get, over, push};
+use super::{Edit, Said, get, over, push};
 use crate::app::access::Caller;
-use crate::app::{App, Error};
+use crate::app::{App, Error, categories};
 use crate::model::event::{Content, Event, Presence, Wanted};
 use crate::model::history::By;
 use crate::model::id::EventId;
@@ -22,6 +22,10 @@ pub async fn edit(
     edit: &Edit,
 ) -> Result<Event, Error> {
     app.must_not_be_frozen()?;
+    if let Said::To(category) = edit.category {
+        let event = get(app, caller, id).await?;
+        categories::named(app, caller, &event.owner, category).await?;
+    }
     rewrite(app, caller, id, seen, |content, presence| {
         if presence == Presence::Absent {
             return Err(Error::NotFound("event"));

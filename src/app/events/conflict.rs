@@ -4,7 +4,7 @@ use super::create::{create, known};
 use super::{Created, Wish};
 use crate::app::access::Caller;
 use crate::app::availability::{Found, OnConflict, in_the_way};
-use crate::app::{App, Error};
+use crate::app::{App, Error, categories};
 
 /// Takes `wish` in as [`create`] does, after a look at what is in its way. A request that is repeated is
 /// not in its own way: nobody looks.
@@ -14,6 +14,7 @@ pub async fn create_unless_taken(
     wish: Wish,
     on_conflict: OnConflict,
 ) -> Result<(Created, Found), Error> {
+    let wish = categories::filled(app, caller, wish).await?;
     let found = look_out(app, caller, &wish, on_conflict).await?;
     Ok((create(app, caller, wish).await?, found))
 }

@@ -6,6 +6,7 @@ use super::change::wanted;
 use super::upsert::{named_by, upsert};
 use super::{Created, Draft, Identity, Taken, Wish, google_id, push};
 use crate::app::access::Caller;
+use crate::app::categories::Named;
 use crate::app::placement::{Aim, Place, Places};
 use crate::app::{App, Error, connections};
 use crate::model::event::{Copied, Event, Known, Meet, Meeting, Placement, Presence, Source};
@@ -39,8 +40,17 @@ pub async fn create_all(
     let mut answers = Vec::new();
     let mut accepts = Vec::new();
     let mut named = Vec::new();
-    for Wish { draft, aim, identity } in wishes {
+    let mut categories = Named::new(app, caller);
+    for Wish { mut draft, mut aim, identity } in wishes {
         let owner = aim.owner(caller);
+        match categories.fill(&owner, &mut draft, &mut aim).await {
+            Ok(()) => {}
+            Err(Error::Store(error)) => return Err(error.into()),
+            Err(refusal) => {
+                answers.push(Some(Err(refusal)));
+                continue;
+            }
+        }
         let id = name(app, caller, &owner, &draft, identity.as_ref());
         let place = match places.resolve(&aim).await {
             Ok(place) => place,
@@ -152,7 +162,7 @@ fn name(
     ])
 }
 
-fn request(
+pub(in crate::app) fn request(
     app: &App,
     caller: &Caller,
     owner: &Owner,
@@ -172,7 +182,13 @@ fn request(
     }
 }
 
-fn begin(app: &App, by: By, id: EventId, draft: Draft, place: Place) -> Result<Event, Error> {
+pub(in crate::app) fn begin(
+    app: &App,
+    by: By,
+    id: EventId,
+    draft: Draft,
+    place: Place,
+) -> Result<Event, Error> {
     let Place { owner, connection, profile, calendar } = place;
     let now = app.clock.now();
     let content = draft.content(app, calendar);

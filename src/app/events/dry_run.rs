@@ -3,11 +3,11 @@
 use super::change::wanted;
 use super::conflict::look_out;
 use super::create::known;
-use super::{Edit, Wish, get};
+use super::{Edit, Said, Wish, get};
 use crate::app::access::Caller;
 use crate::app::availability::{Found, OnConflict};
 use crate::app::placement::Places;
-use crate::app::{App, Error};
+use crate::app::{App, Error, categories};
 use crate::model::event::{Content, Copied, Event, Guest, Notify, Presence};
 use crate::model::history::By;
 use crate::model::id::{ConnectionId, EventId};
@@ -36,6 +36,7 @@ pub async fn try_create(
     on_conflict: OnConflict,
 ) -> Result<DryRun, Error> {
     app.must_not_be_frozen()?;
+    let wish = categories::filled(app, caller, wish).await?;
     let found = look_out(app, caller, &wish, on_conflict).await?;
     let known = known(app, caller, &wish).await?;
     let place = Places::new(app, caller).resolve(&wish.aim).await?;
@@ -71,6 +72,9 @@ pub async fn try_edit(
     }
     let before = app.content(&event)?;
     let mut content = before.clone();
+    if let Said::To(category) = edit.category {
+        categories::named(app, caller, &event.owner, category).await?;
+    }
     edit.apply(&mut content);
     let changes = !content.wants_the_same(&before);
     change(app, caller.by(), &event, &before, content, changes)

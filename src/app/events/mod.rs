@@ -24,8 +24,10 @@ use crate::model::recurrence::Recurrence;
 use crate::model::timing::Timing;
 use chrono::{DateTime, Utc};
 
+pub(super) use change::next;
 pub use change::{cancel, edit};
 pub use conflict::create_unless_taken;
+pub(super) use create::{begin, request};
 pub use create::{create, create_all};
 pub use dry_run::{DryRun, try_cancel, try_create, try_edit};
 pub use show::{meet_pending, view, wait};
@@ -239,7 +241,7 @@ fn over(content: &Content, now: DateTime<Utc>) -> DateTime<Utc> {
     content.over().max(now)
 }
 
-fn push(app: &App, event: &Event, class: Class, now: DateTime<Utc>) -> NewJob {
+pub(super) fn push(app: &App, event: &Event, class: Class, now: DateTime<Utc>) -> NewJob {
     NewJob {
         id: JobId::at(now, &*app.random),
         kind: Kind::PushEvent { event: event.id },

@@ -49,7 +49,7 @@ pub(super) struct SecondForm {
 }
 
 #[derive(Serialize, Deserialize)]
-enum TimingForm {
+pub(super) enum TimingForm {
     Span(MomentForm, MomentForm),
     Days(NaiveDate, NaiveDate),
 }
@@ -67,7 +67,7 @@ enum OriginalForm {
 }
 
 #[derive(Serialize, Deserialize)]
-struct MomentForm {
+pub(super) struct MomentForm {
     instant: DateTime<Utc>,
     wall: chrono::NaiveDateTime,
     zone: Option<String>,

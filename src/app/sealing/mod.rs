@@ -2,6 +2,7 @@
 //! version, so that old envelopes stay readable.
 
 mod content;
+mod item;
 
 use std::collections::BTreeSet;
 

@@ -3,8 +3,8 @@
 use utoipa::OpenApi;
 
 use super::super::{
-    api_keys, audit, availability, batch, classic, connections, delegation, docs, events, health,
-    jobs, oauth_client, problem, recurrence, status,
+    api_keys, audit, availability, batch, categories, classic, connections, delegation, docs,
+    events, health, jobs, oauth_client, problem, recurrence, status, tasks,
 };
 
 /// What the handlers say of themselves.
@@ -19,6 +19,18 @@ use super::super::{
         events::list::list,
         events::history::show,
         recurrence::expand,
+        categories::create,
+        categories::list,
+        categories::show,
+        categories::edit,
+        categories::delete,
+        tasks::create,
+        tasks::list,
+        tasks::show,
+        tasks::edit,
+        tasks::delete,
+        tasks::complete,
+        tasks::reopen,
         batch::create,
         jobs::list,
         jobs::show,

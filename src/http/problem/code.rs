@@ -175,7 +175,7 @@ impl Code {
                 "Try again after `Retry-After`, or make a setup code on the server: calbridge setup-code."),
             Self::UnknownApiKey => ("unknown_api_key", 401, "The API key does not work: it is not known, was revoked, or is past its end.",
                 "Use another key; `calbridge api-keys create` makes one."),
-            Self::WrongAccount => ("wrong_account", 409, "Another Google account is connected there already.",
+            Self::WrongAccount => ("wrong_account", 400, "Another Google account is connected there already.",
                 "Disconnect that one first, or name the account that is connected."),
         };
         let status = StatusCode::from_u16(status).expect("each is a status");

@@ -28,7 +28,6 @@ pub(in crate::store) struct ItemRow {
 enum NounRow {
     Category,
     Task,
-    Wait,
 }
 
 impl Row for ItemRow {
@@ -41,7 +40,6 @@ impl From<&Item> for ItemRow {
             noun: match item.noun {
                 Noun::Category => NounRow::Category,
                 Noun::Task => NounRow::Task,
-                Noun::Wait => NounRow::Wait,
             },
             owner: (&item.owner).into(),
             shared: item.shared.as_ref().map(OwnerRow::from),
@@ -65,7 +63,6 @@ impl ItemRow {
             noun: match self.noun {
                 NounRow::Category => Noun::Category,
                 NounRow::Task => Noun::Task,
-                NounRow::Wait => Noun::Wait,
             },
             owner: self.owner.try_into()?,
             shared: self.shared.map(TryInto::try_into).transpose()?,

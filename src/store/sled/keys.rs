@@ -305,7 +305,6 @@ pub(super) fn items_of(noun: Noun, owner: &Owner) -> Vec<u8> {
     let noun = match noun {
         Noun::Category => 0,
         Noun::Task => 1,
-        Noun::Wait => 2,
     };
     with_owner(vec![Table::OwnerItem.byte(), noun], owner)
 }

@@ -5,7 +5,9 @@ use calbridge::app::connections::{self, Answer, Consent};
 use calbridge::app::{App, Error, audit::By};
 use calbridge::model::audit::Action;
 use calbridge::model::connection::Health;
+use calbridge::model::item::Noun;
 use calbridge::model::job::{Cause, Kind};
+use calbridge::model::key::Scope;
 use calbridge::model::owner::UserId;
 use calbridge::model::sealed::Sealed;
 use calbridge::store::{Bound, Envelope, Reseal, Spot};
@@ -39,6 +41,16 @@ async fn filled() -> Filled {
     }
     bridge.disconnect().await;
     bridge.connect(BEN).await.unwrap();
+    let key = bridge.key_for(&[Scope::TasksWrite]).await;
+    let bearer = format!("Bearer {key}");
+    let headers = [("authorization", &*bearer), ("content-type", "application/json")];
+    for (path, body) in [
+        ("/api/v1/categories", json!({ "name": "Work" })),
+        ("/api/v1/tasks", json!({ "title": "Paint" })),
+    ] {
+        let made = bridge.send_raw(Method::POST, path, &body.to_string(), &headers).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+    }
     let mut consents = Vec::new();
     for name in ["ana", "ben"] {
         consents.push(connections::begin(app, connections::Purpose::server()).await.unwrap());
@@ -73,7 +85,13 @@ impl Filled {
                 let entry = store.audit(seq - 1, 1).await.unwrap().remove(0);
                 app.detail(&entry).is_ok()
             }
-            Spot::Item(_) => panic!("nothing here makes one"),
+            Spot::Item(id) => {
+                let item = store.item(id).await.unwrap().unwrap();
+                match item.noun {
+                    Noun::Category => app.category(&item).is_ok(),
+                    Noun::Task => app.task(&item).is_ok(),
+                }
+            }
             Spot::Payload(_) => {
                 let Bound::Work(owner, Kind::RevokeGrant { connection, version }) = &place.bound
                 else {
@@ -115,7 +133,7 @@ async fn no_record_opens_in_the_place_of_another() {
     let all = filled.envelopes().await;
     let kinds = |envelope: &Envelope| std::mem::discriminant(&envelope.spot);
     let met: std::collections::HashSet<_> = all.iter().map(kinds).collect();
-    assert_eq!(met.len(), 7, "of each kind one: {all:?}");
+    assert_eq!(met.len(), 8, "of each kind one: {all:?}");
     let mut swaps = 0;
     for place in &all {
         assert!(filled.opens(place).await, "{}", place.spot);

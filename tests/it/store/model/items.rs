@@ -17,7 +17,7 @@ impl Pair {
         let version = stored.as_ref().map_or(0, |stored| stored.version);
         let owners = [Owner::Application, user("ana"), user("bo")];
         Item {
-            noun: Noun::ALL[usize::from(self.small(3))],
+            noun: Noun::ALL[usize::from(self.small(2))],
             owner: owners[usize::from(self.small(3))].clone(),
             shared: (self.below(2) == 0).then(|| owners[usize::from(self.small(3))].clone()),
             created: after(self.seconds(4)),

@@ -1,0 +1,247 @@
+//! Tasks as callers write them, and what they ask for of lists.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::super::categories::owner_of;
+use super::super::events::members::{Faults, Member};
+use super::super::events::read_aim;
+use super::super::problem::Problem;
+use crate::app::access::Caller;
+use crate::app::events::Said;
+use crate::app::items::Asked;
+use crate::app::tasks::{State, TaskDraft, TaskEdit};
+use crate::model::id::ItemId;
+use crate::model::invalid::Invalid;
+use crate::model::item::Noun;
+use crate::model::owner::{Owner, UserId};
+use crate::model::task::{Dates, Task};
+use crate::model::timing::{Timing, Typed};
+
+/// No notes are longer, in characters.
+const LONGEST_NOTES: u64 = 8_192;
+
+/// A task to be made. `due`, or `start` and `end`, or none of them.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTask {
+    /// What is to be done.
+    #[validate(
+        required(message = "is required: what is to be done"),
+        length(min = 1, max = 1000, message = "1 to 1,000 characters")
+    )]
+    #[schema(required, value_type = String, min_length = 1, max_length = 1000)]
+    title: Option<String>,
+    /// Markdown.
+    #[validate(length(max = "LONGEST_NOTES", message = "at most 8,192 characters"))]
+    #[schema(max_length = 8192)]
+    notes: Option<String>,
+    /// By when: a date and a time, or a day.
+    due: Option<String>,
+    start: Option<String>,
+    end: Option<String>,
+    time_zone: Option<String>,
+    dst: Option<String>,
+    priority: Option<String>,
+    category: Option<String>,
+    calendar: Option<String>,
+    meet: Option<bool>,
+    completion: Option<String>,
+    /// Whose it is; the caller's own if it is left out.
+    user: Option<String>,
+    /// Who does it, if not its owner: the event is in that user's calendar.
+    assignee: Option<String>,
+}
+
+/// What may be changed of a task. Null takes away what it need not have; null as `due` or as `start`
+/// takes its dates away.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskChange {
+    #[validate(length(min = 1, max = 1000, message = "1 to 1,000 characters"))]
+    #[schema(min_length = 1, max_length = 1000)]
+    title: Option<String>,
+    #[validate(length(max = "LONGEST_NOTES", message = "at most 8,192 characters"))]
+    #[schema(max_length = 8192)]
+    notes: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    due: Member<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    start: Member<String>,
+    end: Option<String>,
+    time_zone: Option<String>,
+    dst: Option<String>,
+    priority: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    category: Member<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    meet: Member<bool>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    completion: Member<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    assignee: Member<String>,
+}
+
+/// Which tasks are to be listed.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Listing {
+    /// Whose, or given to whom; the caller's own if it is left out.
+    pub user: Option<String>,
+    /// `open` or `done`.
+    pub state: Option<String>,
+    /// The id of their category.
+    pub category: Option<String>,
+    /// Over no earlier: RFC 3339.
+    pub from: Option<String>,
+    /// Over earlier than this: RFC 3339.
+    pub to: Option<String>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+    /// How many at most, 1 to 500; 100 if it is left out.
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<usize>,
+}
+
+/// A task to be made, from what was written.
+pub fn read(caller: &Caller, body: NewTask) -> Result<TaskDraft, Problem> {
+    let mut faults = Faults::default();
+    let clock = (body.time_zone.as_deref(), body.dst.as_deref());
+    let dates = faults.keep_all(read_dates(
+        body.due.as_deref(),
+        body.start.as_deref(),
+        body.end.as_deref(),
+        clock,
+    ));
+    let priority = faults.keep(body.priority.map(|name| name.parse()).transpose());
+    let category = faults.keep(body.category.map(read_category).transpose());
+    let aim = faults.keep_all(read_aim(body.user, None, body.calendar));
+    let completion = faults.keep(body.completion.map(|name| name.parse()).transpose());
+    let assignee = faults.keep(body.assignee.map(read_assignee).transpose());
+    let (Some(aim), true) = (aim, faults.is_empty()) else { return Err(faults.problem()) };
+    Ok(TaskDraft {
+        owner: aim.user.map_or_else(|| caller.owner.clone(), Owner::User),
+        assignee: assignee.flatten(),
+        category: category.flatten(),
+        task: Task {
+            title: body.title.unwrap_or_default(),
+            notes: body.notes.unwrap_or_default(),
+            dates: dates.flatten(),
+            priority: priority.flatten().unwrap_or_default(),
+            calendar: aim.calendar,
+            meet: body.meet,
+            completion: completion.flatten(),
+            completed: None,
+            events: 0,
+        },
+    })
+}
+
+/// What is to be different, from what was written.
+pub fn read_change(body: TaskChange) -> Result<TaskEdit, Problem> {
+    let mut faults = Faults::default();
+    let clock = (body.time_zone.as_deref(), body.dst.as_deref());
+    let dates = match (body.due, body.start) {
+        (Member::Absent, Member::Null) | (Member::Null, Member::Absent | Member::Null) => {
+            Some(Said::Clear)
+        }
+        (due, start) => {
+            let typed = |member| match member {
+                Member::Value(text) => Some(text),
+                Member::Absent | Member::Null => None,
+            };
+            let (due, start) = (typed(due), typed(start));
+            let read = read_dates(due.as_deref(), start.as_deref(), body.end.as_deref(), clock);
+            faults.keep_all(read).map(|dates| dates.map_or(Said::Nothing, Said::To))
+        }
+    };
+    let priority = faults.keep(body.priority.map(|name| name.parse()).transpose());
+    let category = faults.keep(body.category.read(read_category));
+    let completion = faults.keep(body.completion.read(|name| name.parse()));
+    let assignee = faults.keep(body.assignee.read(read_assignee));
+    if !faults.is_empty() {
+        return Err(faults.problem());
+    }
+    Ok(TaskEdit {
+        title: body.title,
+        notes: body.notes,
+        dates: dates.unwrap_or_default(),
+        priority: priority.flatten(),
+        category: category.map_or(Said::Nothing, Said::from),
+        assignee: assignee.map_or(Said::Nothing, Said::from),
+        meet: body.meet.into(),
+        completion: completion.map_or(Said::Nothing, Said::from),
+        state: None,
+    })
+}
+
+/// When a task is to be done, if anything was written of it.
+fn read_dates(
+    due: Option<&str>,
+    start: Option<&str>,
+    end: Option<&str>,
+    (time_zone, dst): (Option<&str>, Option<&str>),
+) -> Result<Option<Dates>, Vec<Invalid>> {
+    match (due, start, end) {
+        (Some(due), None, None) => Dates::due(due, time_zone, dst).map(Some),
+        (Some(_), ..) => {
+            let rule = "cannot stand beside `start` and `end`: a task is due, or planned";
+            Err(vec![Invalid::new("due", rule)])
+        }
+        (None, Some(start), end) => {
+            Timing::read(Typed { start, end, time_zone, dst }).map(Dates::Planned).map(Some)
+        }
+        (None, None, Some(_)) => Err(vec![Invalid::new("start", "is required with `end`")]),
+        (None, None, None) => {
+            let alone = [("time_zone", time_zone), ("dst", dst)];
+            let rule = "means nothing without `due` or `start`: add one, or leave it out";
+            let faults: Vec<_> = alone
+                .into_iter()
+                .filter(|(_, written)| written.is_some())
+                .map(|(field, _)| Invalid::new(field, rule))
+                .collect();
+            if faults.is_empty() { Ok(None) } else { Err(faults) }
+        }
+    }
+}
+
+fn read_category(id: String) -> Result<ItemId, Invalid> {
+    id.parse().map_err(|fault| Invalid { field: "category".into(), ..fault })
+}
+
+fn read_assignee(user: String) -> Result<UserId, Invalid> {
+    UserId::try_from(user).map_err(|fault| Invalid { field: "assignee".into(), ..fault })
+}
+
+/// Which tasks are asked for, from what was written.
+pub fn read_asked(caller: &Caller, listing: Listing) -> Result<Asked, Problem> {
+    let moment = |field: &'static str, text: Option<String>| {
+        let read = |text: String| DateTime::parse_from_rfc3339(&text);
+        let rule = "RFC 3339, such as 2025-10-30T14:00:00Z";
+        let read = text.map(read).transpose().map_err(|_| Invalid::new(field, rule))?;
+        Ok::<_, Invalid>(read.map(|moment| moment.with_timezone(&Utc)))
+    };
+    let mut faults = Faults::default();
+    let owner = faults.keep(owner_of(caller, listing.user));
+    let state = faults.keep(listing.state.map(|name| name.parse::<State>()).transpose());
+    let category = faults.keep(listing.category.map(read_category).transpose());
+    let from = faults.keep(moment("from", listing.from));
+    let to = faults.keep(moment("to", listing.to));
+    let (Some(owner), true) = (owner, faults.is_empty()) else { return Err(faults.problem()) };
+    Ok(Asked {
+        state: state.flatten().map(State::number),
+        category: category.flatten(),
+        from: from.flatten(),
+        to: to.flatten(),
+        ..Asked::all(Noun::Task, owner)
+    })
+}

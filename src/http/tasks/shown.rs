@@ -1,0 +1,97 @@
+//! Tasks as callers see them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::super::categories::user_of;
+use super::super::etag::ETag;
+use super::super::events::{PointBody, points, utc};
+use crate::app::tasks::{State, TaskView};
+use crate::model::task::Dates;
+use crate::model::timing::Timing;
+
+/// A task, as shown.
+#[derive(Serialize, ToSchema)]
+pub struct TaskBody {
+    object: &'static str,
+    id: String,
+    /// What it is known by as it stands: what to send as `If-Match`.
+    #[schema(value_type = String)]
+    pub etag: ETag,
+    version: u32,
+    /// `open`, `done`, or `deleted` where a repeated request finds what was deleted since.
+    state: &'static str,
+    created: String,
+    /// Since when it is done.
+    completed: Option<String>,
+    title: String,
+    /// Markdown, as it was written.
+    notes: String,
+    /// By when it is to be done.
+    due: Option<PointBody>,
+    start: Option<PointBody>,
+    end: Option<PointBody>,
+    priority: &'static str,
+    category: Option<String>,
+    calendar: Option<String>,
+    meet: Option<bool>,
+    completion: Option<&'static str>,
+    /// Whose it is, if a user's.
+    user: Option<String>,
+    /// Who does it, if not its owner.
+    assignee: Option<String>,
+    /// The event that stands for it, which tells how far Google has it.
+    event_id: Option<String>,
+    /// `connection` while its event waits for an account.
+    waits_for: Option<&'static str>,
+}
+
+/// A page of tasks, as shown.
+#[derive(Serialize, ToSchema)]
+pub struct TasksBody {
+    pub object: &'static str,
+    pub data: Vec<TaskBody>,
+    /// What to send as `cursor` for the next page, which may be empty; null at the end.
+    pub next: Option<String>,
+}
+
+impl From<&TaskView> for TaskBody {
+    fn from(view: &TaskView) -> Self {
+        let TaskView { item, task } = view;
+        let (due, start, end) = match &task.dates {
+            None => (None, None, None),
+            Some(Dates::Due(timing @ Timing::Span(_))) => (Some(points(timing).1), None, None),
+            Some(Dates::Due(timing @ Timing::Days(_))) => (Some(points(timing).0), None, None),
+            Some(Dates::Planned(timing)) => {
+                let (start, end) = points(timing);
+                (None, Some(start), Some(end))
+            }
+        };
+        let state = if task.completed.is_some() { State::Done } else { State::Open };
+        let waits = task.dates.is_some() && item.event.is_none() && state == State::Open;
+        let body = Self {
+            object: "task",
+            id: item.id.to_string(),
+            etag: ETag::default(),
+            version: item.version,
+            state: if item.gone.is_some() { "deleted" } else { state.as_str() },
+            created: utc(item.created),
+            completed: task.completed.map(utc),
+            title: task.title.clone(),
+            notes: task.notes.clone(),
+            due,
+            start,
+            end,
+            priority: task.priority.as_str(),
+            category: item.category.map(|category| category.to_string()),
+            calendar: task.calendar.clone(),
+            meet: task.meet,
+            completion: task.completion.map(|completion| completion.as_str()),
+            user: user_of(&item.owner),
+            assignee: item.shared.as_ref().and_then(user_of),
+            event_id: item.event.map(|event| event.to_string()),
+            waits_for: (waits && item.gone.is_none()).then_some("connection"),
+        };
+        Self { etag: ETag::of(item.version, 0, &body), ..body }
+    }
+}
