@@ -199,7 +199,7 @@ fn answer(view: &View) -> Response {
     let made = Made {
         success: status != StatusCode::UNPROCESSABLE_ENTITY,
         message,
-        event_id: in_google.then(|| event.known.google_id.to_string()),
+        event_id: in_google.then(|| event.google_name().to_string()),
         event_link: view.links.event.clone(),
         meet_link: view.links.meet.clone(),
         meet_link_reason,

@@ -31,6 +31,7 @@ pub mod openapi;
 pub mod policy;
 mod prefer;
 mod problem;
+mod recurrence;
 mod setup;
 mod status;
 mod tasks;

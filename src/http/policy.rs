@@ -13,7 +13,8 @@ use axum::response::Redirect;
 
 use super::{
     admin, api_keys, audit, availability, batch, categories, classic, connections, delegation,
-    docs, events, health, incident, jobs, metrics, oauth_client, setup, status, tasks, vault,
+    docs, events, health, incident, jobs, metrics, oauth_client, recurrence, setup, status, tasks,
+    vault,
 };
 use crate::model::audit::Action::{
     ApiKeyCreated, ApiKeyRevoked, AuditAccepted, AuditExported, ClientRotated,
@@ -122,6 +123,7 @@ fn events_and_jobs() -> Table {
         .row(delete("/api/v1/events/{id}"), &[Key(EventsWrite), User], Write, NoCookie, Nothing, events::cancel)
         .row(post("/api/v1/events/batch"), &[Key(EventsWrite), User], Bulk, NoCookie, Nothing, batch::create.layer(DefaultBodyLimit::max(batch::MOST_BYTES)))
         .row(post("/api/v1/availability"), &[Key(EventsRead), User], Read, NoCookie, Nothing, availability::ask)
+        .row(post("/api/v1/recurrence/expand"), &[Key(EventsRead), User], Read, NoCookie, Nothing, recurrence::expand)
         .row(get("/api/v1/jobs"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, jobs::list)
         .row(get("/api/v1/jobs/{id}"), &[Key(EventsRead), User], Read, ChangesNothing, Nothing, jobs::show)
         .row(post("/api/v1/jobs/{id}/cancel"), &[Key(Admin)], Manage, NoCookie, Nothing, jobs::cancel)

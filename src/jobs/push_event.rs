@@ -6,13 +6,14 @@
 
 use super::Report;
 use super::follow_meet::first_look;
+use super::instance;
 use super::verdict::{cause_of, end_of_own};
 use super::visit::{Outcome, Visit};
 use crate::app::{App, events};
 use crate::google::error::{Failure, Verdict};
 use crate::google::events::{Conference, Copy, Shown, changed_members, new_members};
 use crate::google::oauth::AccessToken;
-use crate::model::event::{Copied, Meet, Meeting, Notify, Presence};
+use crate::model::event::{Copied, Instance, Meet, Meeting, Notify, Presence};
 use crate::model::id::EventId;
 use crate::model::job::{Cause, End, Job, Until};
 use crate::store::Learned;
@@ -35,6 +36,9 @@ pub async fn run(app: App, job: &Job, id: EventId) -> Report {
 
 async fn agree(visit: &mut Visit, token: &AccessToken) -> Outcome {
     visit.settle_meeting();
+    if let Some(Instance { series, .. }) = visit.event.instance {
+        return instance::agree(visit, series, token).await;
+    }
     let applied = visit.known.applied == visit.event.wanted.revision;
     match (visit.event.wanted.presence, &visit.known.copy) {
         (_, Copied::RemovedInGoogle) => Ok(visit.rest()),
@@ -168,7 +172,7 @@ pub(super) async fn update(visit: &mut Visit, token: &AccessToken) -> Outcome {
 
 /// Patches `copy`, as it was just read, unless it says what is wanted already. If somebody changed it
 /// since, Google refuses, and the next run reads it again: what others wrote stays.
-async fn write(visit: &mut Visit, token: &AccessToken, copy: Copy) -> Outcome {
+pub(super) async fn write(visit: &mut Visit, token: &AccessToken, copy: Copy) -> Outcome {
     let stamp = visit.stamp();
     if copy.stamp.as_ref() == Some(&stamp) && !copy.cancelled {
         return written(visit, &copy);

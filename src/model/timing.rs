@@ -120,6 +120,33 @@ impl Timing {
 }
 
 impl Original {
+    /// Reads a start of a series whose first occurrence is at `timing`: as it would be typed for the
+    /// series, or in the basic form.
+    pub fn read(raw: &str, timing: &Timing) -> Result<Self, Invalid> {
+        let read = match (raw.parse::<Self>(), timing) {
+            (Ok(original), _) => Ok(original),
+            (Err(_), Timing::Days(_)) => read_day("instance", raw)
+                .unwrap_or_else(|| {
+                    Err(Invalid::new("instance", "must be a day such as `2025-10-30`"))
+                })
+                .map(Self::Day),
+            (Err(_), Timing::Span(span)) => {
+                let zone = span.start().zone().map(|zone| ("instance", zone.name()));
+                Moment::read("instance", raw, zone, Dst::default())
+                    .map(|moment| Self::Moment(moment.instant()))
+            }
+        }?;
+        match (read, timing) {
+            (Self::Day(_), Timing::Days(_)) | (Self::Moment(_), Timing::Span(_)) => Ok(read),
+            (_, Timing::Days(_)) => {
+                Err(Invalid::new("instance", "must be a day, as the series has"))
+            }
+            (_, Timing::Span(_)) => {
+                Err(Invalid::new("instance", "must have a time, as the series has"))
+            }
+        }
+    }
+
     /// The moment at which the first clock on Earth may show it.
     pub fn starts(&self) -> DateTime<Utc> {
         match self {

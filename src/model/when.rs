@@ -111,6 +111,11 @@ impl Moment {
         self.wall
     }
 
+    /// How far the zone's clocks are ahead of UTC then; none without a zone.
+    pub fn offset(&self) -> Option<FixedOffset> {
+        self.zone.map(|zone| zone.offset_from_utc_datetime(&self.instant.naive_utc()).fix())
+    }
+
     /// The zone it was typed in; none if only an offset was.
     pub fn zone(&self) -> Option<Tz> {
         self.zone

@@ -264,9 +264,20 @@ impl Bridge {
 
     /// Asks the simulated Calendar API with the token of a user's connection. Returns its answer.
     pub async fn at_google(&self, user: &str, method: Method, path: &str, body: &Value) -> Value {
-        let app = &self.tied.app;
         let user = UserId::try_from(user.to_owned()).expect("a user");
-        let linked = connections::of(app, &Owner::User(user)).await.expect("a store that works");
+        self.ask_as(&Owner::User(user), method, path, body).await
+    }
+
+    /// The instances of a series in the calendar of the server's account, as Google tells them.
+    pub async fn instances(&self, series: &str) -> Vec<Value> {
+        let path = format!("calendars/primary/events/{series}/instances");
+        let told = self.ask_as(&Owner::Application, Method::GET, &path, &Value::Null).await;
+        told["items"].as_array().expect("instances").clone()
+    }
+
+    async fn ask_as(&self, owner: &Owner, method: Method, path: &str, body: &Value) -> Value {
+        let app = &self.tied.app;
+        let linked = connections::of(app, owner).await.expect("a store that works");
         let token = tokens::access(app, &linked.expect("a connection")).await.expect("a token");
         let request = Request::builder()
             .method(method)

@@ -60,6 +60,7 @@ mod schemathesis;
 mod secrets;
 mod security;
 mod seed;
+mod series;
 mod service_account;
 mod sessions;
 mod setup;

@@ -5,6 +5,7 @@ mod conflict;
 mod create;
 mod dry_run;
 pub mod list;
+pub mod series;
 mod show;
 mod state;
 mod upsert;

@@ -6,10 +6,12 @@ pub mod history;
 pub mod list;
 mod listing;
 pub(super) mod members;
+mod reach;
 mod shown;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -18,7 +20,7 @@ use super::openapi::Id;
 use super::problem::{Code, Problem};
 use super::{Door, etag, idempotency, prefer};
 use crate::app::access::Caller;
-use crate::app::events::{self, Created, DryRun, Edit, Taken, Wish};
+use crate::app::events::{self, Created, DryRun, Edit, Taken, Wish, series};
 use crate::model::event::Event;
 use crate::model::id::EventId;
 
@@ -26,7 +28,7 @@ use body::EventEdit;
 pub use body::{NewEvent, read, read_aim, read_span};
 use dry_run::{Dry, DryRunBody, EventOrDryRun};
 use shown::EventBody;
-pub use shown::{CauseBody, PointBody, points, utc};
+pub use shown::{CauseBody, PointBody, original_start, points, utc};
 
 /// The route's name in what a repeated request is known by.
 const CREATE: &str = "/api/v1/events";
@@ -86,7 +88,7 @@ pub async fn create(
     path = "/api/v1/events/{id}",
     operation_id = "show_event",
     tag = "Events",
-    params(("id" = Id, Path), etag::IfNoneMatch),
+    params(("id" = Id, Path), reach::Which, etag::IfNoneMatch),
     responses(
         (status = 200, description = "The event.", body = EventBody),
         (status = 304, description = "It is as the caller knows it.")
@@ -96,10 +98,18 @@ pub async fn show(
     State(door): State<Door>,
     caller: Caller,
     Path(id): Path<String>,
+    which: Result<Query<reach::Which>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let event = events::get(&door.app, &caller, event_id(&id)?).await?;
-    let body = EventBody::from(&events::view(&door.app, event).await?);
+    let which = reach::query(which)?;
+    let view = match &which.instance {
+        None => {
+            let event = events::get(&door.app, &caller, event_id(&id)?).await?;
+            events::view(&door.app, event).await?
+        }
+        Some(start) => series::instance(&door.app, &caller, event_id(&id)?, start).await?,
+    };
+    let body = EventBody::from(&view);
     if body.etag.is_known(&headers) {
         return Ok((StatusCode::NOT_MODIFIED, [body.etag.header()]).into_response());
     }
@@ -112,7 +122,7 @@ pub async fn show(
     path = "/api/v1/events/{id}",
     operation_id = "change_event",
     tag = "Events",
-    params(("id" = Id, Path), prefer::Prefer, etag::IfMatch, Dry),
+    params(("id" = Id, Path), reach::Part, prefer::Prefer, etag::IfMatch, Dry),
     request_body = EventEdit,
     responses(
         (status = 200, description = "Changed, and so in Google. Or a dry run.", body = EventOrDryRun),
@@ -124,17 +134,18 @@ pub async fn edit(
     State(door): State<Door>,
     caller: Caller,
     Path(id): Path<String>,
+    part: Result<Query<reach::Part>, QueryRejection>,
     headers: HeaderMap,
     dry: Dry,
     body: Body<EventEdit>,
 ) -> Result<Response, Problem> {
-    let edit = Edit::try_from(body.value)?;
-    let id = event_id(&id)?;
+    let (id, part) = (event_id(&id)?, reach::query(part)?);
+    let (reach, edit) = (part.reach()?, Edit::try_from(body.value)?);
     let seen = seen(&door, &caller, id, &headers).await?;
     if dry.dry_run {
         return Ok(dry_run(events::try_edit(&door.app, &caller, id, edit).await?));
     }
-    let event = events::edit(&door.app, &caller, id, seen, &edit).await?;
+    let event = series::edit(&door.app, &caller, id, seen, reach, &edit).await?;
     written(&door, &headers, event).await
 }
 
@@ -144,7 +155,7 @@ pub async fn edit(
     path = "/api/v1/events/{id}",
     operation_id = "cancel_event",
     tag = "Events",
-    params(("id" = Id, Path), prefer::Prefer, etag::IfMatch, Dry),
+    params(("id" = Id, Path), reach::Part, prefer::Prefer, etag::IfMatch, Dry),
     responses(
         (status = 200, description = "Cancelled, and gone from Google. Or a dry run.", body = EventOrDryRun),
         (status = 202, description = "Cancelled.", body = EventBody)
@@ -155,15 +166,16 @@ pub async fn cancel(
     State(door): State<Door>,
     caller: Caller,
     Path(id): Path<String>,
+    part: Result<Query<reach::Part>, QueryRejection>,
     headers: HeaderMap,
     dry: Dry,
 ) -> Result<Response, Problem> {
-    let id = event_id(&id)?;
+    let (id, part) = (event_id(&id)?, reach::query(part)?);
     let seen = seen(&door, &caller, id, &headers).await?;
     if dry.dry_run {
         return Ok(dry_run(events::try_cancel(&door.app, &caller, id).await?));
     }
-    let event = events::cancel(&door.app, &caller, id, seen).await?;
+    let event = series::cancel(&door.app, &caller, id, seen, part.reach()?).await?;
     written(&door, &headers, event).await
 }
 

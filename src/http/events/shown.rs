@@ -10,7 +10,7 @@ use crate::model::event::{Alert, Color, Content, Copied, Instance, Meet, Notify,
 use crate::model::id::ItemId;
 use crate::model::job::Cause;
 use crate::model::owner::Owner;
-use crate::model::timing::Timing;
+use crate::model::timing::{Original, Timing};
 use crate::model::when::Moment;
 
 /// An event, as shown.
@@ -200,6 +200,14 @@ pub fn unannounced(content: &Content) -> Vec<&'static str> {
     if silent { vec!["guests_not_notified"] } else { Vec::new() }
 }
 
+/// A start of a series, as it is shown; it is understood when it is written so.
+pub fn original_start(original: Original) -> String {
+    match original {
+        Original::Moment(moment) => utc(moment),
+        Original::Day(day) => day.to_string(),
+    }
+}
+
 /// When something begins and ends.
 pub fn points(timing: &Timing) -> (PointBody, PointBody) {
     match timing {
@@ -227,7 +235,10 @@ impl From<&Moment> for PointBody {
 
 impl From<Instance> for InstanceBody {
     fn from(instance: Instance) -> Self {
-        Self { series: instance.series.to_string(), original_start: instance.original.to_string() }
+        Self {
+            series: instance.series.to_string(),
+            original_start: original_start(instance.original),
+        }
     }
 }
 

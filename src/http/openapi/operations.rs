@@ -4,7 +4,7 @@ use utoipa::OpenApi;
 
 use super::super::{
     api_keys, audit, availability, batch, categories, classic, connections, delegation, docs,
-    events, health, jobs, oauth_client, problem, status, tasks,
+    events, health, jobs, oauth_client, problem, recurrence, status, tasks,
 };
 
 /// What the handlers say of themselves.
@@ -18,6 +18,7 @@ use super::super::{
         events::cancel,
         events::list::list,
         events::history::show,
+        recurrence::expand,
         categories::create,
         categories::list,
         categories::show,
