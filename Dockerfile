@@ -5,6 +5,7 @@ WORKDIR /build
 
 # The dependencies first, over an empty program: this layer is made anew only when they change.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 RUN mkdir -p src tests/it \
     && echo 'fn main() {}' > src/main.rs \
     && touch src/lib.rs tests/it/main.rs \

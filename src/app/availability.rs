@@ -205,10 +205,10 @@ async fn taken(
     let token = connections::usable_token(app, connection).await?;
     let found = app.google.writable(&token, calendar).await?;
     let zone = found.and_then(|calendar| calendar.time_zone?.parse().ok()).unwrap_or(Tz::UTC);
-    Ok(in_zone(days, zone))
+    Ok(in_zone(*days, zone))
 }
 
-fn in_zone(days: &Days, zone: Tz) -> Range {
+fn in_zone(days: Days, zone: Tz) -> Range {
     let midnight = |day: NaiveDate| {
         let wall = day.and_time(NaiveTime::MIN);
         let instant = zone.from_local_datetime(&wall).earliest();

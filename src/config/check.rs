@@ -100,7 +100,7 @@ impl Reader {
         StoreConfig {
             kind,
             min_free: self.whole("store.min_free_mb", 10..=1_000_000) * BYTES_PER_MB,
-            cache: self.whole("store.cache_mb", 8..=65_536) * BYTES_PER_MB,
+            cache: self.whole("store.cache_mb", 2..=65_536) * BYTES_PER_MB,
             postgres,
         }
     }

@@ -105,8 +105,9 @@ pub struct ExportWish {
     pub personal: bool,
 }
 
-/// `GET /api/v1/audit`: from the first on, or those after the entry numbered `after`; or the `last` so
-/// many.
+/// `GET /api/v1/audit`: shows what was done, in its order.
+///
+/// From the first on, or those after the entry numbered `after`; or the `last` so many.
 #[utoipa::path(
     get,
     path = "/api/v1/audit",

@@ -19,7 +19,8 @@ use super::{Door, cursor, etag, idempotency};
 use crate::app::access::Caller;
 use crate::app::categories::{self, CategoryEdit, CategoryView};
 use crate::app::events::Said;
-use crate::model::category::Category;
+use crate::model::category::{Category, Completion};
+use crate::model::event::{Color, Notify, Visibility};
 use crate::model::id::ItemId;
 use crate::model::invalid::Invalid;
 use crate::model::owner::{Owner, UserId};
@@ -374,13 +375,13 @@ impl From<&CategoryView> for CategoryBody {
             version: item.version,
             created: utc(item.created),
             name: category.name.clone(),
-            color: category.color.map(|color| color.as_str()),
+            color: category.color.map(Color::as_str),
             calendar: category.calendar.clone(),
-            visibility: category.visibility.map(|visibility| visibility.as_str()),
+            visibility: category.visibility.map(Visibility::as_str),
             reminders: category.alerts.as_ref().map(reminders),
-            notify: category.notify.map(|notify| notify.as_str()),
+            notify: category.notify.map(Notify::as_str),
             meet: category.meet,
-            completion: category.completion.map(|completion| completion.as_str()),
+            completion: category.completion.map(Completion::as_str),
             user: user_of(&item.owner),
         };
         Self { etag: ETag::of(item.version, 0, &body), ..body }

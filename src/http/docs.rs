@@ -254,7 +254,7 @@ fn kind(schema: &Value) -> String {
 fn bounds(schema: &Value) -> String {
     let mut told = String::new();
     if let Some(format) = schema["format"].as_str().filter(|format| !format.starts_with("int")) {
-        told += &format!(", {}", escaped(format));
+        let _ = write!(told, ", {}", escaped(format));
     }
     for (least, most, unit) in [
         ("minLength", "maxLength", " characters"),
@@ -269,7 +269,7 @@ fn bounds(schema: &Value) -> String {
         };
     }
     if let Some(pattern) = schema["pattern"].as_str() {
-        told += &format!(", <code>{}</code>", escaped(pattern));
+        let _ = write!(told, ", <code>{}</code>", escaped(pattern));
     }
     told
 }

@@ -41,8 +41,7 @@ async fn agree(visit: &mut Visit, token: &AccessToken) -> Outcome {
     }
     let applied = visit.known.applied == visit.event.wanted.revision;
     match (visit.event.wanted.presence, &visit.known.copy) {
-        (_, Copied::RemovedInGoogle) => Ok(visit.rest()),
-        (Presence::Absent, Copied::Cancelled) => Ok(visit.rest()),
+        (_, Copied::RemovedInGoogle) | (Presence::Absent, Copied::Cancelled) => Ok(visit.rest()),
         (Presence::Absent, Copied::Present) => delete(visit, token).await,
         (Presence::Absent, Copied::Awaited | Copied::Refused(_)) => withdraw(visit, token).await,
         (Presence::Present, Copied::Awaited | Copied::Refused(_)) => insert(visit, token).await,

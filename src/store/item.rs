@@ -73,7 +73,6 @@ pub struct Step {
 
 /// What became of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "made once and taken apart at once")]
 pub enum Kept {
     /// All of it is stored. These are the events taken in and then those changed, as they are now.
     Yes(Vec<Event>),
@@ -126,18 +125,18 @@ impl Step {
     }
 
     /// Who stands in the way of the jobs of its new events, where there are `all` live jobs, and
-    /// `owned` says how many of an owner's.
+    /// `live` says how many of an owner's.
     pub(super) fn crowd<E>(
         &self,
         backlog: Backlog,
         mut all: u64,
-        mut owned: impl FnMut(&Owner) -> Result<u64, E>,
+        mut live: impl FnMut(&Owner) -> Result<u64, E>,
     ) -> Result<Option<Crowd>, E> {
         for (at, (_, job)) in self.accepts.iter().enumerate() {
             let owner = &job.line.owner;
             let before = &self.accepts[..at];
             let beside = before.iter().filter(|(_, other)| other.line.owner == *owner).count();
-            if let Some(crowd) = backlog.refuses(all, owned(owner)? + beside as u64) {
+            if let Some(crowd) = backlog.refuses(all, live(owner)? + beside as u64) {
                 return Ok(Some(crowd));
             }
             all += 1;

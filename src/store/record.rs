@@ -24,6 +24,7 @@ use crate::model::sealed::Sealed;
 
 /// One record of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most records are events")]
 pub enum Record {
     /// An event, and what happened to it.
     Event(Event, History),

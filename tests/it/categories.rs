@@ -134,11 +134,11 @@ async fn categories_are_listed_page_by_page_and_a_repeated_request_makes_one() {
         }
     }
     let other = json!({ "name": "other" });
-    let reused =
+    let repeated_key =
         bridge.send_json(Method::POST, CATEGORIES, &other, &[("idempotency-key", "a")]).await;
     assert_eq!(
-        (reused.status, reused.json()["code"].as_str()),
-        (422, Some("idempotency_key_reused"))
+        (repeated_key.status, repeated_key.json()["code"].as_str()),
+        (422, Some("idempotency_key_repeated_key"))
     );
     make(&bridge, &json!({ "user": "u-ben", "name": "of Ben" })).await;
     let mut names = Vec::new();

@@ -87,8 +87,8 @@ async fn a_content_of_the_first_form_is_written_to_google_shown_and_changed() {
     let made = bridge.accept(&tea()).await;
     bridge.run_until_idle().await;
     let app = &bridge.tied.app;
-    let like: EventId = made["id"].as_str().expect("an id").parse().expect("an id");
-    let like = app.store.event(like).await.expect("a store").expect("an event");
+    let first: EventId = made["id"].as_str().expect("an id").parse().expect("an id");
+    let like = app.store.event(first).await.expect("a store").expect("an event");
     let (id, owner) = (EventId::from_u128(77), Owner::Application);
     let place = Place {
         kind: "event",
@@ -97,7 +97,7 @@ async fn a_content_of_the_first_form_is_written_to_google_shown_and_changed() {
         field: "content",
         version: 1,
     };
-    let mut old = Event { id, job: JobId::from_u128(99), ..like.clone() };
+    let mut old = Event { id, job: JobId::from_u128(99), ..first.clone() };
     old.wanted.content = app.vault.seal(&place, &first_form()).expect("sealed");
     old.known = calbridge::store::contract::examples::known(0);
     let line = Line { class: Class::Interactive, owner, lane: old.lane() };

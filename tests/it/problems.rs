@@ -84,16 +84,16 @@ fn faults(answer: &Answer) -> Vec<(String, String)> {
 #[test]
 fn every_code_of_the_document_is_met_in_a_test_and_says_what_to_do() {
     let document = openapi::document();
-    let codes = &document["components"]["schemas"]["Problem"]["properties"]["code"];
+    let schema = &document["components"]["schemas"]["Problem"]["properties"]["code"];
     let texts = |member: &str| {
-        let texts = codes[member].as_array().expect("a list").iter();
+        let texts = schema[member].as_array().expect("a list").iter();
         texts.map(|text| text.as_str().expect("a text")).collect::<Vec<_>>()
     };
     let told: BTreeMap<&str, &str> =
         texts("enum").into_iter().zip(texts(openapi::DESCRIPTIONS)).collect();
     let met: BTreeMap<&str, &str> = MET.iter().copied().collect();
-    let names: BTreeSet<_> = told.keys().collect();
-    assert_eq!(names, met.keys().collect(), "codes of the document, and codes that a test meets");
+    let codes: BTreeSet<_> = told.keys().collect();
+    assert_eq!(codes, met.keys().collect(), "codes of the document, and codes that a test meets");
     for (code, file) in met {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(file);
         let text = std::fs::read_to_string(&file).expect("a test");

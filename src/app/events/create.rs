@@ -80,12 +80,11 @@ pub async fn create_all(
     let mut accepted = accepted.into_iter().zip(named);
     let mut created = Vec::new();
     for answer in answers {
-        created.push(match answer {
-            Some(answer) => answer,
-            None => {
-                let (accepted, again) = accepted.next().expect("each item has its answer");
-                settle(app, caller, accepted, again, class).await
-            }
+        created.push(if let Some(answer) = answer {
+            answer
+        } else {
+            let (accepted, again) = accepted.next().expect("each item has its answer");
+            settle(app, caller, accepted, again, class).await
         });
     }
     Ok(created)

@@ -131,13 +131,10 @@ pub async fn cancel(
             (Ok(series), Reach::All) => series.cancel_all(app).await?,
             (Ok(series), Reach::This(start)) => {
                 let original = Original::read(start, &series.content.timing)?;
-                match series.exception(app, original).await? {
-                    Some(event) => return super::cancel(app, caller, event.id, None).await,
-                    None => {
-                        let nothing = Edit::default();
-                        series.except(app, original, Presence::Absent, &nothing).await?
-                    }
+                if let Some(event) = series.exception(app, original).await? {
+                    return super::cancel(app, caller, event.id, None).await;
                 }
+                series.except(app, original, Presence::Absent, &Edit::default()).await?
             }
             (Ok(series), Reach::Following(start)) => {
                 let original = Original::read(start, &series.content.timing)?;
@@ -267,18 +264,15 @@ impl Series {
         edit.clone().apply(&mut content);
         let id = exception_id(self.event.id, original);
         let mut change = Change::new(self.by, id);
-        match app.store.event(id).await? {
+        if let Some(event) = app.store.event(id).await? {
             // It stood apart before, until its series had no such instance for a while.
-            Some(event) => {
-                let before = app.content(&event)?;
-                change.rewrite(app, &event, &before, content, presence)?;
-            }
-            None => {
-                let instance = Some(Instance { series: self.event.id, original });
-                let known = unwritten(&content, self.event.known.google_id);
-                let base = Event { id, instance, known, ..self.event.clone() };
-                change.accept(app, base, presence, &content)?;
-            }
+            let before = app.content(&event)?;
+            change.rewrite(app, &event, &before, content, presence)?;
+        } else {
+            let instance = Some(Instance { series: self.event.id, original });
+            let known = unwritten(&content, self.event.known.google_id);
+            let base = Event { id, instance, known, ..self.event.clone() };
+            change.accept(app, base, presence, &content)?;
         }
         let recurrence = self.recurrence.clone().with_exception(original);
         let series = Content { recurrence: Some(recurrence), ..self.content.clone() };

@@ -106,7 +106,7 @@ fn said(content: &Content, stamp: &Stamp, shown: Shown) -> Members {
         say("transparency", content.transparency.as_str().into());
     }
     if let Some(alerts) = &content.alerts {
-        let alerts: Vec<Value> = alerts.iter().map(reminder).collect();
+        let alerts: Vec<Value> = alerts.iter().copied().map(reminder).collect();
         say("reminders", json!({ "useDefault": false, "overrides": alerts }));
     }
     members
@@ -166,7 +166,7 @@ fn invitation(guest: &Guest) -> Value {
     json!({ "email": guest.email })
 }
 
-fn reminder(alert: &Alert) -> Value {
+fn reminder(alert: Alert) -> Value {
     json!({ "method": alert.by().as_str(), "minutes": alert.minutes() })
 }
 

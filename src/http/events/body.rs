@@ -219,7 +219,7 @@ pub fn read(body: NewEvent) -> Result<(Draft, Aim), Problem> {
     let conference = body.conference.map_or(Member::Absent, Member::Value);
     let meeting = faults.keep_all(read_meeting(body.meet, conference));
     let notify = faults.keep(body.notify.map(|name| name.parse()).transpose());
-    let category = faults.keep(body.category.map(read_category).transpose());
+    let category = faults.keep(body.category.as_deref().map(read_category).transpose());
     let aim = faults.keep_all(read_aim(body.user, body.connection.as_deref(), body.calendar));
     let (Some(timing), Some(aim), true) = (timing, aim, faults.is_empty()) else {
         return Err(faults.problem());
@@ -247,7 +247,8 @@ fn read_recurrence(lines: Vec<String>) -> Recurrence {
     Recurrence::from_parts(lines, std::collections::BTreeSet::new())
 }
 
-fn read_category(id: String) -> Result<ItemId, Invalid> {
+/// A category, as written.
+pub fn read_category(id: &str) -> Result<ItemId, Invalid> {
     id.parse().map_err(|invalid| Invalid { field: "category".into(), ..invalid })
 }
 
@@ -275,7 +276,7 @@ impl TryFrom<EventEdit> for Edit {
         let meet = faults.keep(body.meet.never_null("meet")).flatten();
         let meeting = faults.keep_all(read_meeting(meet, body.conference));
         let notify = faults.keep(body.notify.map(|name| name.parse()).transpose());
-        let category = faults.keep(body.category.read(read_category));
+        let category = faults.keep(body.category.read(|id| read_category(&id)));
         if !faults.is_empty() {
             return Err(faults.problem());
         }

@@ -4,10 +4,12 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::Serialize;
 use url::form_urlencoded;
+use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::shown::{EventBody, unannounced};
 use crate::app::events::DryRun;
+use crate::http::openapi::word;
 use crate::http::problem::{FieldError, Problem};
 use crate::model::invalid::Invalid;
 
@@ -23,6 +25,7 @@ pub struct Dry {
 /// What would come of the write.
 #[derive(Serialize, ToSchema)]
 pub struct DryRunBody {
+    #[schema(schema_with = a_dry_run)]
     object: &'static str,
     /// Whether anything would change.
     changes: bool,
@@ -38,13 +41,17 @@ pub struct DryRunBody {
     warnings: Vec<&'static str>,
 }
 
+fn a_dry_run() -> Object {
+    word(["dry_run"])
+}
+
 /// An event, or what would come of it.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "the shape of two answers, for the API's document")]
 pub enum EventOrDryRun {
     /// The event.
-    Event(EventBody),
+    Event(Box<EventBody>),
     /// What would come of the write, where `dry_run` was asked for.
     DryRun(DryRunBody),
 }

@@ -25,7 +25,7 @@ use crate::model::event::Event;
 use crate::model::id::EventId;
 
 use body::EventEdit;
-pub use body::{NewEvent, read, read_aim, read_span};
+pub use body::{NewEvent, read, read_aim, read_category, read_span};
 use dry_run::{Dry, DryRunBody, EventOrDryRun};
 use shown::EventBody;
 pub use shown::{CauseBody, PointBody, original_start, points, utc};

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::members::{ConferenceBody, FullGuest, ReminderBody};
 use crate::app::events::View;
 use crate::http::etag::ETag;
+use crate::http::openapi::word;
 use crate::model::event::{Alert, Color, Content, Copied, Instance, Meet, Notify, Source};
 use crate::model::id::ItemId;
 use crate::model::job::Cause;
@@ -16,6 +18,7 @@ use crate::model::when::Moment;
 /// An event, as shown.
 #[derive(Serialize, ToSchema)]
 pub struct EventBody {
+    #[schema(schema_with = an_event)]
     object: &'static str,
     id: String,
     /// What it is known by as it stands: what to send as `If-Match`.
@@ -62,6 +65,10 @@ pub struct EventBody {
     /// What is worth knowing, though nothing failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<&'static str>,
+}
+
+fn an_event() -> Object {
+    word(["event"])
 }
 
 /// Where it lives at Google, fixed when it was accepted.

@@ -84,7 +84,6 @@ impl Code {
     }
 
     #[rustfmt::skip]
-    #[expect(clippy::too_many_lines, reason = "a table, two lines a row")]
     fn told(self) -> Told {
         let (name, status, meaning, advice) = match self {
             Self::AuditHead => ("audit_head", 500, "The audit's head file cannot be read or written.",

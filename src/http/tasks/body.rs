@@ -7,13 +7,12 @@ use validator::Validate;
 
 use super::super::categories::owner_of;
 use super::super::events::members::{Faults, Member};
-use super::super::events::read_aim;
+use super::super::events::{read_aim, read_category};
 use super::super::problem::Problem;
 use crate::app::access::Caller;
 use crate::app::events::Said;
 use crate::app::items::Asked;
 use crate::app::tasks::{State, TaskDraft, TaskEdit};
-use crate::model::id::ItemId;
 use crate::model::invalid::Invalid;
 use crate::model::item::Noun;
 use crate::model::owner::{Owner, UserId};
@@ -123,7 +122,7 @@ pub fn read(caller: &Caller, body: NewTask) -> Result<TaskDraft, Problem> {
         clock,
     ));
     let priority = faults.keep(body.priority.map(|name| name.parse()).transpose());
-    let category = faults.keep(body.category.map(read_category).transpose());
+    let category = faults.keep(body.category.as_deref().map(read_category).transpose());
     let aim = faults.keep_all(read_aim(body.user, None, body.calendar));
     let completion = faults.keep(body.completion.map(|name| name.parse()).transpose());
     let assignee = faults.keep(body.assignee.map(read_assignee).transpose());
@@ -165,7 +164,7 @@ pub fn read_change(body: TaskChange) -> Result<TaskEdit, Problem> {
         }
     };
     let priority = faults.keep(body.priority.map(|name| name.parse()).transpose());
-    let category = faults.keep(body.category.read(read_category));
+    let category = faults.keep(body.category.read(|id| read_category(&id)));
     let completion = faults.keep(body.completion.read(|name| name.parse()));
     let assignee = faults.keep(body.assignee.read(read_assignee));
     if !faults.is_empty() {
@@ -214,10 +213,6 @@ fn read_dates(
     }
 }
 
-fn read_category(id: String) -> Result<ItemId, Invalid> {
-    id.parse().map_err(|fault| Invalid { field: "category".into(), ..fault })
-}
-
 fn read_assignee(user: String) -> Result<UserId, Invalid> {
     UserId::try_from(user).map_err(|fault| Invalid { field: "assignee".into(), ..fault })
 }
@@ -233,7 +228,7 @@ pub fn read_asked(caller: &Caller, listing: Listing) -> Result<Asked, Problem> {
     let mut faults = Faults::default();
     let owner = faults.keep(owner_of(caller, listing.user));
     let state = faults.keep(listing.state.map(|name| name.parse::<State>()).transpose());
-    let category = faults.keep(listing.category.map(read_category).transpose());
+    let category = faults.keep(listing.category.as_deref().map(read_category).transpose());
     let from = faults.keep(moment("from", listing.from));
     let to = faults.keep(moment("to", listing.to));
     let (Some(owner), true) = (owner, faults.is_empty()) else { return Err(faults.problem()) };

@@ -7,6 +7,7 @@ use super::super::categories::user_of;
 use super::super::etag::ETag;
 use super::super::events::{PointBody, points, utc};
 use crate::app::tasks::{State, TaskView};
+use crate::model::category::Completion;
 use crate::model::task::Dates;
 use crate::model::timing::Timing;
 
@@ -86,7 +87,7 @@ impl From<&TaskView> for TaskBody {
             category: item.category.map(|category| category.to_string()),
             calendar: task.calendar.clone(),
             meet: task.meet,
-            completion: task.completion.map(|completion| completion.as_str()),
+            completion: task.completion.map(Completion::as_str),
             user: user_of(&item.owner),
             assignee: item.shared.as_ref().and_then(user_of),
             event_id: item.event.map(|event| event.to_string()),

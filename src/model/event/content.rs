@@ -204,6 +204,7 @@ impl Content {
 
     /// This content as the one that follows `before`, which Google's copy says by now if it is
     /// `settled`; if not, what `before` had yet to take out of the copy is still to go.
+    #[must_use]
     pub fn following(self, before: &Self, settled: bool) -> Self {
         let mut leaving = if settled { Leaving::default() } else { before.leaving.clone() };
         leaving.guests.extend(before.guests.iter().map(Guest::key));

@@ -90,12 +90,14 @@ impl Recurrence {
     }
 
     /// The same with one instance more that stands apart.
+    #[must_use]
     pub fn with_exception(mut self, original: Original) -> Self {
         self.exceptions.insert(original);
         self
     }
 
     /// The same with these instances standing apart, and no others.
+    #[must_use]
     pub fn with_exceptions(self, exceptions: BTreeSet<Original>) -> Self {
         Self { exceptions, ..self }
     }

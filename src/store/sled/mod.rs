@@ -63,9 +63,9 @@ pub struct Options {
 pub type FreeSpace = Arc<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>;
 
 impl Default for Options {
-    /// 200 MB kept free, 16 MB of cache, and the system asked for what is free.
+    /// 200 MB kept free, 4 MB of cache, and the system asked for what is free.
     fn default() -> Self {
-        Self { min_free: 200_000_000, cache: 16 << 20, free_space: Arc::new(free_space) }
+        Self { min_free: 200_000_000, cache: 4 << 20, free_space: Arc::new(free_space) }
     }
 }
 

@@ -30,9 +30,8 @@ const made = await bridge.POST("/api/v1/events", {
     external_id: "order-18",
   },
 });
-expect(made.data !== undefined, made.error);
 const event = made.data;
-expect(event.state === "confirmed", event);
+expect(event?.object === "event" && event.state === "confirmed", event ?? made.error);
 
 const read = await bridge.GET("/api/v1/events/{id}", { params: { path: { id: event.id } } });
 expect(read.data !== undefined, read.error);
@@ -42,8 +41,7 @@ expect(read.data.meet.state === "ready" && (read.data.meet.link ?? "").startsWit
 const gone = await bridge.DELETE("/api/v1/events/{id}", {
   params: { path: { id: event.id }, header: { Prefer: "wait=20" } },
 });
-expect(gone.data !== undefined, gone.error);
-expect(gone.data.state === "cancelled", gone.data);
+expect(gone.data?.object === "event" && gone.data.state === "cancelled", gone.data ?? gone.error);
 
 const unknown = await bridge.GET("/api/v1/events/{id}", { params: { path: { id: "0".repeat(26) } } });
 expect(unknown.error !== undefined, unknown.data);
