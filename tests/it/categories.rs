@@ -138,7 +138,7 @@ async fn categories_are_listed_page_by_page_and_a_repeated_request_makes_one() {
         bridge.send_json(Method::POST, CATEGORIES, &other, &[("idempotency-key", "a")]).await;
     assert_eq!(
         (repeated_key.status, repeated_key.json()["code"].as_str()),
-        (422, Some("idempotency_key_repeated_key"))
+        (422, Some("idempotency_key_reused"))
     );
     make(&bridge, &json!({ "user": "u-ben", "name": "of Ben" })).await;
     let mut names = Vec::new();

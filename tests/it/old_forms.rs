@@ -87,8 +87,8 @@ async fn a_content_of_the_first_form_is_written_to_google_shown_and_changed() {
     let made = bridge.accept(&tea()).await;
     bridge.run_until_idle().await;
     let app = &bridge.tied.app;
-    let first: EventId = made["id"].as_str().expect("an id").parse().expect("an id");
-    let like = app.store.event(first).await.expect("a store").expect("an event");
+    let present: EventId = made["id"].as_str().expect("an id").parse().expect("an id");
+    let first = app.store.event(present).await.expect("a store").expect("an event");
     let (id, owner) = (EventId::from_u128(77), Owner::Application);
     let place = Place {
         kind: "event",
