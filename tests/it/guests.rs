@@ -106,7 +106,7 @@ async fn promise_9_whom_a_person_invites_again_after_we_let_them_go_stays() {
     let path = create(&bridge, &json!({"guests": [GUS, BEA]})).await;
     change(&bridge, &path, &json!({"guests": [GUS]})).await;
     by_hand(&bridge, |attendees| {
-        attendees.push(json!({"email": BEA, "responseStatus": "accepted"}))
+        attendees.push(json!({"email": BEA, "responseStatus": "accepted"}));
     });
     for summary in ["Coffee", "Cocoa"] {
         change(&bridge, &path, &json!({"summary": summary})).await;
@@ -119,7 +119,7 @@ async fn promise_9_who_went_while_google_was_down_goes_though_later_edits_say_no
     let bridge = Bridge::connected().await;
     let path = create(&bridge, &json!({"guests": [GUS, BEA]})).await;
     by_hand(&bridge, |attendees| {
-        attendees.push(json!({"email": ZOE, "responseStatus": "accepted"}))
+        attendees.push(json!({"email": ZOE, "responseStatus": "accepted"}));
     });
     bridge.fault(Fault::new(FaultKind::ServerError).method("calendar.events.get").times(1));
     for edit in [

@@ -35,7 +35,7 @@ async fn schemathesis_finds_nothing_amiss() {
     let connection = connections["data"][0]["id"].as_str().expect("the account that is connected");
     let id = key.split('_').nth(1).expect("a key has two halves");
 
-    let (least, examples) = if std::env::var("TEST_LONG").is_ok() { LONG } else { USUAL };
+    let (least, examples) = extent();
     let judged = Command::new(python)
         .args(["-m", "schemathesis.cli", "--no-color", "--config-file"])
         .arg(suite.join("schemathesis.toml"))
@@ -56,4 +56,10 @@ async fn schemathesis_finds_nothing_amiss() {
     let cases = said.lines().find_map(|line| line.split_once(" generated")).map(|(n, _)| n.trim());
     let cases: u64 = cases.and_then(|n| n.parse().ok()).expect("it counts its cases");
     assert!(cases >= least, "{cases} cases are too few: {said}");
+}
+
+/// How much is tried: more if the variable `TEST_LONG` is set.
+#[expect(clippy::disallowed_methods, reason = "asks about the test, not about a setting")]
+fn extent() -> (u64, &'static str) {
+    if std::env::var("TEST_LONG").is_ok() { LONG } else { USUAL }
 }
