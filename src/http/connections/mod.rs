@@ -284,7 +284,7 @@ pub async fn delete(
     part(&door, &caller, &id, &parting).await
 }
 
-/// `POST /api/v1/connections/{id}/disconnect`: lets go of the account, as `DELETE` does.
+/// `POST /api/v1/connections/{id}/disconnect`: lets go of the account, as its deletion does.
 #[utoipa::path(
     post,
     path = "/api/v1/connections/{id}/disconnect",
