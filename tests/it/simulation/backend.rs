@@ -287,7 +287,7 @@ impl Backend<'_> {
     fn item(&self, wish: usize) -> Value {
         let (start, end) = span(wish, 0);
         let mut body = json!({
-            "summary": title(wish, 0), "description": notes(wish, 0), "meet": false,
+            "summary": title(wish, 0), "description": notes(wish, 0), "meet": true,
             "start": start, "end": end, "time_zone": "Europe/Lisbon",
         });
         let journal = self.journal.0.lock().expect("no one panics while writing");
