@@ -31,7 +31,7 @@ const KEY: &str = "idempotency_key";
 #[serde(deny_unknown_fields)]
 pub struct Batch {
     #[validate(length(min = 1, max = 1000, message = "1 to 1,000 items"))]
-    #[schema(value_type = Vec<Object>, min_items = 1, max_items = 1000)]
+    #[schema(value_type = Vec<Value>, min_items = 1, max_items = 1000)]
     events: Vec<Value>,
 }
 

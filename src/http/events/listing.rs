@@ -12,6 +12,8 @@ use crate::model::owner::Owner;
 
 /// Nothing longer is searched for, in characters.
 const LONGEST_TEXT: usize = 200;
+/// No `external_id` is longer, in characters.
+const LONGEST_NAME: usize = 256;
 
 /// Which events are to be listed.
 #[derive(Deserialize, IntoParams)]
@@ -87,26 +89,40 @@ impl Wish {
         let category = self.category.as_deref().map(|id| {
             id.parse().map_err(|invalid| Invalid { field: "category".into(), ..invalid })
         });
-        let text = match &self.q {
-            Some(text) if text.is_empty() || text.chars().count() > LONGEST_TEXT => {
-                Err(Invalid::new("q", "1 to 200 characters"))
-            }
-            text => Ok(text.clone()),
+        let text = within("q", self.q.as_deref(), LONGEST_TEXT);
+        let named = within("external_id", self.external_id.as_deref(), LONGEST_NAME);
+        let texts = match (text, named) {
+            (Ok(text), Ok(named)) => Ok((text, named)),
+            (text, named) => Err(text.err().into_iter().chain(named.err())),
         };
-        match (from, to, states, source, category.transpose(), text) {
-            (Ok(from), Ok(to), Ok(states), Ok(source), Ok(category), Ok(text)) => {
+        match (from, to, states, source, category.transpose(), texts) {
+            (Ok(from), Ok(to), Ok(states), Ok(source), Ok(category), Ok((text, external_id))) => {
                 if from.zip(to).is_some_and(|(from, to)| from >= to) {
                     return Err(vec![Invalid::new("to", "lies after `from`")]);
                 }
                 let filter = EventFilter { owner, from, to, source, category };
-                Ok(Listing { filter, states, external_id: self.external_id.clone(), text })
+                Ok(Listing { filter, states, external_id, text })
             }
-            (from, to, states, source, category, text) => {
+            (from, to, states, source, category, texts) => {
                 let times = from.err().into_iter().chain(to.err());
                 let names = states.err().into_iter().chain(source.err()).chain(category.err());
-                Err(times.chain(names).chain(text.err()).collect())
+                Err(times.chain(names).chain(texts.err().into_iter().flatten()).collect())
             }
         }
+    }
+}
+
+/// A text of one character at least, and `most` at most.
+fn within(
+    name: &'static str,
+    written: Option<&str>,
+    most: usize,
+) -> Result<Option<String>, Invalid> {
+    match written {
+        Some(text) if text.is_empty() || text.chars().count() > most => {
+            Err(Invalid::new(name, format!("1 to {most} characters")))
+        }
+        text => Ok(text.map(str::to_owned)),
     }
 }
 
