@@ -90,10 +90,10 @@ impl Wish {
             id.parse().map_err(|invalid| Invalid { field: "category".into(), ..invalid })
         });
         let text = within("q", self.q.as_deref(), LONGEST_TEXT);
-        let named = within("external_id", self.external_id.as_deref(), LONGEST_NAME);
-        let texts = match (text, named) {
-            (Ok(text), Ok(named)) => Ok((text, named)),
-            (text, named) => Err(text.err().into_iter().chain(named.err())),
+        let own_name = within("external_id", self.external_id.as_deref(), LONGEST_NAME);
+        let texts = match (text, own_name) {
+            (Ok(text), Ok(own_name)) => Ok((text, own_name)),
+            (text, own_name) => Err(text.err().into_iter().chain(own_name.err())),
         };
         match (from, to, states, source, category.transpose(), texts) {
             (Ok(from), Ok(to), Ok(states), Ok(source), Ok(category), Ok((text, external_id))) => {
