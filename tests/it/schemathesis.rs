@@ -53,8 +53,8 @@ async fn schemathesis_finds_nothing_amiss() {
     for phase in ["Coverage", "Fuzzing", "Stateful"] {
         assert!(said.contains(&format!("✅ {phase}")), "{phase} was not run: {said}");
     }
-    let counts = said.lines().filter_map(|line| line.split_once(" generated"));
-    let cases: Option<u64> = counts.filter_map(|(count, _)| count.trim().parse().ok()).next();
+    let mut counts = said.lines().filter_map(|line| line.split_once(" generated"));
+    let cases: Option<u64> = counts.find_map(|(count, _)| count.trim().parse().ok());
     let cases = cases.expect("it counts its cases");
     assert!(cases >= least, "{cases} cases are too few: {said}");
 }
