@@ -55,7 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("http", &["app", "model"]),
-    ("jobs", &["app", "clock", "google", "limits", "mail", "model", "store"]),
+    ("jobs", &["app", "clock", "google", "limits", "model", "store"]),
     ("queue", &["clock", "limits", "model", "random", "store"]),
     ("app", &["clock", "google", "limits", "mail", "model", "random", "store", "vault"]),
     ("google", &["clock", "limits", "model"]),

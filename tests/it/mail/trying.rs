@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::Postbox;
-use crate::bridge::{Answer, Bridge, Choices};
+use crate::bridge::{ANA, Answer, Bridge, Choices};
+use crate::setup::browser::{Browser, HOME};
 
 async fn bridge_with(postbox: &Postbox) -> Bridge {
     Bridge::with(Choices { settings: postbox.settings(), ..Choices::default() }).await
@@ -119,6 +120,25 @@ async fn a_server_that_is_down_is_told_with_the_time_since_when_until_it_is_back
     assert_eq!(try_out(&bridge, &json!("ana@mail.test")).await.json()["accepted"], true);
     assert_eq!(status(&bridge).await["waiting_since"], Value::Null);
     assert!(!ready(&bridge).await.contains("mail waits"));
+}
+
+#[tokio::test]
+async fn the_setup_page_tells_how_mail_fares_where_it_is_set_up() {
+    let mut postbox = Postbox::start().await;
+    let bridge = bridge_with(&postbox).await;
+    bridge.connect(ANA).await.expect("an account");
+    let browser = Browser::signed_in(&bridge).await;
+    try_out(&bridge, &json!("ana@mail.test")).await;
+    let told = "<dd id=\"mail\">1 sent since the start, 0 refused</dd>";
+    assert!(browser.get(HOME).await.text.contains(told));
+    postbox.tell("down").await;
+    try_out(&bridge, &json!("ana@mail.test")).await;
+    let told = "<dd id=\"mail\">waits since 2 November 2026, 08:00 UTC: ";
+    assert!(browser.get(HOME).await.text.contains(told));
+
+    let silent = Bridge::connected().await;
+    let browser = Browser::signed_in(&silent).await;
+    assert!(!browser.get(HOME).await.text.contains("id=\"mail\""));
 }
 
 #[tokio::test]
