@@ -56,20 +56,20 @@ class Post:
         reply = self.told("data")
         if reply is not None:
             return reply
-        self.keep(session, envelope)
+        self.keep(server, session, envelope)
         if self.drops > 0:
             self.drops -= 1
             server.transport.abort()
         say(f"took {self.count}")
         return "250 2.0.0 taken"
 
-    def keep(self, session, envelope):
+    def keep(self, server, session, envelope):
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         kept = {
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
             "login": session.auth_data,
-            "tls": session.ssl is not None,
+            "tls": server.transport.get_extra_info("sslcontext") is not None,
             "headers": {name: str(value) for name, value in mail.items()},
             "text": mail.get_content(),
             "raw": envelope.content.decode("latin1"),
