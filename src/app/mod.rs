@@ -15,6 +15,7 @@ pub mod items;
 pub mod jobs;
 pub mod keyring;
 pub mod placement;
+pub mod reminders;
 pub mod rewrap;
 mod sealing;
 pub mod tasks;
@@ -88,6 +89,8 @@ pub struct Settings {
     pub notify: Notify,
     /// Whether an event has a Meet link when the caller does not say.
     pub meet: bool,
+    /// What came due no longer ago than this is told late.
+    pub catch_up: TimeDelta,
     /// How many jobs may wait.
     pub backlog: Backlog,
     /// How long a request waits for its event when the caller does not say.

@@ -1,5 +1,6 @@
 //! What background work does: a file a kind, each safe to run twice.
 
+mod fire_reminder;
 mod follow_meet;
 mod instance;
 mod push_event;
@@ -36,7 +37,8 @@ pub async fn run(app: App, claim: Claim) -> Report {
         Kind::RevokeGrant { connection, version } => {
             Report::of(revoke_grant::run(&app, &claim, *connection, *version).await)
         }
-        Kind::FireReminder { .. } | Kind::SendMail { .. } => {
+        Kind::FireReminder { reminder } => Report::of(fire_reminder::run(&app, *reminder).await),
+        Kind::SendMail { .. } => {
             let cause = Cause::new("not_served", "this release does not serve such work");
             Report::of(End::GiveUp(cause))
         }

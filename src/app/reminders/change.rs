@@ -246,7 +246,8 @@ impl ReminderEdit {
         match before {
             When::At { first, recurrence } => {
                 if self.minutes.is_some() {
-                    let rule = "means nothing to a reminder with a moment of its own: change its `at`";
+                    let rule =
+                        "means nothing to a reminder with a moment of its own: change its `at`";
                     return Err(Invalid::new("minutes_before", rule));
                 }
                 let at = self.first.unwrap_or(*first);

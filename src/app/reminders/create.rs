@@ -8,7 +8,7 @@ use crate::app::events::Identity;
 use crate::app::{App, Error, categories, connections, events, items};
 use crate::model::id::ItemId;
 use crate::model::invalid::Invalid;
-use crate::model::item::{Item, Noun, Thing};
+use crate::model::item::{Noun, Thing};
 use crate::model::owner::Owner;
 use crate::model::reminder::{Reminder, Way};
 use crate::store::{Kept, MAX_SEALED, Step, StoreError};
@@ -131,7 +131,7 @@ async fn prepare(app: &App, caller: &Caller, wish: ReminderWish) -> Result<Prepa
         must_be_theirs(app, caller, &item.owner, of).await?;
         item.of = Some(of);
     }
-    reminder.ways = ways.unwrap_or_else(|| BTreeSet::from([usual_way(app)]));
+    reminder.ways = ways.unwrap_or_else(|| BTreeSet::from([Way::Google]));
     reminder.to = addressees(app, caller, &item.owner, &reminder).await?;
     reminder.begin(item.created);
     let request = identity.map(|identity| {
@@ -147,18 +147,8 @@ async fn prepare(app: &App, caller: &Caller, wish: ReminderWish) -> Result<Prepa
     Ok(Prepared::New(ReminderView { item, reminder }, Box::new(step)))
 }
 
-/// How a reminder is told if nobody says.
-fn usual_way(app: &App) -> Way {
-    if app.settings.mail { Way::Mail } else { Way::Google }
-}
-
 /// Refuses what is not the owner's to be reminded of. Another's is as good as none.
-async fn must_be_theirs(
-    app: &App,
-    caller: &Caller,
-    owner: &Owner,
-    of: Thing,
-) -> Result<(), Error> {
+async fn must_be_theirs(app: &App, caller: &Caller, owner: &Owner, of: Thing) -> Result<(), Error> {
     let missing = |field| -> Error {
         Invalid::new(field, "is none of the owner's: check its id, and whose it is").into()
     };
@@ -199,19 +189,18 @@ pub(super) async fn addressees(
     owner: &Owner,
     reminder: &Reminder,
 ) -> Result<Vec<String>, Error> {
-    if !reminder.ways.contains(&Way::Mail) {
-        return Ok(reminder.to.clone());
-    }
     let connected = connections::of(app, owner).await?;
     let own = connected.map(|connection| app.profile(&connection)).transpose()?;
     let own = own.map(|profile| profile.email);
+    if reminder.to.is_empty() && !reminder.ways.contains(&Way::Mail) {
+        return Ok(Vec::new());
+    }
     if reminder.to.is_empty() {
         let rule = "is required: the owner has connected no account whose address could be taken";
         return own.map(|own| vec![own]).ok_or_else(|| Invalid::new("to", rule).into());
     }
-    let strange = |address: &String| {
-        !own.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(address))
-    };
+    let strange =
+        |address: &String| !own.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(address));
     if matches!(caller.who, Who::User(_)) && reminder.to.iter().any(strange) {
         let rule = "may name no address but that of the account which the user connected; an API key \
                     may name any";

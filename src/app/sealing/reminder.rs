@@ -123,7 +123,11 @@ impl App {
     pub fn delivery(&self, item: &Item) -> Result<Delivery, Error> {
         let form: DeliveryForm = read(FORM, &self.open_item(item)?)?;
         Ok(Delivery {
-            letter: form.letter.map(|LetterForm { to, subject, text }| Letter { to, subject, text }),
+            letter: form.letter.map(|LetterForm { to, subject, text }| Letter {
+                to,
+                subject,
+                text,
+            }),
             ended: form.ended.map(|EndedForm { at, cause }| Ended {
                 at,
                 cause: cause.map(|(code, text)| Cause::new(code, text)),

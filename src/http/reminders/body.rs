@@ -282,10 +282,9 @@ fn read_thing(task: Option<&str>, event: Option<&str>) -> Result<Option<Thing>, 
     let id = |field: &'static str| Invalid::new(field, "an id: 26 characters of 0-9 and a-v");
     match (task, event) {
         (None, None) => Ok(None),
-        (Some(task), None) => task
-            .parse::<ItemId>()
-            .map(|task| Some(Thing::Item(task)))
-            .map_err(|_| vec![id("task")]),
+        (Some(task), None) => {
+            task.parse::<ItemId>().map(|task| Some(Thing::Item(task))).map_err(|_| vec![id("task")])
+        }
         (None, Some(event)) => event
             .parse::<EventId>()
             .map(|event| Some(Thing::Event(event)))
@@ -340,7 +339,8 @@ pub fn read_asked(caller: &Caller, listing: Listing) -> Result<(Asked, Option<Th
     let owner = faults.keep(owner_of(caller, listing.user));
     let state = faults.keep(listing.state.map(|name| name.parse::<State>()).transpose());
     let of = faults.keep_all(read_thing(listing.task.as_deref(), listing.event.as_deref()));
-    let moment = |field, text: Option<String>| text.map(|text| read_moment(field, &text)).transpose();
+    let moment =
+        |field, text: Option<String>| text.map(|text| read_moment(field, &text)).transpose();
     let from = faults.keep(moment("from", listing.from));
     let to = faults.keep(moment("to", listing.to));
     let (Some(owner), true) = (owner, faults.is_empty()) else { return Err(faults.problem()) };

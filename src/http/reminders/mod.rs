@@ -1,7 +1,7 @@
 //! Reminders on `/api/v1`.
 
 mod body;
-mod deeds;
+pub mod deeds;
 mod shown;
 
 use axum::Json;
