@@ -1,5 +1,6 @@
 //! Mail, against a real server that takes it.
 
+mod deliveries;
 mod letters;
 mod login;
 mod postbox;
