@@ -131,7 +131,8 @@ async fn prepare(app: &App, caller: &Caller, wish: ReminderWish) -> Result<Prepa
         must_be_theirs(app, caller, &item.owner, of).await?;
         item.of = Some(of);
     }
-    reminder.ways = ways.unwrap_or_else(|| BTreeSet::from([Way::Google]));
+    let usual = if app.mail.is_some() || reminder.digest { Way::Mail } else { Way::Google };
+    reminder.ways = ways.unwrap_or_else(|| BTreeSet::from([usual]));
     reminder.to = addressees(app, caller, &item.owner, &reminder).await?;
     reminder.begin(item.created);
     let request = identity.map(|identity| {
@@ -189,6 +190,9 @@ pub(super) async fn addressees(
     owner: &Owner,
     reminder: &Reminder,
 ) -> Result<Vec<String>, Error> {
+    if reminder.digest && !reminder.ways.contains(&Way::Mail) {
+        return Err(Invalid::new("deliver", "must have `mail`, by which a digest goes").into());
+    }
     let connected = connections::of(app, owner).await?;
     let own = connected.map(|connection| app.profile(&connection)).transpose()?;
     let own = own.map(|profile| profile.email);

@@ -3,6 +3,7 @@
 
 mod change;
 mod create;
+mod digest;
 mod fire;
 mod letter;
 mod moments;
