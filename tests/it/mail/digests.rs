@@ -96,7 +96,7 @@ async fn a_digest_goes_by_mail_and_is_of_a_day() {
         (json!({"deliver": ["google"]}), "/deliver"),
         (
             json!({"at": null, "time_zone": null, "recurrence": null, "minutes_before": 5, "task": "0"}),
-            "/task",
+            "/digest",
         ),
     ] {
         let body = with(daily(), &members);
