@@ -78,7 +78,7 @@ async fn things(shop: &Shop, user: Option<&str>) -> Vec<String> {
         ("/api/v1/tasks", json!({ "title": "Paint" })),
         (
             "/api/v1/reminders",
-            json!({ "title": "Call", "at": "2026-12-01T10:00:00Z", "deliver": ["google"] }),
+            json!({ "title": "Call", "at": "2026-11-02T08:00:30Z", "deliver": ["google"] }),
         ),
     ] {
         let key = bridge.key_for(&[Scope::TasksWrite]).await;
