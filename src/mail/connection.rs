@@ -90,11 +90,10 @@ impl Connection {
                 Err(error) => return self.taken_back(error, clock).await,
             }
         }
-        match refusal {
-            Some(refusal) if refused == recipients.len() => {
-                return self.taken_back(refusal, clock).await;
-            }
-            _ => {}
+        if let Some(refusal) = refusal
+            && refused == recipients.len()
+        {
+            return self.taken_back(refusal, clock).await;
         }
         if let Err(error) = self.word(Stage::Content, Data, clock).await {
             return self.taken_back(error, clock).await;

@@ -18,6 +18,9 @@ use crate::store::{Kept, Step};
 /// A mail that could not be handed over for so long is no news any more.
 const LATEST: TimeDelta = TimeDelta::days(3);
 
+/// While writes are frozen, there is another look after this time.
+const LOOK: TimeDelta = TimeDelta::seconds(5);
+
 /// What came of a delivery.
 pub enum Outcome {
     /// Nothing is left to do.
@@ -51,6 +54,10 @@ pub async fn deliver(app: &App, id: ItemId) -> Result<Outcome, Error> {
         let cause = Cause::new("mail_not_configured", Error::NoMail.to_string());
         return Ok(Outcome::Shut(Until::Backoff, cause));
     };
+    if app.frozen.now().is_some() {
+        let look = Until::Moment(app.clock.now() + LOOK);
+        return Ok(Outcome::Shut(look, Cause::new("frozen", "an operator froze the writes")));
+    }
     if let Err(free) = mailer.take_place() {
         let text = "as many mails went out as may in a minute (mail.per_minute)";
         return Ok(Outcome::Shut(Until::Moment(free), Cause::new("mail_paced", text)));

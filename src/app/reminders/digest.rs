@@ -63,14 +63,14 @@ fn add(text: &mut String, title: &str, mut entries: Vec<Entry>) {
         return;
     }
     entries.sort();
-    text.push_str(&format!("\n{title}\n"));
+    text.extend(["\n", title, "\n"]);
     let all = entries.len();
     for (shown, (_, line)) in entries.into_iter().enumerate() {
         if text.len() > FULL {
-            text.push_str(&format!("  and {} more\n", all - shown));
+            text.extend(["  and ", &*(all - shown).to_string(), " more\n"]);
             return;
         }
-        text.push_str(&format!("  {line}\n"));
+        text.extend(["  ", &*line, "\n"]);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reminders that are mailed: what the server says decides what becomes of each.
 
+use calbridge::app::access::Caller;
+use calbridge::app::incident;
 use calbridge::clock::Clock;
 use calbridge::model::key::Scope;
 use calbridge::simulator::{Fault, FaultKind};
@@ -215,8 +217,8 @@ async fn no_more_mails_go_out_in_a_minute_than_the_server_takes() {
     for number in 0..25 {
         desk.remind(&format!("Tea {number}"), 1, "ana@mail.test").await;
     }
+    let mut counts = vec![postbox.mails().len()];
     desk.wait(1).await;
-    let mut counts = Vec::new();
     for _ in 0..14 {
         counts.push(postbox.mails().len());
         for _ in 0..10 {
@@ -242,6 +244,21 @@ async fn nothing_that_stands_before_google_holds_mail_up() {
     desk.remind("Tea", 0, "ana@mail.test").await;
     desk.bridge.work().await;
     assert!(desk.bridge.tied.worker.google_is_shut());
+    assert_eq!(postbox.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn while_writes_are_frozen_no_mail_goes_out() {
+    let postbox = Postbox::start().await;
+    let desk = Desk::with(&postbox).await;
+    desk.remind("Tea", 1, "ana@mail.test").await;
+    let (app, console) = (&desk.bridge.tied.app, Caller::console());
+    incident::freeze(app, &console, "a key leaked").await.expect("it is frozen");
+    desk.wait(1).await;
+    desk.wait(10).await;
+    assert_eq!(postbox.mails().len(), 0);
+    incident::thaw(app, &console).await.expect("it is thawed");
+    desk.bridge.run_until_idle().await;
     assert_eq!(postbox.mails().len(), 1);
 }
 
