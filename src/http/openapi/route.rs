@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
+use super::headers::{self, Asks};
 use crate::http::policy::row::{Class, Face, Pass, Row};
 use crate::http::problem::Code;
 
@@ -25,9 +26,11 @@ pub fn told(operation: &mut Value, row: &Row, refusals: &mut Map<String, Value>)
     let own = own.as_ref().and_then(Value::as_array).into_iter().flatten();
     let mut codes: BTreeSet<Code> = own.filter_map(|name| code_named(name.as_str()?)).collect();
     codes.extend(codes_of(operation, row));
+    let asks = Asks::of(operation);
     if let Some(responses) = operation["responses"].as_object_mut() {
         for (status, response) in &mut *responses {
-            add_headers(response, status, row.class);
+            headers::add(response, &headers::of_every_answer(status, row.class));
+            headers::add(response, &asks.answered(status));
         }
     }
     for (status, codes) in by_status(&codes, row) {
@@ -124,7 +127,7 @@ fn problem(status: u16, codes: &[Code], class: Class) -> Value {
             "properties": { "code": { "enum": codes }, "status": { "const": status } },
         } } },
     });
-    add_headers(&mut problem, &status.to_string(), class);
+    headers::add(&mut problem, &headers::of_every_answer(&status.to_string(), class));
     problem
 }
 
@@ -154,45 +157,6 @@ fn security(row: &Row) -> Value {
         }
     }
     ways.into()
-}
-
-fn add_headers(response: &mut Value, status: &str, class: Class) {
-    let mut headers = match response.get_mut("headers").map(Value::take) {
-        Some(Value::Object(headers)) => headers,
-        _ => Map::new(),
-    };
-    let mut add = |name: &str| {
-        headers.insert(name.into(), json!({ "$ref": format!("#/components/headers/{name}") }));
-    };
-    add("X-Request-Id");
-    // Who shows nothing that works is refused before anything is counted.
-    if class != Class::Free && status != "401" {
-        add("RateLimit");
-        add("RateLimit-Policy");
-    }
-    if matches!(status, "429" | "503") {
-        add("Retry-After");
-    }
-    if status == "401" {
-        add("WWW-Authenticate");
-    }
-    response["headers"] = headers.into();
-}
-
-/// The headers that many answers have.
-pub fn headers() -> Value {
-    let text =
-        |description: &str| json!({ "description": description, "schema": { "type": "string" } });
-    json!({
-        "RateLimit": text("What is left of the allowance, and when there is more: `\"writes\";r=99;t=1`."),
-        "RateLimit-Policy": text("How many requests may come in how many seconds: `\"writes\";q=100;w=60`."),
-        "Retry-After": {
-            "description": "Seconds until another try makes sense.",
-            "schema": { "type": "integer", "minimum": 1 },
-        },
-        "WWW-Authenticate": text("How to be let in (RFC 6750)."),
-        "X-Request-Id": text("What the log knows the request by."),
-    })
 }
 
 /// How callers show who they are.
