@@ -6,6 +6,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
+/// From here on, not every whole number is a number of 64 bits that floats.
+const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
+
 /// Does what it holds does, and hands itself on to whatever lies deeper: a reader, a visitor, the rest
 /// of a list or of an object, or a seed.
 pub struct Objects<T>(pub T);
@@ -80,8 +83,11 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {
         self.0.visit_u64(value)
     }
 
+    // JSON has one kind of number: 10.0 is 10.
     fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
-        self.0.visit_f64(value)
+        let whole = value.fract() == 0.0 && value.abs() < LARGEST_WHOLE;
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+        if whole { self.0.visit_i64(value as i64) } else { self.0.visit_f64(value) }
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<V::Value, E> {

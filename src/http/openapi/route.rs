@@ -12,6 +12,8 @@ use crate::http::problem::Code;
 
 /// Where a handler's annotation names the codes that are its own.
 const CODES: &str = "x-codes";
+/// The type of every refusal.
+const PROBLEM: &str = "application/problem+json";
 
 /// Adds to `operation` what `row` says of it, and to `refusals` every answer that it shares with
 /// others. Returns the codes of its problems.
@@ -35,9 +37,15 @@ pub fn told(operation: &mut Value, row: &Row, refusals: &mut Map<String, Value>)
     }
     for (status, codes) in by_status(&codes, row) {
         let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+        let own = &mut operation["responses"][status.to_string()];
+        if own.get("content").is_some() {
+            // The handler's own answer of that status has another type.
+            let refusal = problem(status, &codes, row.class);
+            own["content"][PROBLEM] = refusal["content"][PROBLEM].clone();
+            continue;
+        }
         let name = format!("{status}.{}", names.join("."));
-        let link = json!({ "$ref": format!("#/components/responses/{name}") });
-        operation["responses"][status.to_string()] = link;
+        *own = json!({ "$ref": format!("#/components/responses/{name}") });
         refusals.entry(name).or_insert_with(|| problem(status, &codes, row.class));
     }
     operation["summary"] = summary(operation).into();
@@ -73,13 +81,14 @@ fn codes_of(operation: &Value, row: &Row) -> Vec<Code> {
     }
     if row.takes_bearer() {
         codes.extend([Code::NoApiKey, Code::UnknownApiKey, Code::ScopeMissing]);
+        // Who shows a user's token is told what is wrong with it, wherever it is shown.
+        codes.extend([Code::TokenRefused, Code::IssuerKeysUnavailable]);
     }
     if row.class != Class::Free && row.method != Method::GET {
         codes.extend([Code::Frozen, Code::DiskFull]);
     }
     if row.lets(Pass::User) {
-        let tokens = [Code::TokenRefused, Code::IssuerKeysUnavailable, Code::NotForUsers];
-        codes.extend(tokens);
+        codes.push(Code::NotForUsers);
     }
     let body = operation.get("requestBody");
     if body.is_some_and(|body| body["content"].get("application/json").is_some()) {
@@ -108,7 +117,7 @@ fn by_status(codes: &BTreeSet<Code>, row: &Row) -> BTreeMap<u16, Vec<Code>> {
     let mut found: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in codes {
         let status = match code.status().as_u16() {
-            422 if row.face == Face::Classic => 400,
+            422 if row.face == Face::Classic && *code == Code::Invalid => 400,
             status => status,
         };
         found.entry(status).or_default().push(*code);
@@ -122,7 +131,7 @@ fn problem(status: u16, codes: &[Code], class: Class) -> Value {
     let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
     let mut problem = json!({
         "description": meanings.join("\n"),
-        "content": { "application/problem+json": { "schema": {
+        "content": { PROBLEM: { "schema": {
             "allOf": [{ "$ref": "#/components/schemas/Problem" }],
             "properties": { "code": { "enum": codes }, "status": { "const": status } },
         } } },

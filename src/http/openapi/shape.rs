@@ -59,7 +59,7 @@ impl PartialSchema for Email {
         let text = ObjectBuilder::new().schema_type(Type::String);
         let format = SchemaFormat::Custom("email".to_owned());
         text.format(Some(format))
-            .max_length(Some(254))
+            .max_length(Some(320))
             .description(Some("An e-mail address."))
             .into()
     }
