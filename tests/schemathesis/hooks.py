@@ -52,6 +52,8 @@ UNTELLABLE = {
     "notes",
 }  # fmt: skip
 UNTELLABLE_OF = {
+    # A search says whose events, and from when to when; a name is one owner's.
+    "list_events": {"q", "external_id"},
     # Only beside `return_to`.
     "create_link": {"state"},
     "reconnect": {"state"},

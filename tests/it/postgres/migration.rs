@@ -5,7 +5,7 @@ use calbridge::model::history::By;
 use calbridge::model::id::ItemId;
 use calbridge::model::item::{Item, Noun};
 use calbridge::store::contract::examples::{
-    NOON, accept, after, event, item, known, push, sealed, take_in, user, wanted,
+    NOON, accept, after, event, item, known, push, take_in, user, wanted,
 };
 use calbridge::store::{
     Accepted, Asked, EventFilter, EventStore, ItemStore, JobStore, Retention, Store,
