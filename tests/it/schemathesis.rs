@@ -54,7 +54,7 @@ async fn schemathesis_finds_nothing_amiss_with_a_users_token() {
     let base = &process.home.base;
     let browser = Browser::default();
     let links = format!("{base}/api/v1/connections/links");
-    let made = browser.tell(&links, &key, &json!({ "user": "ben" })).await.json();
+    let made = browser.post_json(&links, &key, &json!({ "user": "ben" })).await.json();
     browser.follow(made["url"].as_str().expect("a link"), BEN).await;
     let token = token_of("ben");
     let connection = connection_of(&process, &token).await;

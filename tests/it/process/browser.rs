@@ -101,8 +101,8 @@ impl Browser {
             .await
     }
 
-    /// Posts in the name of an API key.
-    pub async fn tell(&self, url: &str, key: &str, body: &Value) -> Answer {
+    /// Posts JSON in the name of an API key.
+    pub async fn post_json(&self, url: &str, key: &str, body: &Value) -> Answer {
         let request = Request::post(url)
             .header(header::AUTHORIZATION, format!("Bearer {key}"))
             .header(header::CONTENT_TYPE, "application/json");
