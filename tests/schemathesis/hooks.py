@@ -83,11 +83,12 @@ def nothing_is_refused_that_the_schema_lets_in(ctx, response, case):
         return
     if response.status_code not in (400, 422):
         return
+    assert case.meta.phase.name != "examples", "an example of the document is refused"
     problem = response.json()
     if problem.get("code", "invalid") != "invalid":
         return
-    named = {error["pointer"].split("/")[1] for error in problem.get("errors", []) if error["pointer"]}
+    pointers = [error["pointer"] for error in problem.get("errors", [])]
+    named = {pointer.partition("/")[2].partition("/")[0] for pointer in pointers}
     untellable = UNTELLABLE | UNTELLABLE_OF.get(case.operation.definition.raw.get("operationId"), set())
     refused = sorted(named - untellable)
-    whole = [error for error in problem.get("errors", []) if not error["pointer"]]
-    assert not refused and not whole, f"the schema lets in what is refused: {', '.join(refused)} {whole}"
+    assert not refused, f"the schema lets in what is refused: {', '.join(refused) or 'the whole'}"
