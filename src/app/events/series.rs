@@ -454,7 +454,7 @@ fn unwritten(content: &Content, google_id: GoogleId) -> Known {
 }
 
 /// The name of an instance that stands apart.
-fn exception_id(series: EventId, original: Original) -> EventId {
+pub(in crate::app) fn exception_id(series: EventId, original: Original) -> EventId {
     let (series, original) = (series.as_u128().to_be_bytes(), original.to_string());
     EventId::derived(&[b"calbridge/instance/v1", &series, original.as_bytes()])
 }
