@@ -128,7 +128,8 @@ async fn an_unknown_member_is_refused_with_the_nearest_name() {
     let answer = post(&bridge, &with(event(), &conference)).await;
     let near = "is not known here; did you mean `label`?";
     assert_eq!(faults(&answer), said("/conference/lable", near));
-    let guests = json!({ "guests": ["ben@example.com", { "email": "c@example.com", "optionl": true }] });
+    let guests =
+        json!({ "guests": ["ben@example.com", { "email": "c@example.com", "optionl": true }] });
     let answer = post(&bridge, &with(event(), &guests)).await;
     let near = "is not known here; did you mean `optional`?";
     assert_eq!(faults(&answer), said("/guests/1/optionl", near));
@@ -151,7 +152,10 @@ async fn a_list_is_not_taken_for_an_object_however_deep_it_lies() {
     assert_eq!(faults(&listed), [(String::new(), not_a_list.to_owned())]);
     for (members, pointer) in [
         (json!({ "conference": ["https://a.example/", "Us"] }), "/conference"),
-        (json!({ "reminders": [{ "method": "popup", "minutes": 5 }, ["popup", 10]] }), "/reminders/1"),
+        (
+            json!({ "reminders": [{ "method": "popup", "minutes": 5 }, ["popup", 10]] }),
+            "/reminders/1",
+        ),
         (json!({ "guests": [["ben@example.com", true]] }), "/guests/0"),
     ] {
         let answer = post(&bridge, &with(event(), &members)).await;
@@ -159,7 +163,8 @@ async fn a_list_is_not_taken_for_an_object_however_deep_it_lies() {
         assert_eq!((told.len(), &*told[0].0), (1, pointer), "{}", answer.text);
         assert!(told[0].1.starts_with("invalid type: sequence, expected an "), "{}", told[0].1);
     }
-    let batch = json!({ "events": [with(event(), &json!({ "conference": ["https://a.example/"] }))] });
+    let batch =
+        json!({ "events": [with(event(), &json!({ "conference": ["https://a.example/"] }))] });
     let answer = bridge.send_json(Method::POST, "/api/v1/events/batch", &batch, &[]).await.json();
     assert_eq!(answer["results"][0]["problem"]["errors"][0]["pointer"], "/conference", "{answer}");
     assert_eq!(bridge.titles(crate::bridge::ANA), Vec::<String>::new());
@@ -169,7 +174,9 @@ async fn a_list_is_not_taken_for_an_object_however_deep_it_lies() {
 async fn a_whole_number_may_be_written_with_a_fraction_of_nothing() {
     let bridge = Bridge::connected().await;
     let series = |limit: &str| {
-        format!(r#"{{"start": "2026-11-30", "recurrence": ["RRULE:FREQ=DAILY"], "limit": {limit}}}"#)
+        format!(
+            r#"{{"start": "2026-11-30", "recurrence": ["RRULE:FREQ=DAILY"], "limit": {limit}}}"#
+        )
     };
     let expand = async |limit: &str| {
         let headers = [("content-type", "application/json")];
