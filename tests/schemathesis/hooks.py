@@ -35,7 +35,7 @@ TRANSPORT = {
 # Of these members a schema cannot say all: whoever keeps to the schema may be told of them all the same.
 UNTELLABLE = {
     # Days that no calendar has, an end before its start, times of both kinds, no zone at all.
-    "start", "end", "due", "from", "to", "until", "startDateTime", "endDateTime", "expires", "instance",
+    "start", "end", "at", "due", "from", "to", "until", "startDateTime", "endDateTime", "expires", "instance",
     # There is a list of zones; and they mean nothing without a time.
     "time_zone", "timeZone", "dst",
     # A grammar of their own, that must agree with the start.
@@ -54,6 +54,12 @@ UNTELLABLE = {
 UNTELLABLE_OF = {
     # A search says whose events, and from when to when; a name is one owner's.
     "list_events": {"q", "external_id"},
+    # A reminder has a moment of its own, or is told before one thing that is there.
+    "create_reminder": {"minutes_before", "task", "event", "digest"},
+    "change_reminder": {"minutes_before"},
+    "list_reminders": {"task", "event"},
+    # So many minutes, or until then.
+    "snooze_reminder": {"minutes"},
     # Only beside `return_to`.
     "create_link": {"state"},
     "reconnect": {"state"},
