@@ -135,7 +135,7 @@ pub async fn show(
     operation_id = "create_api_key",
     tag = "API keys",
     request_body = NewKeyBody,
-    responses((status = 201, description = "The key, whole in this answer alone.", body = KeyBody))
+    responses((status = 201, description = "The key, whole in this answer alone.", body = KeyBody, headers(("Location" = String, description = "Where it is shown."))))
 )]
 pub async fn create(
     State(door): State<Door>,

@@ -10,6 +10,7 @@ use validator::Validate;
 use super::Door;
 use super::body::Body;
 use super::events::{CauseBody, utc};
+use super::openapi::{Moment as MomentText, User, Zone, words};
 use super::problem::{FieldError, Problem};
 use crate::app::access::Caller;
 use crate::app::availability::{self, Account, Busy, Range};
@@ -23,20 +24,23 @@ const MOST_USERS: usize = 20;
 /// Whose time is asked for, and which.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "from": "2026-11-30T00:00:00Z", "to": "2026-12-01T00:00:00Z" })))]
 pub struct AvailabilityQuestion {
     /// The beginning, with `Z` or an offset, or with a `time_zone` beside it.
-    #[schema(required, value_type = String)]
+    #[schema(required, value_type = MomentText)]
     #[validate(required(message = "is required: ISO 8601, such as 2025-10-30T00:00:00Z"))]
     from: Option<String>,
     /// The end, at most 60 days later.
-    #[schema(required, value_type = String)]
+    #[schema(required, value_type = MomentText)]
     #[validate(required(message = "is required: ISO 8601, such as 2025-10-31T00:00:00Z"))]
     to: Option<String>,
+    #[schema(value_type = Option<Zone>)]
     time_zone: Option<String>,
     /// Whose own accounts; left out, the caller's own or the server's.
-    #[schema(max_items = 20)]
+    #[schema(value_type = Option<Vec<User>>, max_items = 20)]
     users: Option<Vec<String>>,
-    /// `own` or `server`: one account more beside those of the users.
+    /// One account more beside those of the users.
+    #[schema(schema_with = words::connection)]
     connection: Option<String>,
 }
 

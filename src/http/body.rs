@@ -1,10 +1,12 @@
 //! JSON bodies: read whole, checked in shape, with every fault named by its pointer.
 
+mod objects;
+
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::http::{StatusCode, header};
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 use sha2::{Digest as _, Sha256};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
@@ -12,6 +14,7 @@ use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 use super::Door;
 use super::problem::{Code, FieldError, Problem};
 use crate::model::key::Digest;
+use objects::Objects;
 
 /// No body may be larger, in bytes, where nothing else is said.
 pub const MOST_BYTES: usize = 256 * 1024;
@@ -85,14 +88,8 @@ fn is_json(request: &Request) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // Members in a list, one after the other, would be read too.
-    if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
-        let message = "the body is an object, `{…}`".to_owned();
-        return Err(Problem::fields(vec![FieldError { pointer: String::new(), message }]));
-    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut reader)).map_err(|error| {
         let pointer = pointer(error.path());
         let inner = error.into_inner();
         if inner.is_syntax() || inner.is_eof() {

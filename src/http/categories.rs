@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::body::Body;
+use super::body::{Body, unreadable_query};
 use super::etag::ETag;
 use super::events::members::{Faults, Member, ReminderBody, read_reminders};
 use super::events::{read_aim, utc};
-use super::openapi::Id;
+use super::openapi::{Calendar, Id, User, words};
 use super::problem::{Code, FieldError, Problem};
 use super::{Door, cursor, etag, idempotency};
 use crate::app::access::Caller;
@@ -35,6 +35,7 @@ const USUAL_PAGE: usize = 100;
 /// A category to be made.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "name": "Errands", "color": "sage", "completion": "remove" })))]
 pub struct NewCategory {
     /// What people call it.
     #[validate(
@@ -43,43 +44,51 @@ pub struct NewCategory {
     )]
     #[schema(required, value_type = String, min_length = 1, max_length = 100)]
     name: Option<String>,
+    #[schema(schema_with = words::color)]
     color: Option<String>,
+    #[schema(value_type = Option<Calendar>)]
     calendar: Option<String>,
+    #[schema(schema_with = words::visibility)]
     visibility: Option<String>,
+    #[schema(max_items = 5)]
     reminders: Option<Vec<ReminderBody>>,
+    #[schema(schema_with = words::notify)]
     notify: Option<String>,
     meet: Option<bool>,
+    #[schema(schema_with = words::completion)]
     completion: Option<String>,
+    #[schema(value_type = Option<User>)]
     user: Option<String>,
 }
 
 /// What may be changed of a category. Null takes away what it need not have.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "name": "Errands in town", "color": null })))]
 pub struct CategoryChange {
     #[validate(length(min = 1, max = 100, message = "1 to 100 characters"))]
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::color)]
     color: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Calendar>)]
     calendar: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::visibility)]
     visibility: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<Vec<ReminderBody>>)]
+    #[schema(value_type = Option<Vec<ReminderBody>>, max_items = 5)]
     reminders: Member<Vec<ReminderBody>>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::notify)]
     notify: Member<String>,
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     meet: Member<bool>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::completion)]
     completion: Member<String>,
 }
 
@@ -120,6 +129,7 @@ pub struct CategoriesBody {
 #[serde(deny_unknown_fields)]
 pub struct Listing {
     /// Whose; the caller's own if it is left out.
+    #[param(value_type = Option<User>)]
     user: Option<String>,
     /// The `next` of the page before.
     cursor: Option<String>,
@@ -137,8 +147,8 @@ pub struct Listing {
     params(idempotency::IdempotencyKey),
     request_body = NewCategory,
     responses(
-        (status = 200, description = "Known already, by its key.", body = CategoryBody),
-        (status = 201, description = "Made.", body = CategoryBody)
+        (status = 200, description = "Known already, by its key.", body = CategoryBody, headers(("Location" = String, description = "Where it is shown."))),
+        (status = 201, description = "Made.", body = CategoryBody, headers(("Location" = String, description = "Where it is shown.")))
     ),
     extensions(("x-codes" = json!([Code::TooLarge])))
 )]
@@ -182,7 +192,7 @@ pub async fn list(
     caller: Caller,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<CategoriesBody>, Problem> {
-    let Query(listing) = listing.map_err(|error| Problem::new(Code::Invalid, error.body_text()))?;
+    let Query(listing) = listing.map_err(|error| unreadable_query(&error))?;
     let owner = owner_of(&caller, listing.user).map_err(refused)?;
     let most = length_of(listing.limit).map_err(refused)?;
     let named = String::from_utf8_lossy(&owner.to_bytes()).into_owned();

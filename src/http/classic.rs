@@ -15,7 +15,7 @@ use validator::{Validate, ValidationError};
 
 use super::body::Body;
 use super::events::read_span;
-use super::openapi::{Id, words};
+use super::openapi::{Id, Moment, Zone, words};
 use super::problem::{Code, FieldError, Problem};
 use super::{Door, idempotency, prefer};
 use crate::app::access::Caller;
@@ -31,7 +31,14 @@ const CREATE: &str = "/api/create-calendar-event";
 
 /// The fifth seed's body. Unknown members are ignored here.
 #[derive(Deserialize, Validate, ToSchema)]
-#[schema(as = ClassicEvent)]
+#[schema(as = ClassicEvent, examples(json!({
+    "summary": "Consultation",
+    "description": "First meeting",
+    "startDateTime": "2026-11-30T14:00:00",
+    "endDateTime": "2026-11-30T15:00:00",
+    "attendeeEmail": "ben@example.com",
+    "timeZone": "Europe/Lisbon"
+})))]
 #[expect(
     non_snake_case,
     reason = "the members are named as on the wire, so that errors name them so too"
@@ -47,13 +54,14 @@ pub struct NewEvent {
     #[validate(length(max = 8192, message = "at most 8,192 characters"))]
     description: Option<String>,
     #[validate(required(message = "is required: ISO 8601, such as 2025-10-30T14:00:00"))]
-    #[schema(required, value_type = String)]
+    #[schema(required, value_type = Moment)]
     startDateTime: Option<String>,
     #[validate(required(message = "is required: ISO 8601, such as 2025-10-30T15:00:00"))]
-    #[schema(required, value_type = String)]
+    #[schema(required, value_type = Moment)]
     endDateTime: Option<String>,
     #[validate(custom(function = "address"))]
     attendeeEmail: Option<String>,
+    #[schema(value_type = Option<Zone>)]
     timeZone: Option<String>,
     #[schema(schema_with = words::notify)]
     notify: Option<String>,
@@ -134,7 +142,7 @@ pub async fn status(State(door): State<Door>) -> Result<Json<Standing>, Problem>
     request_body = NewEvent,
     responses(
         (status = 200, description = "In Google, and the Meet link is ready or failed.", body = Made),
-        (status = 202, description = "Taken in; not all of it is there yet.", body = Made),
+        (status = 202, description = "Taken in; not all of it is there yet.", body = Made, headers(("Location" = String, description = "Where it is shown."))),
         (status = 422, description = "Google refused the event.", body = Made)
     ),
     extensions(("x-codes" = json!([Code::NotConnected, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
@@ -158,6 +166,7 @@ pub async fn create(
     if created.taken == Taken::Repeated {
         response.headers_mut().insert(&idempotency::REPLAYED, HeaderValue::from_static("true"));
     }
+    response.headers_mut().extend(prefer::applied(&headers));
     Ok(response)
 }
 

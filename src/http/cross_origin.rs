@@ -8,7 +8,7 @@ use tower_http::cors::CorsLayer;
 
 use super::limit::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use super::policy::row::{Face, Row};
-use super::{REQUEST_ID, idempotency};
+use super::{REQUEST_ID, idempotency, prefer};
 
 /// For so long a browser need not ask again.
 const REMEMBERED: Duration = Duration::from_mins(10);
@@ -37,6 +37,7 @@ pub fn layer(origins: &[HeaderValue], methods: Vec<Method>) -> CorsLayer {
             header::RETRY_AFTER,
             header::WWW_AUTHENTICATE,
             idempotency::REPLAYED.clone(),
+            prefer::PREFERENCE_APPLIED.clone(),
             RATE_LIMIT.clone(),
             RATE_LIMIT_POLICY.clone(),
             REQUEST_ID.clone(),

@@ -2,14 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
 use super::Door;
 use super::body::Body;
-use super::openapi::{Id, User};
+use super::openapi::{Email, Id, User};
 use super::problem::{Code, Problem};
 use crate::app::Error;
 use crate::app::access::Caller;
@@ -25,7 +25,7 @@ pub struct Wish {
     #[schema(value_type = Option<User>)]
     user: Option<String>,
     #[validate(required(message = "is required: the user's address at Google"))]
-    #[schema(required, value_type = String, max_length = 254)]
+    #[schema(required, value_type = Email)]
     subject: Option<String>,
 }
 
@@ -49,14 +49,14 @@ pub struct LinkedBody {
     operation_id = "link_by_delegation",
     tag = "Connections",
     request_body = Wish,
-    responses((status = 201, description = "The connection.", body = LinkedBody)),
+    responses((status = 201, description = "The connection.", body = LinkedBody, headers(("Location" = String, description = "Where it is shown.")))),
     extensions(("x-codes" = json!([Code::NoServiceAccount, Code::Delegation, Code::WrongAccount, Code::Google, Code::Overtaken])))
 )]
 pub async fn link(
     State(door): State<Door>,
     caller: Caller,
     body: Body<Wish>,
-) -> Result<(StatusCode, Json<LinkedBody>), Problem> {
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<LinkedBody>), Problem> {
     let Wish { user, subject } = body.value;
     let owner = match user.map(UserId::try_from).transpose().map_err(Error::from)? {
         Some(user) => Owner::User(user),
@@ -72,6 +72,7 @@ pub async fn link(
     let id = linked.id.to_string();
     let means = "delegation";
     let (email, calendar) = (profile.email, profile.calendar);
+    let location = format!("/api/v1/connections/{id}");
     let body = LinkedBody { object: "connection", id, means, user, email, calendar };
-    Ok((StatusCode::CREATED, Json(body)))
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(body)))
 }

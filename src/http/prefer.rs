@@ -1,6 +1,6 @@
 //! What a caller prefers (RFC 7240): how long to wait for the event, or not at all.
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use chrono::TimeDelta;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -11,6 +11,8 @@ use super::openapi::{header, text};
 pub const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(50);
 
 static PREFER: HeaderName = HeaderName::from_static("prefer");
+/// Set on the answer to a request whose preference was followed.
+pub static PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// The header, for the API's document.
 pub struct Prefer;
@@ -25,6 +27,21 @@ impl IntoParams for Prefer {
 
 /// How long the request is to wait: what `Prefer` says, else `usual`.
 pub fn wait(headers: &HeaderMap, usual: TimeDelta) -> TimeDelta {
+    preferred(headers).unwrap_or(usual).min(LONGEST_WAIT)
+}
+
+/// What the answer says of the preference that was followed (RFC 7240 §3); nothing of others.
+pub fn applied(headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
+    let wait = preferred(headers)?.min(LONGEST_WAIT);
+    let told = match wait.num_seconds() {
+        0 => HeaderValue::from_static("respond-async"),
+        secs => HeaderValue::try_from(format!("wait={secs}")).ok()?,
+    };
+    Some((PREFERENCE_APPLIED.clone(), told))
+}
+
+/// For how long the caller prefers to wait, if it says so.
+fn preferred(headers: &HeaderMap) -> Option<TimeDelta> {
     let values = headers.get_all(&PREFER).iter().filter_map(|value| value.to_str().ok());
     let mut preferred = None;
     // RFC 7240 §2: of a preference given twice, the first counts; unknown ones are ignored.
@@ -41,5 +58,5 @@ pub fn wait(headers: &HeaderMap, usual: TimeDelta) -> TimeDelta {
             _ => {}
         }
     }
-    preferred.unwrap_or(usual).min(LONGEST_WAIT)
+    preferred
 }

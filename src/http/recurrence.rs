@@ -7,6 +7,7 @@ use validator::{Validate, ValidationError};
 
 use super::body::Body;
 use super::events::{PointBody, original_start, points};
+use super::openapi::{Line, Moment as MomentText, Time, Zone, words};
 use super::problem::{FieldError, Problem};
 use crate::model::invalid::Invalid;
 use crate::model::recurrence::{Effect, Occurrence, Recurrence};
@@ -21,25 +22,36 @@ const MOST: usize = 1_000;
 /// A series that nobody has taken in.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "start": "2026-11-30T09:00:00",
+    "end": "2026-11-30T09:15:00",
+    "time_zone": "Europe/Lisbon",
+    "recurrence": ["RRULE:FREQ=WEEKLY;BYDAY=MO"],
+    "limit": 3
+})))]
 pub struct Preview {
     /// When it begins: a date and a time, or a day.
     #[validate(required(
         message = "is required: ISO 8601, such as 2025-10-30T14:00:00, or a day, such as 2025-10-30"
     ))]
-    #[schema(required, value_type = String)]
+    #[schema(required, value_type = Time)]
     start: Option<String>,
     /// When its first occurrence ends; of days the first day after.
+    #[schema(value_type = Option<Time>)]
     end: Option<String>,
+    #[schema(value_type = Option<Zone>)]
     time_zone: Option<String>,
+    #[schema(schema_with = words::dst)]
     dst: Option<String>,
     /// `RRULE`, `RDATE` and `EXDATE` lines.
     #[validate(
         required(message = "is required: lines such as `RRULE:FREQ=WEEKLY;BYDAY=MO`"),
         length(min = 1, max = 20, message = "1 to 20 lines")
     )]
-    #[schema(required, value_type = Vec<String>)]
+    #[schema(required, value_type = Vec<Line>, min_items = 1, max_items = 20)]
     recurrence: Option<Vec<String>>,
     /// Only what begins then or later: ISO 8601, with `Z` or an offset.
+    #[schema(value_type = Option<MomentText>)]
     from: Option<String>,
     /// How many.
     #[validate(custom(function = "fits"))]

@@ -57,18 +57,25 @@ async fn several_users_are_told_apart_and_the_time_they_share_is_told() {
     let late =
         json!({"user": "u-eve", "start": "2026-11-30T14:30:00Z", "end": "2026-11-30T16:00:00Z"});
     create(&bridge, &late).await;
+    // Whoever is busy for shorter, within another's time, makes nobody free.
+    let long =
+        json!({"user": "u-ben", "start": "2026-11-30T18:00:00Z", "end": "2026-11-30T20:00:00Z"});
+    create(&bridge, &long).await;
+    let within =
+        json!({"user": "u-eve", "start": "2026-11-30T18:30:00Z", "end": "2026-11-30T19:00:00Z"});
+    create(&bridge, &within).await;
     let answer = ask(&bridge, &json!({"users": ["u-eve", "u-ben", "u-eve"]})).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     let told = answer.json();
     assert_eq!(
         told["accounts"],
         json!([
-            {"user": "u-eve", "busy": [span("14:30", "16:00")]},
-            {"user": "u-ben", "busy": [span("14:00", "15:00")]},
+            {"user": "u-eve", "busy": [span("14:30", "16:00"), span("18:30", "19:00")]},
+            {"user": "u-ben", "busy": [span("14:00", "15:00"), span("18:00", "20:00")]},
         ])
     );
-    let evening = json!({"start": "2026-11-30T16:00:00Z", "end": "2026-12-01T00:00:00Z"});
-    assert_eq!(told["free"], json!([span("00:00", "14:00"), evening]));
+    let evening = json!({"start": "2026-11-30T20:00:00Z", "end": "2026-12-01T00:00:00Z"});
+    assert_eq!(told["free"], json!([span("00:00", "14:00"), span("16:00", "18:00"), evening]));
     assert!(!answer.text.contains("tea"), "{}", answer.text);
 }
 
@@ -190,13 +197,14 @@ async fn a_request_that_is_repeated_is_not_in_its_own_way() {
 #[tokio::test]
 async fn whole_days_are_those_of_the_calendars_own_clock() {
     let bridge = Bridge::connected().await;
-    create(&bridge, &json!({"start": "2026-11-30T23:00:00Z", "end": "2026-11-30T23:30:00Z"})).await;
+    // In Lisbon, whose clocks are an hour ahead in summer, that is the first of July.
+    create(&bridge, &json!({"start": "2027-06-30T23:15:00Z", "end": "2027-06-30T23:30:00Z"})).await;
     let day = |day: &str| {
         json!({
             "summary": "Fair", "start": day, "meet": false, "on_conflict": "reject",
         })
     };
-    for (start, status) in [("2026-11-29", 202), ("2026-11-30", 409), ("2026-12-02", 202)] {
+    for (start, status) in [("2027-06-30", 202), ("2027-07-01", 409), ("2027-07-03", 202)] {
         let answer = bridge.send_json(Method::POST, EVENTS, &day(start), &[]).await;
         assert_eq!(answer.status, status, "{start}: {}", answer.text);
     }

@@ -129,9 +129,12 @@ async fn categories_are_listed_page_by_page_and_a_repeated_request_makes_one() {
     let bridge = Bridge::connected().await;
     for name in ["a", "b", "c", "d", "e"] {
         let body = json!({ "name": name });
-        for _ in 0..2 {
-            bridge.send_json(Method::POST, CATEGORIES, &body, &[("idempotency-key", name)]).await;
-        }
+        let key = [("idempotency-key", name)];
+        let made = bridge.send_json(Method::POST, CATEGORIES, &body, &key).await;
+        let again = bridge.send_json(Method::POST, CATEGORIES, &body, &key).await;
+        assert_eq!((made.status, again.status), (201, 200), "{}", again.text);
+        assert_eq!(again.header("idempotent-replayed"), "true");
+        assert_eq!(again.json()["id"], made.json()["id"]);
     }
     let other = json!({ "name": "other" });
     let repeated_key =

@@ -221,6 +221,7 @@ async fn prefer_says_how_long_to_wait() {
     let start = bridge.tied.app.clock.now();
     let short = bridge.post(&tea(), &[("prefer", "wait=3")]).await;
     assert_eq!(short.status, 202, "{}", short.text);
+    assert_eq!(short.header("preference-applied"), "wait=3");
     assert_eq!(bridge.tied.app.clock.now() - start, TimeDelta::seconds(3));
     assert_eq!(
         short.header("location"),
@@ -327,7 +328,7 @@ async fn an_event_can_be_read_changed_and_cancelled() {
     assert_eq!(shown.json()["summary"], "Tea");
     let edit = json!({ "summary": "Coffee", "start": "2026-12-01T09:00:00", "end": "2026-12-01T10:00:00", "time_zone": "Europe/Lisbon" });
     let edited = bridge.send_json(Method::PATCH, &path, &edit, &[("prefer", "wait=5")]).await;
-    assert_eq!(edited.status, 200, "{}", edited.text);
+    assert_eq!((edited.status, edited.header("preference-applied")), (200, "wait=5"));
     let event = &bridge.google.events(ANA)[0];
     assert_eq!(
         (&event["summary"], &event["hangoutLink"]),

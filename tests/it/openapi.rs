@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::bridge::Bridge;
 
 /// Every operation: its method and path, and what is said of it.
-fn operations(document: &Value) -> Vec<(String, Value)> {
+pub fn operations(document: &Value) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for (path, methods) in document["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {

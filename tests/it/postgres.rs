@@ -3,6 +3,7 @@
 
 mod backup;
 mod bridge;
+mod migration;
 mod nodes;
 mod processes;
 pub mod server;

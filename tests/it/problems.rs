@@ -128,10 +128,13 @@ async fn an_unknown_member_is_refused_with_the_nearest_name() {
     let answer = post(&bridge, &with(event(), &conference)).await;
     let near = "is not known here; did you mean `label`?";
     assert_eq!(faults(&answer), said("/conference/lable", near));
+    let guests =
+        json!({ "guests": ["ben@example.com", { "email": "c@example.com", "optionl": true }] });
+    let answer = post(&bridge, &with(event(), &guests)).await;
+    let near = "is not known here; did you mean `optional`?";
+    assert_eq!(faults(&answer), said("/guests/1/optionl", near));
     let answer = post(&bridge, &with(event(), &json!({ "a/b~c": 1 }))).await;
     assert_eq!(faults(&answer)[0].0, "/a~1b~0c");
-    let listed = bridge.send_json(Method::POST, EVENTS, &json!(["Tea"]), &[]).await;
-    assert_eq!(faults(&listed), said("", "the body is an object, `{…}`"));
     let admin = format!("Bearer {}", bridge.key_for(&[Scope::Admin]).await);
     let headers = [("authorization", admin.as_str())];
     let answer = bridge.send_raw(Method::GET, "/api/v1/jobs?stat=live", "", &headers).await;
@@ -139,6 +142,80 @@ async fn an_unknown_member_is_refused_with_the_nearest_name() {
     let answer = bridge.send_raw(Method::GET, "/api/v1/jobs?limit=some", "", &headers).await;
     assert_eq!(faults(&answer)[0].0, "/limit");
     assert_eq!(bridge.titles(crate::bridge::ANA), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_list_is_not_taken_for_an_object_however_deep_it_lies() {
+    let bridge = Bridge::connected().await;
+    let listed = bridge.send_json(Method::POST, EVENTS, &json!(["Tea"]), &[]).await;
+    let not_a_list = "invalid type: sequence, expected an object, `{…}`";
+    assert_eq!(faults(&listed), [(String::new(), not_a_list.to_owned())]);
+    for (members, pointer) in [
+        (json!({ "conference": ["https://a.example/", "Us"] }), "/conference"),
+        (
+            json!({ "reminders": [{ "method": "popup", "minutes": 5 }, ["popup", 10]] }),
+            "/reminders/1",
+        ),
+        (json!({ "guests": [["ben@example.com", true]] }), "/guests/0"),
+    ] {
+        let answer = post(&bridge, &with(event(), &members)).await;
+        let told = faults(&answer);
+        assert_eq!((told.len(), &*told[0].0), (1, pointer), "{}", answer.text);
+        assert!(told[0].1.starts_with("invalid type: sequence, expected an "), "{}", told[0].1);
+    }
+    let batch =
+        json!({ "events": [with(event(), &json!({ "conference": ["https://a.example/"] }))] });
+    let answer = bridge.send_json(Method::POST, "/api/v1/events/batch", &batch, &[]).await.json();
+    assert_eq!(answer["results"][0]["problem"]["errors"][0]["pointer"], "/conference", "{answer}");
+    assert_eq!(bridge.titles(crate::bridge::ANA), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_whole_number_may_be_written_with_a_fraction_of_nothing() {
+    let bridge = Bridge::connected().await;
+    let series = |limit: &str| {
+        format!(
+            r#"{{"start": "2026-11-30", "recurrence": ["RRULE:FREQ=DAILY"], "limit": {limit}}}"#
+        )
+    };
+    let expand = async |limit: &str| {
+        let headers = [("content-type", "application/json")];
+        let path = "/api/v1/recurrence/expand";
+        bridge.send_raw(Method::POST, path, &series(limit), &headers).await
+    };
+    let told = expand("2.0").await;
+    assert_eq!(told.json()["data"].as_array().map(Vec::len), Some(2), "{}", told.text);
+    for not_whole in ["2.5", "1e300", "-1.0", "\"2\""] {
+        assert_eq!(faults(&expand(not_whole).await)[0].0, "/limit", "{not_whole}");
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_of_the_query_that_nobody_knows_is_refused() {
+    let bridge = Bridge::connected().await;
+    let id = bridge.accept(&crate::bridge::tea()).await["id"].as_str().expect("an id").to_owned();
+    let path = format!("{EVENTS}/{id}");
+    let admin = format!("Bearer {}", bridge.key_for(&[Scope::Admin]).await);
+    let headers = [("authorization", &*admin), ("content-type", "application/json")];
+    let (post, patch, get) = (Method::POST, Method::PATCH, Method::GET);
+    for (method, path, wrong, near) in [
+        (&post, EVENTS, "dryrun=true", "dry_run"),
+        (&patch, &*path, "rnage=this", "range"),
+        (&Method::DELETE, &path, "dry-run=true", "dry_run"),
+        (&get, &path, "instnce=2030-05-04", "instance"),
+        (&get, EVENTS, "stat=pending", "state"),
+        (&get, "/api/v1/tasks", "stat=open", "state"),
+        (&get, "/api/v1/categories", "usr=ana", "user"),
+    ] {
+        let path = format!("{path}?{wrong}");
+        let body = if *method == get { String::new() } else { event().to_string() };
+        let told = faults(&bridge.send_raw(method.clone(), &path, &body, &headers).await);
+        let name = wrong.split('=').next().expect("a name");
+        let said = format!("is not known here; did you mean `{near}`?");
+        assert_eq!(told, [(format!("/{name}"), said)], "{method} {path}");
+    }
+    let shown = bridge.get(&path).await.json();
+    assert_eq!((&shown["state"], &shown["revision"]), (&json!("pending"), &json!(1)), "{shown}");
 }
 
 #[tokio::test]

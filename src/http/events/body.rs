@@ -11,7 +11,7 @@ use super::members::{
 use crate::app::availability::OnConflict;
 use crate::app::events::{Draft, Edit, Said};
 use crate::app::placement::{Aim, Whose};
-use crate::http::openapi::{Id, User, words};
+use crate::http::openapi::{Calendar, Id, Line, Time, User, Zone, words};
 use crate::http::problem::Problem;
 use crate::model::id::ItemId;
 use crate::model::invalid::Invalid;
@@ -23,6 +23,15 @@ use crate::model::when::{Dst, Moment, Span};
 /// An event to be taken in.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "summary": "Planning",
+    "start": "2026-11-30T14:00:00",
+    "end": "2026-11-30T15:00:00",
+    "time_zone": "Europe/Lisbon",
+    "guests": ["ben@example.com"],
+    "reminders": [{ "method": "popup", "minutes": 10 }],
+    "external_id": "planning-48"
+})))]
 pub struct NewEvent {
     #[validate(
         required(message = "is required: the event's title"),
@@ -39,12 +48,15 @@ pub struct NewEvent {
     #[validate(required(
         message = "is required: ISO 8601, such as 2025-10-30T14:00:00, or a day, such as 2025-10-30"
     ))]
-    #[schema(required, value_type = String)]
+    #[schema(required, value_type = Time)]
     start: Option<String>,
+    #[schema(value_type = Option<Time>)]
     end: Option<String>,
+    #[schema(value_type = Option<Zone>)]
     time_zone: Option<String>,
     #[schema(schema_with = words::dst)]
     dst: Option<String>,
+    #[schema(value_type = Option<Vec<Line>>, max_items = 20)]
     recurrence: Option<Vec<String>>,
     #[schema(max_items = 200)]
     guests: Option<Vec<GuestBody>>,
@@ -54,6 +66,7 @@ pub struct NewEvent {
     visibility: Option<String>,
     #[schema(schema_with = words::transparency)]
     transparency: Option<String>,
+    #[schema(max_items = 5)]
     reminders: Option<Vec<ReminderBody>>,
     meet: Option<bool>,
     conference: Option<ConferenceBody>,
@@ -71,7 +84,7 @@ pub struct NewEvent {
     user: Option<String>,
     #[schema(schema_with = words::connection)]
     connection: Option<String>,
-    #[schema(min_length = 1, max_length = 254)]
+    #[schema(value_type = Option<Calendar>)]
     calendar: Option<String>,
 }
 
@@ -88,6 +101,7 @@ impl NewEvent {
 /// What may be changed of an event. Null takes away what an event need not have.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "location": "Room 4", "description": null })))]
 pub struct EventEdit {
     #[serde(default)]
     #[schema(value_type = String, min_length = 1, max_length = 1024)]
@@ -99,16 +113,17 @@ pub struct EventEdit {
     #[schema(value_type = Option<String>, max_length = 1024)]
     location: Member<String>,
     #[serde(default)]
-    #[schema(value_type = String)]
+    #[schema(value_type = Time)]
     start: Member<String>,
     #[serde(default)]
-    #[schema(value_type = String)]
+    #[schema(value_type = Time)]
     end: Member<String>,
+    #[schema(value_type = Option<Zone>)]
     time_zone: Option<String>,
     #[schema(schema_with = words::dst)]
     dst: Option<String>,
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<Line>>, max_items = 20)]
     recurrence: Member<Vec<String>>,
     #[serde(default)]
     #[schema(value_type = Option<Vec<GuestBody>>, max_items = 200)]
@@ -123,7 +138,7 @@ pub struct EventEdit {
     #[schema(schema_with = words::transparency)]
     transparency: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<Vec<ReminderBody>>)]
+    #[schema(value_type = Option<Vec<ReminderBody>>, max_items = 5)]
     reminders: Member<Vec<ReminderBody>>,
     #[serde(default)]
     #[schema(value_type = bool)]
@@ -180,7 +195,7 @@ pub fn read_aim(
     let rule =
         "Google's id of a calendar, 1 to 254 characters; leave it out for the connection's default";
     let named = calendar.as_ref().is_none_or(|calendar| {
-        (1..=254).contains(&calendar.len()) && !calendar.contains(char::is_control)
+        (1..=254).contains(&calendar.chars().count()) && !calendar.contains(char::is_control)
     });
     // `primary` means another calendar to each account.
     let named = named && calendar.as_deref() != Some("primary");

@@ -1,24 +1,20 @@
 //! `?dry_run=true`: what would come of a write, without it.
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
-use serde::Serialize;
-use url::form_urlencoded;
+use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::shown::{EventBody, unannounced};
 use crate::app::events::DryRun;
 use crate::http::openapi::word;
-use crate::http::problem::{FieldError, Problem};
-use crate::model::invalid::Invalid;
 
 /// Whether nothing shall change.
-#[derive(Clone, Copy, Debug, IntoParams)]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Dry {
     /// `true`: everything is checked and nothing changes; the answer tells what would.
-    #[param(value_type = Option<bool>)]
+    #[serde(default)]
     pub dry_run: bool,
 }
 
@@ -54,23 +50,6 @@ pub enum EventOrDryRun {
     Event(Box<EventBody>),
     /// What would come of the write, where `dry_run` was asked for.
     DryRun(DryRunBody),
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Dry {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let query = parts.uri.query().unwrap_or_default().as_bytes();
-        let said = form_urlencoded::parse(query).find(|(name, _)| name == "dry_run");
-        match said.as_ref().map(|(_, value)| value.as_ref()) {
-            None | Some("false") => Ok(Self { dry_run: false }),
-            Some("true") => Ok(Self { dry_run: true }),
-            Some(_) => {
-                let fault = Invalid::new("dry_run", "`true` or `false`");
-                Err(Problem::fields(vec![FieldError::from(&fault)]))
-            }
-        }
-    }
 }
 
 impl From<DryRun> for DryRunBody {

@@ -7,12 +7,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 
-use super::listing;
 use super::shown::EventBody;
+use super::{listing, reach};
 use crate::app::access::Caller;
 use crate::app::events::list::{self, Place};
 use crate::http::openapi::word;
-use crate::http::problem::{Code, FieldError, Problem};
+use crate::http::problem::{FieldError, Problem};
 use crate::http::{Door, cursor};
 use crate::model::invalid::Invalid;
 use crate::model::owner::{Owner, UserId};
@@ -51,7 +51,7 @@ pub async fn list(
     caller: Caller,
     wish: Result<Query<listing::Wish>, QueryRejection>,
 ) -> Result<Json<EventsBody>, Problem> {
-    let Query(wish) = wish.map_err(|error| Problem::new(Code::Invalid, error.body_text()))?;
+    let wish = reach::query(wish)?;
     let owner = owner(&caller, &wish)?;
     let list = wish.list(owner.as_ref());
     let list: Vec<_> = list.iter().map(String::as_str).collect();

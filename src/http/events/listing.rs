@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
 use crate::app::events::list::{EventFilter, Listing, SourceKind};
-use crate::http::openapi::{Id, word};
+use crate::http::openapi::{Id, text, word};
 use crate::model::invalid::Invalid;
 use crate::model::owner::Owner;
 
@@ -33,7 +33,7 @@ pub struct Wish {
     pub everyone: Option<bool>,
     /// Those that stand so, or so: `pending`, `confirmed`, `cancelled`, `removed_in_google`, `failed` or
     /// `stopped`, or several of them with commas between.
-    #[param(pattern = "^[a-z_]+(,[a-z_]+)*$")]
+    #[param(schema_with = states)]
     state: Option<String>,
     /// Those that were made for this: `api`, `task` or `reminder`.
     #[param(schema_with = source)]
@@ -52,6 +52,13 @@ pub struct Wish {
     pub limit: Option<usize>,
     /// The `next` of the page before.
     pub cursor: Option<String>,
+}
+
+fn states() -> Object {
+    let state = "(pending|confirmed|cancelled|removed_in_google|failed|stopped)";
+    let mut states = text();
+    states.pattern = Some(format!("^{state}(,{state})*$"));
+    states
 }
 
 fn source() -> Object {

@@ -1,10 +1,17 @@
 //! Members that several bodies of events share, and how each is read.
 
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::OneOfBuilder;
+use utoipa::openapi::{Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::app::events::Said;
+use crate::http::openapi::{Email, words};
 use crate::http::problem::{FieldError, Problem};
 use crate::model::event::{Alert, Guest, Meeting};
 use crate::model::invalid::Invalid;
@@ -17,8 +24,7 @@ const LONGEST_URI: usize = 1_300;
 const LONGEST_LABEL: usize = 512;
 
 /// A guest as written: an address, or more.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "an e-mail address, or an object of `email` and `optional`")]
+#[derive(Clone, Debug)]
 pub enum GuestBody {
     /// An e-mail address.
     Address(String),
@@ -30,20 +36,60 @@ pub enum GuestBody {
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FullGuest {
-    /// The e-mail address.
+    #[schema(value_type = Email)]
     email: String,
     /// Whether it can take place without them.
     #[serde(default)]
     optional: bool,
 }
 
+// By hand: of a guest that fits neither form, a derived one could not say which member is at fault.
+impl<'de> Deserialize<'de> for GuestBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AddressOrMore)
+    }
+}
+
+impl PartialSchema for GuestBody {
+    fn schema() -> RefOr<Schema> {
+        let more = Ref::from_schema_name(FullGuest::name());
+        OneOfBuilder::new().item(Ref::from_schema_name(Email::name())).item(more).into()
+    }
+}
+
+impl ToSchema for GuestBody {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((FullGuest::name().into_owned(), FullGuest::schema()));
+        FullGuest::schemas(schemas);
+    }
+}
+
+struct AddressOrMore;
+
+impl<'de> Visitor<'de> for AddressOrMore {
+    type Value = GuestBody;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an e-mail address, or an object of `email` and `optional`")
+    }
+
+    fn visit_str<E: de::Error>(self, address: &str) -> Result<GuestBody, E> {
+        Ok(GuestBody::Address(address.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<GuestBody, A::Error> {
+        FullGuest::deserialize(MapAccessDeserializer::new(members)).map(GuestBody::Full)
+    }
+}
+
 /// A word before an event begins, in Google's words.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReminderBody {
-    /// `popup` or `email`.
+    #[schema(schema_with = words::method)]
     method: String,
-    /// How many minutes before the beginning, 0 to 40,320.
+    /// How many minutes before the beginning.
+    #[schema(maximum = 40320)]
     minutes: u32,
 }
 
@@ -52,8 +98,10 @@ pub struct ReminderBody {
 #[serde(deny_unknown_fields)]
 pub struct ConferenceBody {
     /// The address to join at.
+    #[schema(format = "uri", max_length = 1300, pattern = "^[Hh][Tt][Tt][Pp][Ss]?:")]
     uri: String,
     /// What the address is called.
+    #[schema(max_length = 512)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     label: Option<String>,
 }

@@ -42,9 +42,9 @@ const CREATE: &str = "/api/v1/events";
     params(idempotency::IdempotencyKey, prefer::Prefer, Dry),
     request_body = NewEvent,
     responses(
-        (status = 200, description = "Known already, by its key or its `external_id`; and in Google. Or a dry run.", body = EventOrDryRun),
-        (status = 201, description = "In Google: the caller preferred to wait.", body = EventBody),
-        (status = 202, description = "Taken in.", body = EventBody)
+        (status = 200, description = "Known already, by its key or its `external_id`; and in Google. Or a dry run.", body = EventOrDryRun, headers(("Location" = String, description = "Where it is shown."), ("ETag" = String, description = "What it is known by as it stands."))),
+        (status = 201, description = "In Google: the caller preferred to wait.", body = EventBody, headers(("Location" = String, description = "Where it is shown."), ("ETag" = String, description = "What it is known by as it stands."))),
+        (status = 202, description = "Taken in.", body = EventBody, headers(("Location" = String, description = "Where it is shown."), ("ETag" = String, description = "What it is known by as it stands.")))
     ),
     extensions(("x-codes" = json!([Code::NotConnected, Code::Conflict, Code::ConnectionBlocked, Code::Google, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
 )]
@@ -52,14 +52,15 @@ pub async fn create(
     State(door): State<Door>,
     caller: Caller,
     headers: HeaderMap,
-    dry: Dry,
+    dry: Result<Query<Dry>, QueryRejection>,
     mut body: Body<NewEvent>,
 ) -> Result<Response, Problem> {
+    let Dry { dry_run: dry } = reach::query(dry)?;
     let identity = idempotency::identity(&headers, CREATE, body.digest)?;
     let on_conflict = body.value.take_on_conflict()?;
     let (draft, aim) = read(body.value)?;
     let (app, wish) = (&door.app, Wish { draft, aim, identity });
-    if dry.dry_run {
+    if dry {
         return Ok(dry_run(events::try_create(app, &caller, wish, on_conflict).await?));
     }
     let (Created { event, taken }, found) =
@@ -79,6 +80,7 @@ pub async fn create(
     if taken == Taken::Repeated {
         response.headers_mut().insert(&idempotency::REPLAYED, HeaderValue::from_static("true"));
     }
+    response.headers_mut().extend(prefer::applied(&headers));
     Ok(response)
 }
 
@@ -122,7 +124,7 @@ pub async fn show(
     path = "/api/v1/events/{id}",
     operation_id = "change_event",
     tag = "Events",
-    params(("id" = Id, Path), reach::Part, prefer::Prefer, etag::IfMatch, Dry),
+    params(("id" = Id, Path), reach::Part, prefer::Prefer, etag::IfMatch),
     request_body = EventEdit,
     responses(
         (status = 200, description = "Changed, and so in Google. Or a dry run.", body = EventOrDryRun),
@@ -136,13 +138,12 @@ pub async fn edit(
     Path(id): Path<String>,
     part: Result<Query<reach::Part>, QueryRejection>,
     headers: HeaderMap,
-    dry: Dry,
     body: Body<EventEdit>,
 ) -> Result<Response, Problem> {
     let (id, part) = (event_id(&id)?, reach::query(part)?);
     let (reach, edit) = (part.reach()?, Edit::try_from(body.value)?);
     let seen = seen(&door, &caller, id, &headers).await?;
-    if dry.dry_run {
+    if part.dry_run {
         return Ok(dry_run(events::try_edit(&door.app, &caller, id, edit).await?));
     }
     let event = series::edit(&door.app, &caller, id, seen, reach, &edit).await?;
@@ -155,7 +156,7 @@ pub async fn edit(
     path = "/api/v1/events/{id}",
     operation_id = "cancel_event",
     tag = "Events",
-    params(("id" = Id, Path), reach::Part, prefer::Prefer, etag::IfMatch, Dry),
+    params(("id" = Id, Path), reach::Part, prefer::Prefer, etag::IfMatch),
     responses(
         (status = 200, description = "Cancelled, and gone from Google. Or a dry run.", body = EventOrDryRun),
         (status = 202, description = "Cancelled.", body = EventBody)
@@ -168,11 +169,10 @@ pub async fn cancel(
     Path(id): Path<String>,
     part: Result<Query<reach::Part>, QueryRejection>,
     headers: HeaderMap,
-    dry: Dry,
 ) -> Result<Response, Problem> {
     let (id, part) = (event_id(&id)?, reach::query(part)?);
     let seen = seen(&door, &caller, id, &headers).await?;
-    if dry.dry_run {
+    if part.dry_run {
         return Ok(dry_run(events::try_cancel(&door.app, &caller, id).await?));
     }
     let event = series::cancel(&door.app, &caller, id, seen, part.reach()?).await?;
@@ -184,17 +184,15 @@ async fn written(door: &Door, headers: &HeaderMap, event: Event) -> Result<Respo
     let until = door.app.clock.now() + prefer::wait(headers, chrono::TimeDelta::zero());
     let event = events::wait(&door.app, event, until).await?;
     let status = if event.is_settled() { StatusCode::OK } else { StatusCode::ACCEPTED };
-    shown(door, event, status).await
+    let body = EventBody::from(&events::view(&door.app, event).await?);
+    let mut response = (status, [body.etag.header()], Json(body)).into_response();
+    response.headers_mut().extend(prefer::applied(headers));
+    Ok(response)
 }
 
 /// What would come of a write.
 fn dry_run(run: DryRun) -> Response {
     Json(DryRunBody::from(run)).into_response()
-}
-
-async fn shown(door: &Door, event: Event, status: StatusCode) -> Result<Response, Problem> {
-    let body = EventBody::from(&events::view(&door.app, event).await?);
-    Ok((status, [body.etag.header()], Json(body)).into_response())
 }
 
 /// The revision that may be changed, if the caller says by `If-Match` which it has seen.

@@ -6,12 +6,14 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::app::events::series::Reach;
+use crate::http::body::unreadable_query;
 use crate::http::openapi;
-use crate::http::problem::{Code, FieldError, Problem};
+use crate::http::problem::{FieldError, Problem};
 use crate::model::invalid::Invalid;
 
-/// Which part of a series is meant.
+/// Which part of a series is meant, and whether anything shall change.
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Part {
     /// The original start of an instance: as `start` is written, or as it is shown.
@@ -20,10 +22,14 @@ pub struct Part {
     /// that are `following`, or `all`.
     #[param(schema_with = range)]
     range: Option<String>,
+    /// `true`: everything is checked and nothing changes; the answer tells what would.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// Which instance of a series is meant.
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Which {
     /// The original start of an instance: as `start` is written, or as it is shown.
@@ -54,5 +60,5 @@ impl Part {
 
 /// A query in its right shape.
 pub fn query<T>(read: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
-    read.map(|Query(query)| query).map_err(|error| Problem::new(Code::Invalid, error.body_text()))
+    read.map(|Query(query)| query).map_err(|error| unreadable_query(&error))
 }

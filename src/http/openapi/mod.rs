@@ -3,9 +3,11 @@
 //!
 //! How a handler is annotated is in docs/decisions/0027-openapi.md.
 
+mod headers;
 mod operations;
 mod route;
 mod shape;
+mod times;
 pub mod words;
 
 use std::collections::BTreeSet;
@@ -17,7 +19,8 @@ use super::policy;
 use super::policy::row::Row;
 use super::problem::Code;
 use operations::Operations;
-pub use shape::{DESCRIPTIONS, Id, User, header, text};
+pub use shape::{Calendar, DESCRIPTIONS, Email, Id, User, header, text};
+pub use times::{Line, Moment, Time, Zone};
 pub use words::word;
 
 /// What every path of the document begins with.
@@ -40,7 +43,7 @@ pub fn document() -> Value {
     let components = &mut document["components"];
     components["schemas"]["Problem"]["properties"]["code"] = shape::codes(&codes);
     components["responses"] = refusals.into();
-    components["headers"] = route::headers();
+    components["headers"] = headers::components();
     components["securitySchemes"] = route::security_schemes();
     document
 }

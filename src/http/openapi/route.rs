@@ -6,11 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
+use super::headers::{self, Asks};
 use crate::http::policy::row::{Class, Face, Pass, Row};
 use crate::http::problem::Code;
 
 /// Where a handler's annotation names the codes that are its own.
 const CODES: &str = "x-codes";
+/// The type of every refusal.
+const PROBLEM: &str = "application/problem+json";
 
 /// Adds to `operation` what `row` says of it, and to `refusals` every answer that it shares with
 /// others. Returns the codes of its problems.
@@ -25,16 +28,24 @@ pub fn told(operation: &mut Value, row: &Row, refusals: &mut Map<String, Value>)
     let own = own.as_ref().and_then(Value::as_array).into_iter().flatten();
     let mut codes: BTreeSet<Code> = own.filter_map(|name| code_named(name.as_str()?)).collect();
     codes.extend(codes_of(operation, row));
+    let asks = Asks::of(operation);
     if let Some(responses) = operation["responses"].as_object_mut() {
         for (status, response) in &mut *responses {
-            add_headers(response, status, row.class);
+            headers::add(response, &headers::of_every_answer(status, row.class));
+            headers::add(response, &asks.answered(status));
         }
     }
     for (status, codes) in by_status(&codes, row) {
         let names: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
+        let own = &mut operation["responses"][status.to_string()];
+        if own.get("content").is_some() {
+            // The handler's own answer of that status has another type.
+            let refusal = problem(status, &codes, row.class);
+            own["content"][PROBLEM] = refusal["content"][PROBLEM].clone();
+            continue;
+        }
         let name = format!("{status}.{}", names.join("."));
-        let link = json!({ "$ref": format!("#/components/responses/{name}") });
-        operation["responses"][status.to_string()] = link;
+        *own = json!({ "$ref": format!("#/components/responses/{name}") });
         refusals.entry(name).or_insert_with(|| problem(status, &codes, row.class));
     }
     operation["summary"] = summary(operation).into();
@@ -70,13 +81,14 @@ fn codes_of(operation: &Value, row: &Row) -> Vec<Code> {
     }
     if row.takes_bearer() {
         codes.extend([Code::NoApiKey, Code::UnknownApiKey, Code::ScopeMissing]);
+        // Who shows a user's token is told what is wrong with it, wherever it is shown.
+        codes.extend([Code::TokenRefused, Code::IssuerKeysUnavailable]);
     }
     if row.class != Class::Free && row.method != Method::GET {
         codes.extend([Code::Frozen, Code::DiskFull]);
     }
     if row.lets(Pass::User) {
-        let tokens = [Code::TokenRefused, Code::IssuerKeysUnavailable, Code::NotForUsers];
-        codes.extend(tokens);
+        codes.push(Code::NotForUsers);
     }
     let body = operation.get("requestBody");
     if body.is_some_and(|body| body["content"].get("application/json").is_some()) {
@@ -105,7 +117,7 @@ fn by_status(codes: &BTreeSet<Code>, row: &Row) -> BTreeMap<u16, Vec<Code>> {
     let mut found: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in codes {
         let status = match code.status().as_u16() {
-            422 if row.face == Face::Classic => 400,
+            422 if row.face == Face::Classic && *code == Code::Invalid => 400,
             status => status,
         };
         found.entry(status).or_default().push(*code);
@@ -119,12 +131,12 @@ fn problem(status: u16, codes: &[Code], class: Class) -> Value {
     let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
     let mut problem = json!({
         "description": meanings.join("\n"),
-        "content": { "application/problem+json": { "schema": {
+        "content": { PROBLEM: { "schema": {
             "allOf": [{ "$ref": "#/components/schemas/Problem" }],
             "properties": { "code": { "enum": codes }, "status": { "const": status } },
         } } },
     });
-    add_headers(&mut problem, &status.to_string(), class);
+    headers::add(&mut problem, &headers::of_every_answer(&status.to_string(), class));
     problem
 }
 
@@ -154,45 +166,6 @@ fn security(row: &Row) -> Value {
         }
     }
     ways.into()
-}
-
-fn add_headers(response: &mut Value, status: &str, class: Class) {
-    let mut headers = match response.get_mut("headers").map(Value::take) {
-        Some(Value::Object(headers)) => headers,
-        _ => Map::new(),
-    };
-    let mut add = |name: &str| {
-        headers.insert(name.into(), json!({ "$ref": format!("#/components/headers/{name}") }));
-    };
-    add("X-Request-Id");
-    // Who shows nothing that works is refused before anything is counted.
-    if class != Class::Free && status != "401" {
-        add("RateLimit");
-        add("RateLimit-Policy");
-    }
-    if matches!(status, "429" | "503") {
-        add("Retry-After");
-    }
-    if status == "401" {
-        add("WWW-Authenticate");
-    }
-    response["headers"] = headers.into();
-}
-
-/// The headers that many answers have.
-pub fn headers() -> Value {
-    let text =
-        |description: &str| json!({ "description": description, "schema": { "type": "string" } });
-    json!({
-        "RateLimit": text("What is left of the allowance, and when there is more: `\"writes\";r=99;t=1`."),
-        "RateLimit-Policy": text("How many requests may come in how many seconds: `\"writes\";q=100;w=60`."),
-        "Retry-After": {
-            "description": "Seconds until another try makes sense.",
-            "schema": { "type": "integer", "minimum": 1 },
-        },
-        "WWW-Authenticate": text("How to be let in (RFC 6750)."),
-        "X-Request-Id": text("What the log knows the request by."),
-    })
 }
 
 /// How callers show who they are.

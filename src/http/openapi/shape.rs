@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Required, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -36,6 +36,36 @@ impl PartialSchema for User {
 }
 
 impl ToSchema for User {}
+
+/// Google's id of a calendar.
+pub struct Calendar;
+
+impl PartialSchema for Calendar {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        text.pattern(Some("^[^\\u0000-\\u001f\\u007f-\\u009f]{1,254}$"))
+            .description(Some("Google's id of a calendar."))
+            .into()
+    }
+}
+
+impl ToSchema for Calendar {}
+
+/// An e-mail address.
+pub struct Email;
+
+impl PartialSchema for Email {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let format = SchemaFormat::Custom("email".to_owned());
+        text.format(Some(format))
+            .max_length(Some(320))
+            .description(Some("An e-mail address."))
+            .into()
+    }
+}
+
+impl ToSchema for Email {}
 
 /// Where a schema tells what each word of its `enum` means, as other documents do.
 pub const DESCRIPTIONS: &str = "x-enum-descriptions";

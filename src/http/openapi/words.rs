@@ -3,7 +3,9 @@
 use serde_json::Value;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
-use crate::model::event::{Color, Notify, Transparency, Visibility};
+use crate::model::category::Completion;
+use crate::model::event::{AlertBy, Color, Notify, Transparency, Visibility};
+use crate::model::task::Priority;
 use crate::model::when::Dst;
 
 /// One of these words.
@@ -51,4 +53,19 @@ pub fn connection() -> Object {
 /// What becomes of an event where the calendar is taken already.
 pub fn on_conflict() -> Object {
     or_null(["allow", "warn", "reject"])
+}
+
+/// How much a task matters.
+pub fn priority() -> Object {
+    or_null(Priority::ALL.map(Priority::as_str))
+}
+
+/// What becomes of a task's event when the task is done.
+pub fn completion() -> Object {
+    or_null(Completion::ALL.map(Completion::as_str))
+}
+
+/// How people are reminded.
+pub fn method() -> Object {
+    word(AlertBy::ALL.map(AlertBy::as_str))
 }

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, SchemaType, Type};
 use validator::{Validate, ValidateEmail};
 
 use super::super::categories::owner_of;
 use super::super::events::members::{Faults, Member};
 use super::super::events::{read_aim, read_category};
+use super::super::openapi::{Calendar, Id, Line, Moment, User, Zone, word, words};
 use super::super::problem::Problem;
 use crate::app::access::Caller;
 use crate::app::events::Said;
@@ -33,6 +35,12 @@ const LONGEST_SNOOZE: i64 = 525_600;
 /// A reminder to be made: with `at`, or with `minutes_before` and a `task` or an `event`.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "title": "Call the plumber",
+    "at": "2030-05-02T09:00:00",
+    "time_zone": "Europe/Lisbon",
+    "deliver": ["google"]
+})))]
 pub struct NewReminder {
     /// What it reminds of: the subject of its mail, and the title of its entry.
     #[validate(
@@ -47,21 +55,27 @@ pub struct NewReminder {
     text: Option<String>,
     /// A date and a time. One that has passed is told at once, unless it is older than
     /// `reminders.catch_up_hours`; of a series, nothing that has passed is.
+    #[schema(value_type = Option<Moment>)]
     at: Option<String>,
     /// For `at`; of what is told before whole days, where they begin at midnight.
+    #[schema(value_type = Option<Zone>)]
     time_zone: Option<String>,
+    #[schema(schema_with = words::dst)]
     dst: Option<String>,
     /// `RRULE`, `RDATE` and `EXDATE` lines, for `at`.
+    #[schema(value_type = Option<Vec<Line>>, max_items = 20)]
     recurrence: Option<Vec<String>>,
     /// How long before the task is due, or before it or the event begins.
     #[schema(minimum = 0, maximum = 40320)]
     minutes_before: Option<u32>,
     /// The id of the task that it belongs to: it moves with it, and is silent once that is done.
+    #[schema(value_type = Option<Id>)]
     task: Option<String>,
     /// The id of the event that it belongs to: it moves with it, and is silent once that is cancelled.
+    #[schema(value_type = Option<Id>)]
     event: Option<String>,
     /// `mail`, `google` (an entry in the calendar), or both.
-    #[schema(min_items = 1, max_items = 2)]
+    #[schema(schema_with = ways)]
     deliver: Option<Vec<String>>,
     /// Who gets the mail; the address of the owner's connected account if it is left out.
     #[schema(min_items = 1, max_items = 10)]
@@ -69,10 +83,13 @@ pub struct NewReminder {
     /// Whether the mail tells what the 24 hours from its moment on hold: the owner's events and open tasks, and
     /// what is overdue. For `at`; it stays so.
     digest: Option<bool>,
+    #[schema(value_type = Option<Id>)]
     category: Option<String>,
+    #[schema(value_type = Option<Calendar>)]
     calendar: Option<String>,
     meet: Option<bool>,
     /// Whose it is; the caller's own if it is left out.
+    #[schema(value_type = Option<User>)]
     user: Option<String>,
 }
 
@@ -80,6 +97,7 @@ pub struct NewReminder {
 /// its own keeps having one, and one that is told before something stays with it.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "title": "Call the electrician", "text": null })))]
 pub struct ReminderChange {
     #[validate(length(min = 1, max = 1000, message = "1 to 1,000 characters"))]
     #[schema(min_length = 1, max_length = 1000)]
@@ -87,22 +105,25 @@ pub struct ReminderChange {
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 4096)]
     text: Member<String>,
+    #[schema(value_type = Option<Moment>)]
     at: Option<String>,
+    #[schema(value_type = Option<Zone>)]
     time_zone: Option<String>,
+    #[schema(schema_with = words::dst)]
     dst: Option<String>,
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<Line>>, max_items = 20)]
     recurrence: Member<Vec<String>>,
     #[schema(minimum = 0, maximum = 40320)]
     minutes_before: Option<u32>,
-    #[schema(min_items = 1, max_items = 2)]
+    #[schema(schema_with = ways)]
     deliver: Option<Vec<String>>,
     /// Null for the address of the owner's connected account.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<String>>, max_items = 10)]
+    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 10)]
     to: Member<Vec<String>>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Id>)]
     category: Member<String>,
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
@@ -127,22 +148,38 @@ pub struct Snooze {
 #[serde(deny_unknown_fields)]
 pub struct Listing {
     /// Whose; the caller's own if it is left out.
+    #[param(value_type = Option<User>)]
     pub user: Option<String>,
     /// `scheduled`, `over` or `dismissed`.
+    #[param(schema_with = states)]
     pub state: Option<String>,
     /// The id of the task that they belong to.
+    #[param(value_type = Option<Id>)]
     pub task: Option<String>,
     /// The id of the event that they belong to.
+    #[param(value_type = Option<Id>)]
     pub event: Option<String>,
     /// Next due no earlier: RFC 3339.
+    #[param(format = DateTime)]
     pub from: Option<String>,
     /// Next due earlier than this: RFC 3339.
+    #[param(format = DateTime)]
     pub to: Option<String>,
     /// The `next` of the page before.
     pub cursor: Option<String>,
     /// How many at most, 1 to 500; 100 if it is left out.
     #[param(minimum = 1, maximum = 500)]
     pub limit: Option<usize>,
+}
+
+fn ways() -> Array {
+    let types = SchemaType::from_iter([Type::Array, Type::Null]);
+    let ways = ArrayBuilder::new().schema_type(types).items(word(["mail", "google"]));
+    ways.min_items(Some(1)).build()
+}
+
+fn states() -> Object {
+    word(["scheduled", "over", "dismissed"])
 }
 
 /// A reminder to be made, from what was written.

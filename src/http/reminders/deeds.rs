@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::super::body::Body;
+use super::super::body::{Body, unreadable_query};
 use super::super::categories::{item_id, length_of, refused};
 use super::super::openapi::Id;
 use super::super::problem::{Code, Problem};
@@ -93,7 +93,7 @@ pub async fn deliveries(
     Path(id): Path<String>,
     paging: Result<Query<Paging>, QueryRejection>,
 ) -> Result<Json<DeliveriesBody>, Problem> {
-    let Query(paging) = paging.map_err(|error| Problem::new(Code::Invalid, error.body_text()))?;
+    let Query(paging) = paging.map_err(|error| unreadable_query(&error))?;
     let most = length_of(paging.limit).map_err(refused)?;
     let list: [&str; 2] = ["/api/v1/reminders/{id}/deliveries", &id];
     let after = paging.cursor.as_deref().map(|cursor| cursor::read(&list, cursor)).transpose();

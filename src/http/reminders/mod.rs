@@ -10,7 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::body::Body;
+use super::body::{Body, unreadable_query};
 use super::categories::{item_id, length_of, made, refused};
 use super::openapi::Id;
 use super::problem::{Code, Problem};
@@ -39,8 +39,8 @@ const ROUTE: &str = "/api/v1/reminders";
     params(idempotency::IdempotencyKey),
     request_body = NewReminder,
     responses(
-        (status = 200, description = "Known already, by its key.", body = ShownReminder),
-        (status = 201, description = "Made.", body = ShownReminder)
+        (status = 200, description = "Known already, by its key.", body = ShownReminder, headers(("Location" = String, description = "Where it is shown."))),
+        (status = 201, description = "Made.", body = ShownReminder, headers(("Location" = String, description = "Where it is shown.")))
     ),
     extensions(("x-codes" = json!([Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
 )]
@@ -71,7 +71,7 @@ pub async fn list(
     caller: Caller,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<ShownReminders>, Problem> {
-    let Query(listing) = listing.map_err(|error| Problem::new(Code::Invalid, error.body_text()))?;
+    let Query(listing) = listing.map_err(|error| unreadable_query(&error))?;
     let most = length_of(listing.limit).map_err(refused)?;
     let Listing { user, state, task, event, from, to, .. } = &listing;
     let named = format!("{:?}", (user, state, task, event, from, to));

@@ -3,11 +3,13 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 use validator::Validate;
 
 use super::super::categories::owner_of;
 use super::super::events::members::{Faults, Member};
 use super::super::events::{read_aim, read_category};
+use super::super::openapi::{Calendar, Id, Time, User, Zone, word, words};
 use super::super::problem::Problem;
 use crate::app::access::Caller;
 use crate::app::events::Said;
@@ -25,6 +27,13 @@ const LONGEST_NOTES: u64 = 8_192;
 /// A task to be made. `due`, or `start` and `end`, or none of them.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "title": "Send the contract",
+    "notes": "To **both** of them",
+    "due": "2026-11-30T17:00:00",
+    "time_zone": "Europe/Lisbon",
+    "priority": "high"
+})))]
 pub struct NewTask {
     /// What is to be done.
     #[validate(
@@ -38,19 +47,30 @@ pub struct NewTask {
     #[schema(max_length = 8192)]
     notes: Option<String>,
     /// By when: a date and a time, or a day.
+    #[schema(value_type = Option<Time>)]
     due: Option<String>,
+    #[schema(value_type = Option<Time>)]
     start: Option<String>,
+    #[schema(value_type = Option<Time>)]
     end: Option<String>,
+    #[schema(value_type = Option<Zone>)]
     time_zone: Option<String>,
+    #[schema(schema_with = words::dst)]
     dst: Option<String>,
+    #[schema(schema_with = words::priority)]
     priority: Option<String>,
+    #[schema(value_type = Option<Id>)]
     category: Option<String>,
+    #[schema(value_type = Option<Calendar>)]
     calendar: Option<String>,
     meet: Option<bool>,
+    #[schema(schema_with = words::completion)]
     completion: Option<String>,
     /// Whose it is; the caller's own if it is left out.
+    #[schema(value_type = Option<User>)]
     user: Option<String>,
     /// Who does it, if not its owner: the event is in that user's calendar.
+    #[schema(value_type = Option<User>)]
     assignee: Option<String>,
 }
 
@@ -58,6 +78,7 @@ pub struct NewTask {
 /// takes its dates away.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "due": "2026-12-01", "priority": "normal" })))]
 pub struct TaskChange {
     #[validate(length(min = 1, max = 1000, message = "1 to 1,000 characters"))]
     #[schema(min_length = 1, max_length = 1000)]
@@ -66,26 +87,30 @@ pub struct TaskChange {
     #[schema(max_length = 8192)]
     notes: Option<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Time>)]
     due: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Time>)]
     start: Member<String>,
+    #[schema(value_type = Option<Time>)]
     end: Option<String>,
+    #[schema(value_type = Option<Zone>)]
     time_zone: Option<String>,
+    #[schema(schema_with = words::dst)]
     dst: Option<String>,
+    #[schema(schema_with = words::priority)]
     priority: Option<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Id>)]
     category: Member<String>,
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
     meet: Member<bool>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = words::completion)]
     completion: Member<String>,
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<User>)]
     assignee: Member<String>,
 }
 
@@ -95,20 +120,29 @@ pub struct TaskChange {
 #[serde(deny_unknown_fields)]
 pub struct Listing {
     /// Whose, or given to whom; the caller's own if it is left out.
+    #[param(value_type = Option<User>)]
     pub user: Option<String>,
-    /// `open` or `done`.
+    /// How they stand.
+    #[param(schema_with = states)]
     pub state: Option<String>,
-    /// The id of their category.
+    /// What they are filed under.
+    #[param(value_type = Option<Id>)]
     pub category: Option<String>,
     /// Over no earlier: RFC 3339.
+    #[param(format = DateTime)]
     pub from: Option<String>,
     /// Over earlier than this: RFC 3339.
+    #[param(format = DateTime)]
     pub to: Option<String>,
     /// The `next` of the page before.
     pub cursor: Option<String>,
     /// How many at most, 1 to 500; 100 if it is left out.
     #[param(minimum = 1, maximum = 500)]
     pub limit: Option<usize>,
+}
+
+fn states() -> Object {
+    word(["open", "done"])
 }
 
 /// A task to be made, from what was written.

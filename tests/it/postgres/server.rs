@@ -58,8 +58,17 @@ impl Server {
 
     /// The address of a new database, with tables and nothing in them.
     pub async fn database(&self) -> String {
+        self.copy_of(TEMPLATE).await
+    }
+
+    /// The address of a new database without tables.
+    pub async fn empty(&self) -> String {
+        self.copy_of("template1").await
+    }
+
+    async fn copy_of(&self, template: &str) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        self.make(&name, TEMPLATE).await;
+        self.make(&name, template).await;
         self.url(&name)
     }
 

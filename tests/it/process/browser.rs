@@ -56,6 +56,22 @@ impl Browser {
         self.get(allowed.header("location")).await
     }
 
+    /// Follows a link that a user was given, consents as `account`, and comes back.
+    pub async fn follow(&self, link: &str, account: &str) -> Answer {
+        let (page, secret) = link.split_once("?link=").expect("a link with what it opens with");
+        let address = Url::parse(link).expect("a URL").origin().ascii_serialization();
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("link", secret)
+            .finish();
+        let request = Request::post(page)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ORIGIN, address);
+        let sent = self.sent(request, &form).await;
+        let consent = sent.header("location");
+        let allowed = self.post(consent, &[("decision", "allow"), ("user", account)]).await;
+        self.get(allowed.header("location")).await
+    }
+
     /// Sends one of the setup page's forms, with the session's proof in it.
     pub async fn press(&self, base: &str, form: &str) -> Answer {
         let home = format!("{base}/google-calendar-setup");
