@@ -1,6 +1,7 @@
 //! What background work does: a file a kind, each safe to run twice.
 
 mod follow_meet;
+mod heir;
 mod instance;
 mod push_event;
 mod revoke_grant;

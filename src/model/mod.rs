@@ -13,6 +13,7 @@ pub mod job;
 pub mod key;
 pub mod owner;
 pub mod recurrence;
+pub mod routine;
 pub mod sealed;
 pub mod task;
 pub mod timing;

@@ -3,8 +3,8 @@
 use utoipa::OpenApi;
 
 use super::super::{
-    api_keys, audit, availability, batch, categories, classic, connections, delegation, docs,
-    events, health, jobs, oauth_client, problem, recurrence, status, tasks,
+    api_keys, audit, availability, categories, classic, connections, delegation, docs, events,
+    health, jobs, oauth_client, problem, recurrence, status, tasks,
 };
 
 /// What the handlers say of themselves.
@@ -25,13 +25,14 @@ use super::super::{
         categories::edit,
         categories::delete,
         tasks::create,
+        tasks::batch::create,
         tasks::list,
         tasks::show,
         tasks::edit,
         tasks::delete,
         tasks::complete,
         tasks::reopen,
-        batch::create,
+        events::batch::create,
         jobs::list,
         jobs::show,
         jobs::cancel,
