@@ -57,6 +57,7 @@ pub(super) fn begin(app: &App, id: ItemId, noun: Noun, owner: Owner) -> Item {
         at: None,
         event: None,
         category: None,
+        of: None,
         gone: None,
         sealed: None,
     }

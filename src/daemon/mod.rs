@@ -37,6 +37,7 @@ use crate::jobs;
 use crate::limits::{self, Allowance};
 use crate::model::event::Notify;
 use crate::model::id::{InstanceId, NodeId};
+use crate::model::job::Lane;
 use crate::queue::periodic::Periodic;
 use crate::queue::{self, Run, Worker};
 use crate::random::{OsRandom, Random};
@@ -52,6 +53,8 @@ pub use import::import;
 pub const ADMIN_SOCKET: &str = "admin.sock";
 /// Where the first administrator finds the setup code, in the data directory.
 const SETUP_CODE_FILE: &str = "setup-code";
+/// Jobs at once that do not lead to Google.
+const LOCAL_WORKERS: usize = 8;
 /// The clocks of processes on one database may differ by so much.
 const MOST_SKEW: TimeDelta = TimeDelta::seconds(2);
 
@@ -71,8 +74,10 @@ pub struct Parts {
 pub struct Bridge {
     /// What it does.
     pub app: App,
-    /// What works off its jobs.
+    /// What works off the jobs that lead to Google …
     pub worker: Worker,
+    /// … and all others.
+    pub local: Worker,
     /// What recurs.
     pub periodic: Periodic,
     door: http::Settings,
@@ -131,13 +136,15 @@ impl Bridge {
         };
         audit::begin(&app).await?;
         let limits = queue::Limits {
+            lanes: Lane::leads_to_google,
             workers: config.queue.workers,
             per_connection: config.queue.per_connection,
             lease: delta(config.queue.lease),
             drain: delta(config.stop.drain),
         };
         let (for_jobs, gates) = (app.clone(), Arc::new(Gatekeeper::of(&app)));
-        let worker = Worker::new(store, clock, random, limits, gates, move |claim| {
+        let (own, time, chance) = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&random));
+        let worker = Worker::new(own, time, chance, limits, gates, move |claim| {
             let (google, meter) = for_jobs.google.metered();
             let app = App { google, ..for_jobs.clone() };
             async move {
@@ -147,9 +154,24 @@ impl Bridge {
         })
         .await?
         .heeding(app.credentials.listen());
+        let elsewhere = queue::Limits {
+            lanes: |lane| !lane.leads_to_google(),
+            workers: LOCAL_WORKERS,
+            ..limits
+        };
+        let for_jobs = app.clone();
+        let local =
+            Worker::new(store, clock, random, elsewhere, Arc::new(queue::Open), move |claim| {
+                let app = for_jobs.clone();
+                async move {
+                    let jobs::Report { end, learned, then } = jobs::run(app, claim).await;
+                    Run { end, learned, then, units: 1 }
+                }
+            })
+            .await?;
         let periodic = recurring::periodic(&app, retention(&config.retention));
         let door = door::settings(config, public_url);
-        Ok(Self { app, worker, periodic, door, drain: limits.drain })
+        Ok(Self { app, worker, local, periodic, door, drain: limits.drain })
     }
 
     /// Every route.
@@ -249,7 +271,7 @@ impl Daemon {
     /// and jobs in hand are finished or handed back.
     pub async fn run(self, doors: Doors, stop: CancellationToken) -> Result<(), DaemonError> {
         let Self { bridge, sled, postgres, life, data_dir } = self;
-        let Bridge { app, worker, periodic, .. } = &bridge;
+        let Bridge { app, worker, local, periodic, .. } = &bridge;
         if let Some(code) = access::first_setup_code(app).await? {
             tracing::warn!(
                 "setup code for the first administrator: {code} (also in {}); type it in at {}",
@@ -277,7 +299,9 @@ impl Daemon {
                 () = stopping => {}
             }
         };
-        let working = worker.clone().run(stop.clone());
+        let working = async {
+            tokio::join!(worker.clone().run(stop.clone()), local.clone().run(stop.clone()))
+        };
         let (beats, beating) = watch::channel(Beat { nodes: 1, leads: false });
         // Before the first call: others may be spending the project's quota already.
         if let Err(error) = bridge.beat(life, &beats).await {

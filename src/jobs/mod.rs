@@ -9,7 +9,7 @@ mod verdict;
 mod visit;
 
 use crate::app::App;
-use crate::model::job::{Claim, End, Kind, NewJob};
+use crate::model::job::{Cause, Claim, End, Kind, NewJob};
 use crate::store::Learned;
 
 /// What a run says of itself.
@@ -36,6 +36,10 @@ pub async fn run(app: App, claim: Claim) -> Report {
         Kind::FollowMeet { event } => follow_meet::run(app, &claim.job, *event).await,
         Kind::RevokeGrant { connection, version } => {
             Report::of(revoke_grant::run(&app, &claim, *connection, *version).await)
+        }
+        Kind::FireReminder { .. } | Kind::SendMail { .. } => {
+            let cause = Cause::new("not_served", "this release does not serve such work");
+            Report::of(End::GiveUp(cause))
         }
     }
 }

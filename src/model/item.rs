@@ -30,6 +30,8 @@ pub struct Item {
     pub event: Option<EventId>,
     /// The category it is in.
     pub category: Option<ItemId>,
+    /// What it belongs to, and is found by: what a reminder reminds of, the reminder of a delivery.
+    pub of: Option<Thing>,
     /// Since when it is deleted: a tombstone, which no list shows, and which is forgotten in time.
     pub gone: Option<DateTime<Utc>>,
     /// What it says; nothing if all of it is plain.
@@ -43,17 +45,42 @@ pub enum Noun {
     Category,
     /// Something to be done.
     Task,
+    /// A moment at which somebody is told.
+    Reminder,
+    /// One occurrence of a reminder that came due, and what became of telling it: found by its reminder
+    /// alone, and over as soon as its state is no longer 0.
+    Delivery,
+}
+
+/// What an item may belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Thing {
+    /// Another item.
+    Item(ItemId),
+    /// An event.
+    Event(EventId),
+}
+
+impl Item {
+    /// Since when it may be forgotten in time: when it was deleted, or, of a delivery that is over, its
+    /// moment.
+    pub fn over(&self) -> Option<DateTime<Utc>> {
+        let told = self.noun == Noun::Delivery && self.state != 0;
+        self.gone.or_else(|| self.at.filter(|_| told))
+    }
 }
 
 impl Noun {
     /// Every noun there is.
-    pub const ALL: [Self; 2] = [Self::Category, Self::Task];
+    pub const ALL: [Self; 4] = [Self::Category, Self::Task, Self::Reminder, Self::Delivery];
 
     /// What it is called.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Category => "category",
             Self::Task => "task",
+            Self::Reminder => "reminder",
+            Self::Delivery => "delivery",
         }
     }
 }

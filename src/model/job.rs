@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 
-use super::id::{ConnectionId, EventId, JobId};
+use super::id::{ConnectionId, EventId, ItemId, JobId};
 use super::owner::Owner;
 use super::sealed::Sealed;
 
@@ -77,6 +77,16 @@ pub enum Kind {
         /// The version the connection had then, which the token is sealed with.
         version: u32,
     },
+    /// Tells a reminder's occurrence when it is due.
+    FireReminder {
+        /// Which reminder.
+        reminder: ItemId,
+    },
+    /// Sends the mail of a delivery.
+    SendMail {
+        /// Which delivery.
+        delivery: ItemId,
+    },
 }
 
 impl Kind {
@@ -86,6 +96,8 @@ impl Kind {
             Self::PushEvent { .. } => "push_event",
             Self::FollowMeet { .. } => "follow_meet",
             Self::RevokeGrant { .. } => "revoke_grant",
+            Self::FireReminder { .. } => "fire_reminder",
+            Self::SendMail { .. } => "send_mail",
         }
     }
 
@@ -93,7 +105,7 @@ impl Kind {
     pub fn event(&self) -> Option<EventId> {
         match self {
             Self::PushEvent { event } | Self::FollowMeet { event } => Some(*event),
-            Self::RevokeGrant { .. } => None,
+            Self::RevokeGrant { .. } | Self::FireReminder { .. } | Self::SendMail { .. } => None,
         }
     }
 
@@ -132,6 +144,21 @@ pub enum Lane {
     },
     /// Word to Google about grants, which no calendar's trouble may hold up.
     Grants,
+    /// Reminders that come due: nothing of Google's holds them up.
+    Reminders,
+    /// Mail, which waits for its server alone.
+    Mail,
+}
+
+impl Lane {
+    /// Whether what waits here calls Google. What does not is served by workers of its own, whom nothing
+    /// that stands before Google holds up.
+    pub fn leads_to_google(self) -> bool {
+        match self {
+            Self::Calendar { .. } | Self::Grants => true,
+            Self::Reminders | Self::Mail => false,
+        }
+    }
 }
 
 /// How soon somebody looks for the result.

@@ -410,7 +410,7 @@ fn at(class: Class) -> usize {
 fn connection_of(line: &Line) -> Option<Way> {
     match line.lane {
         Lane::Calendar { connection, .. } => Some(Way::Connection(connection)),
-        Lane::Grants => None,
+        Lane::Grants | Lane::Reminders | Lane::Mail => None,
     }
 }
 

@@ -13,5 +13,5 @@ pub mod periodic;
 mod waiting;
 pub mod worker;
 
-pub use gates::Gates;
+pub use gates::{Gates, Open};
 pub use worker::{Limits, Run, Worker};

@@ -15,7 +15,7 @@ use super::backoff;
 use super::dispatcher::{Begun, Caps, Dispatcher, Met, Pick};
 use super::gates::Gates;
 use crate::clock::Clock;
-use crate::model::job::{Cause, Claim, End, Line, NewJob, Until};
+use crate::model::job::{Cause, Claim, End, Lane, Line, NewJob, Until};
 use crate::random::Random;
 use crate::store::{Change, Fate, Learned, Ran, Settled, Store, StoreError};
 
@@ -54,9 +54,11 @@ struct InHand {
 
 type Runner = dyn Fn(Claim) -> Pin<Box<dyn Future<Output = Run> + Send>> + Send + Sync;
 
-/// How much is done at once, and for how long.
+/// What is done, how much of it at once, and for how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// Whose lanes: jobs that wait elsewhere are left to others.
+    pub lanes: fn(Lane) -> bool,
     /// Jobs that run at once.
     pub workers: usize,
     /// Of these, jobs of one connection.
@@ -67,7 +69,7 @@ pub struct Limits {
     pub drain: TimeDelta,
 }
 
-/// Works off the jobs of a store.
+/// Works off jobs of a store.
 #[derive(Clone)]
 pub struct Worker {
     store: Arc<dyn Store>,
@@ -332,11 +334,13 @@ impl Worker {
         loop {
             let change = self.changes.lock().expect("no one panics while listening").try_recv();
             match change {
-                Ok(Change::Line(line)) => self.dispatcher().look_at(line),
+                Ok(Change::Line(line)) if (self.limits.lanes)(line.lane) => {
+                    self.dispatcher().look_at(line);
+                }
                 Ok(Change::Connection(connection)) => {
                     self.dispatcher().connection_changed(connection);
                 }
-                Ok(Change::Event(_) | Change::Audit) => {}
+                Ok(Change::Line(_) | Change::Event(_) | Change::Audit) => {}
                 Err(TryRecvError::Lagged(_)) => self.look_at_everything().await?,
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
             }
@@ -355,7 +359,7 @@ impl Worker {
         let lines: Vec<Line> = self.store.lines().await?;
         let mut dispatcher = self.dispatcher();
         dispatcher.forget_parked();
-        for line in lines {
+        for line in lines.into_iter().filter(|line| (self.limits.lanes)(line.lane)) {
             dispatcher.look_at(line);
         }
         Ok(())

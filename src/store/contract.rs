@@ -174,6 +174,8 @@ macro_rules! promises {
             items_are_found_by_what_is_asked
             pages_hold_while_items_are_made_and_changed
             a_deleted_item_is_in_no_list
+            items_are_found_by_what_they_belong_to
+            a_delivery_is_found_by_its_reminder_alone
             a_step_is_kept_whole
             a_step_that_is_overtaken_leaves_nothing
             a_repeated_request_finds_its_item
@@ -181,6 +183,7 @@ macro_rules! promises {
             a_step_has_room_for_all_its_events_or_none
             an_item_too_large_is_refused
             deleted_items_are_forgotten_in_their_own_time
+            deliveries_are_forgotten_once_they_are_over
         }
     };
     ($open:path => $($promise:ident)*) => {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::{Backlog, Crowd, Request, StoreError, fits};
 use crate::model::event::{Event, Wanted};
 use crate::model::id::{EventId, ItemId};
-use crate::model::item::{Item, Noun};
+use crate::model::item::{Item, Noun, Thing};
 use crate::model::job::NewJob;
 use crate::model::owner::Owner;
 
@@ -23,6 +23,15 @@ pub trait ItemStore {
     async fn items(
         &self,
         asked: &Asked,
+        after: Option<Mark>,
+        most: usize,
+    ) -> Result<(Vec<Item>, Option<Mark>), StoreError>;
+
+    /// Up to `most` items that belong to a thing and are not deleted, in the same order and under the
+    /// same promises.
+    async fn attached(
+        &self,
+        thing: Thing,
         after: Option<Mark>,
         most: usize,
     ) -> Result<(Vec<Item>, Option<Mark>), StoreError>;

@@ -24,8 +24,8 @@ use calbridge::model::key::Scope;
 use calbridge::model::owner::{Owner, UserId};
 use calbridge::random::{CountingRandom, Random};
 use calbridge::simulator::{Fault, Settings, Simulator};
-use calbridge::store::Store;
 use calbridge::store::memory::MemoryStore;
+use calbridge::store::{Store, StoreError};
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -321,7 +321,12 @@ impl Bridge {
     /// Does what is due now, and moves the clock for calls that wait for quota. Returns the next
     /// moment at which there is more to do.
     async fn drain(&self) -> Option<DateTime<Utc>> {
-        let mut work = pin!(self.tied.worker.drain());
+        let mut work = pin!(async {
+            // What is told here may make events, whose jobs the other then does.
+            let local = self.tied.local.drain().await?;
+            let next = self.tied.worker.drain().await?;
+            Ok::<_, StoreError>([local, next].into_iter().flatten().min())
+        });
         loop {
             if let Poll::Ready(next) = poll_once(work.as_mut()).await {
                 return next.expect("a store that works");

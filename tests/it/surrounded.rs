@@ -8,7 +8,7 @@ use calbridge::model::audit::{Act, Entry, Head};
 use calbridge::model::connection::{AccountTag, Connection, Health};
 use calbridge::model::event::{Event, Wanted};
 use calbridge::model::id::{ConnectionId, EventId, InstanceId, ItemId, JobId, KeyId};
-use calbridge::model::item::Item;
+use calbridge::model::item::{Item, Thing};
 use calbridge::model::job::{Claim, Job, Line, NewJob};
 use calbridge::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use calbridge::model::owner::Owner;
@@ -169,6 +169,15 @@ impl<A: Around> ItemStore for Surrounded<A> {
         most: usize,
     ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
         self.around.look(self.store.items(asked, after, most)).await
+    }
+
+    async fn attached(
+        &self,
+        thing: Thing,
+        after: Option<Mark>,
+        most: usize,
+    ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
+        self.around.look(self.store.attached(thing, after, most)).await
     }
 
     async fn keep(

@@ -33,6 +33,7 @@ pub fn run<T>(mut choices: Choices, story: impl AsyncFnOnce(&Bridge) -> T) -> T 
         let bridge = Bridge::with(choices).await;
         let (stop, mut working) = (CancellationToken::new(), JoinSet::new());
         working.spawn(bridge.tied.worker.clone().run(stop.clone()));
+        working.spawn(bridge.tied.local.clone().run(stop.clone()));
         let told = story(&bridge).await;
         stop.cancel();
         working.join_all().await;

@@ -165,6 +165,7 @@ pub fn item(n: u128) -> Item {
         at: Some(after(50)),
         event: Some(EventId::from_u128(n)),
         category: Some(ItemId::from_u128(99)),
+        of: None,
         gone: None,
         sealed: Some(sealed(70)),
     }

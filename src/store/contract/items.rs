@@ -6,8 +6,8 @@ use super::examples::{
     NOON, ROOM, accept, after, event, give, item, line_of, push, request, revoke, sealed, user,
     wanted,
 };
-use crate::model::id::ItemId;
-use crate::model::item::{Item, Noun};
+use crate::model::id::{EventId, ItemId};
+use crate::model::item::{Item, Noun, Thing};
 use crate::model::owner::Owner;
 use crate::store::{
     Asked, Backlog, Change, Crowd, Kept, MAX_SEALED, Mark, Retention, Step, Store, StoreError,
@@ -291,6 +291,81 @@ pub async fn an_item_too_large_is_refused(store: &dyn Store) {
     let largest = Item { sealed: Some(sealed(MAX_SEALED)), ..item(1) };
     assert_eq!(take(store, of([largest.clone()])).await, Kept::Yes(Vec::new()));
     assert_eq!(store.item(largest.id).await.unwrap(), Some(largest));
+}
+
+/// The ids of all that belongs to a thing, in pages of this size.
+async fn attached(store: &dyn Store, thing: Thing, page: usize) -> Vec<u128> {
+    let (mut found, mut mark) = (Vec::new(), None::<Mark>);
+    loop {
+        let (items, next) = store.attached(thing, mark, page).await.expect("the store answers");
+        assert!(items.len() <= page, "{} on a page of {page}", items.len());
+        found.extend(items.iter().map(|item| item.id.as_u128()));
+        match next {
+            Some(_) => mark = next,
+            None => return found,
+        }
+    }
+}
+
+/// Whoever owns them, in the order in which they were made, and for as long as they do.
+pub async fn items_are_found_by_what_they_belong_to(store: &dyn Store) {
+    let task = Thing::Item(ItemId::from_u128(7));
+    let event = Thing::Event(EventId::from_u128(7));
+    let to = |n, thing, created| Item {
+        noun: Noun::Reminder,
+        of: Some(thing),
+        created: after(created),
+        ..item(n)
+    };
+    let another = Item { owner: user("bo"), ..to(3, task, 0) };
+    let kept = [to(1, task, 2), to(2, task, 1), another.clone(), to(4, event, 0), item(5)];
+    take(store, of(kept)).await;
+    assert_eq!(store.item(another.id).await.unwrap().as_ref(), Some(&another));
+    for page in 1..=4 {
+        assert_eq!(attached(store, task, page).await, [3, 2, 1], "of {page}");
+        assert_eq!(attached(store, event, page).await, [4]);
+    }
+    let alone = Item { version: 2, of: None, ..to(2, task, 1) };
+    let moved = Item { version: 2, of: Some(event), ..to(1, task, 2) };
+    let gone = Item { version: 2, gone: Some(NOON), ..another };
+    take(store, of([alone, moved, gone])).await;
+    assert_eq!(attached(store, task, 9).await, Vec::<u128>::new());
+    assert_eq!(attached(store, event, 9).await, [4, 1]);
+    let reminders = Asked::all(Noun::Reminder, user("ana"));
+    assert_eq!(listed(store, &reminders, 9).await, [4, 2, 1]);
+}
+
+/// A delivery of the reminder 7, that came due then.
+fn delivery(n: u128, at: i64, state: u8) -> Item {
+    let of = Some(Thing::Item(ItemId::from_u128(7)));
+    Item { noun: Noun::Delivery, of, at: Some(after(at)), state, ..item(n) }
+}
+
+/// And is in no list of its owner's, whether it is over or not.
+pub async fn a_delivery_is_found_by_its_reminder_alone(store: &dyn Store) {
+    take(store, of([delivery(1, 10, 0), delivery(2, 20, 1)])).await;
+    assert_eq!(attached(store, Thing::Item(ItemId::from_u128(7)), 9).await, [1, 2]);
+    let owned = Asked::all(Noun::Delivery, user("ana"));
+    assert_eq!(listed(store, &owned, 9).await, Vec::<u128>::new());
+}
+
+/// By their moment, and while they are not over, never.
+pub async fn deliveries_are_forgotten_once_they_are_over(store: &dyn Store) {
+    let keep = Retention {
+        done: TimeDelta::zero(),
+        dead: TimeDelta::zero(),
+        past: TimeDelta::zero(),
+        tombstones: TimeDelta::seconds(100),
+    };
+    let reminder = Thing::Item(ItemId::from_u128(7));
+    take(store, of([delivery(1, 10, 0), delivery(2, 20, 1), delivery(3, 10, 2)])).await;
+    assert_eq!(store.prune(after(109), keep, 9).await.unwrap(), 0);
+    assert_eq!(store.prune(after(110), keep, 9).await.unwrap(), 1);
+    assert_eq!(attached(store, reminder, 9).await, [1, 2]);
+    take(store, of([Item { version: 2, ..delivery(1, 10, 1) }])).await;
+    assert_eq!(store.prune(after(9000), keep, 9).await.unwrap(), 2);
+    assert_eq!(attached(store, reminder, 9).await, Vec::<u128>::new());
+    assert_eq!(store.prune(after(9000), keep, 9).await.unwrap(), 0);
 }
 
 /// And no others ever; nor more at once than asked.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::{MemoryStore, State};
 use crate::model::id::ItemId;
-use crate::model::item::Item;
+use crate::model::item::{Item, Noun, Thing};
 use crate::store::item::named;
 use crate::store::{
     Accept, Accepted, Asked, Backlog, Change, Changed, ItemStore, Kept, Mark, Step, StoreError,
@@ -28,19 +28,20 @@ impl ItemStore for MemoryStore {
         after: Option<Mark>,
         most: usize,
     ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
-        let state = self.state();
         let listed = |item: &&Item| {
             let theirs = item.owner == asked.owner || item.shared.as_ref() == Some(&asked.owner);
-            theirs && item.noun == asked.noun && item.gone.is_none() && asked.has(item)
+            theirs && item.noun == asked.noun && item.noun != Noun::Delivery && asked.has(item)
         };
-        let mark = |item: &Item| (item.created, item.id);
-        let mut found: Vec<_> = state.items.values().filter(listed).cloned().collect();
-        found.retain(|item| after.is_none_or(|after| mark(item) > after));
-        found.sort_by_key(mark);
-        let more = found.len() > most;
-        found.truncate(most);
-        let next = found.last().map(mark).or(after).filter(|_| more);
-        Ok((found, next))
+        Ok(self.state().page(listed, after, most))
+    }
+
+    async fn attached(
+        &self,
+        thing: Thing,
+        after: Option<Mark>,
+        most: usize,
+    ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
+        Ok(self.state().page(|item| item.of == Some(thing), after, most))
     }
 
     async fn keep(
@@ -61,6 +62,24 @@ impl ItemStore for MemoryStore {
 }
 
 impl State {
+    /// A page of the items that are `listed` and not deleted.
+    fn page(
+        &self,
+        listed: impl Fn(&&Item) -> bool,
+        after: Option<Mark>,
+        most: usize,
+    ) -> (Vec<Item>, Option<Mark>) {
+        let mark = |item: &Item| (item.created, item.id);
+        let there = self.items.values().filter(|item| item.gone.is_none());
+        let mut found: Vec<_> = there.filter(listed).cloned().collect();
+        found.retain(|item| after.is_none_or(|after| mark(item) > after));
+        found.sort_by_key(mark);
+        let more = found.len() > most;
+        found.truncate(most);
+        let next = found.last().map(mark).or(after).filter(|_| more);
+        (found, next)
+    }
+
     fn take_step(
         &mut self,
         step: Step,

@@ -34,8 +34,8 @@ impl State {
             self.events.remove(&id);
             self.histories.remove(&id);
         }
-        let items = self.items.values().filter_map(|item| Some((item.gone?, item.id)));
-        for id in take(items.filter(|(gone, _)| *gone + keep.tombstones <= now), &mut left) {
+        let items = self.items.values().filter_map(|item| Some((item.over()?, item.id)));
+        for id in take(items.filter(|(over, _)| *over + keep.tombstones <= now), &mut left) {
             self.items.remove(&id);
         }
         let first = first_tally(now);

@@ -14,9 +14,9 @@ use super::PostgresStore;
 use super::error::{Trouble, failure};
 use super::events::{change, insert_events, live_jobs, remember};
 use super::jobs::enqueue;
-use super::rows::{ItemRow, RequestRow, id_bytes, nanos, owner_text, read, written};
+use super::rows::{ItemRow, RequestRow, id_bytes, nanos, owner_text, read, thing_bytes, written};
 use crate::model::id::ItemId;
-use crate::model::item::Item;
+use crate::model::item::{Item, Thing};
 use crate::model::sealed::Sealed;
 use crate::store::item::named;
 use crate::store::{
@@ -40,8 +40,7 @@ impl ItemStore for PostgresStore {
         after: Option<Mark>,
         most: usize,
     ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
-        let (created, id) =
-            after.map_or((i64::MIN, Vec::new()), |(at, id)| (nanos(at), id_bytes(id)));
+        let (created, id) = behind(after);
         let rows: Vec<String> = sqlx::query_scalar(PAGE)
             .bind(asked.noun.as_str())
             .bind(owner_text(&asked.owner))
@@ -55,11 +54,25 @@ impl ItemStore for PostgresStore {
             .fetch_all(&self.pool)
             .await
             .map_err(failure)?;
-        let more = rows.len() > most;
-        let page = rows.iter().take(most).map(|row| read::<ItemRow>(row)?.try_into());
-        let page = page.collect::<Result<Vec<Item>, _>>()?;
-        let next = page.last().map(|item| (item.created, item.id)).or(after).filter(|_| more);
-        Ok((page, next))
+        page(&rows, after, most)
+    }
+
+    async fn attached(
+        &self,
+        thing: Thing,
+        after: Option<Mark>,
+        most: usize,
+    ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
+        let (created, id) = behind(after);
+        let rows: Vec<String> = sqlx::query_scalar(ATTACHED)
+            .bind(thing_bytes(thing))
+            .bind(created)
+            .bind(id)
+            .bind(i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failure)?;
+        page(&rows, after, most)
     }
 
     async fn keep(
@@ -77,18 +90,40 @@ impl ItemStore for PostgresStore {
 
 /// From each of the two indexes no more than can be on the page.
 const PAGE: &str = "SELECT row_to_json(i)::text FROM (
-        (SELECT * FROM item WHERE gone IS NULL AND noun = $1 AND owner = $2
+        (SELECT * FROM item WHERE gone IS NULL AND noun = $1 AND noun <> 'delivery' AND owner = $2
              AND (created, id) > ($3, $4)
              AND ($5::smallint IS NULL OR state = $5) AND ($6::bytea IS NULL OR category = $6)
              AND ($7::bigint IS NULL OR at >= $7) AND ($8::bigint IS NULL OR at < $8)
          ORDER BY created, id LIMIT $9)
         UNION ALL
-        (SELECT * FROM item WHERE gone IS NULL AND noun = $1 AND shared = $2 AND owner <> $2
+        (SELECT * FROM item WHERE gone IS NULL AND noun = $1 AND noun <> 'delivery' AND shared = $2 AND owner <> $2
              AND (created, id) > ($3, $4)
              AND ($5::smallint IS NULL OR state = $5) AND ($6::bytea IS NULL OR category = $6)
              AND ($7::bigint IS NULL OR at >= $7) AND ($8::bigint IS NULL OR at < $8)
          ORDER BY created, id LIMIT $9)
     ) i ORDER BY created, id LIMIT $9";
+
+const ATTACHED: &str = "SELECT row_to_json(i)::text FROM item i
+    WHERE gone IS NULL AND belongs_to = $1 AND (created, id) > ($2, $3)
+    ORDER BY created, id LIMIT $4";
+
+/// Where a list goes on.
+fn behind(after: Option<Mark>) -> (i64, Vec<u8>) {
+    after.map_or((i64::MIN, Vec::new()), |(at, id)| (nanos(at), id_bytes(id)))
+}
+
+/// The page that the rows make, of which there is one too many if there are more.
+fn page(
+    rows: &[String],
+    after: Option<Mark>,
+    most: usize,
+) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
+    let more = rows.len() > most;
+    let page = rows.iter().take(most).map(|row| read::<ItemRow>(row)?.try_into());
+    let page = page.collect::<Result<Vec<Item>, _>>()?;
+    let next = page.last().map(|item| (item.created, item.id)).or(after).filter(|_| more);
+    Ok((page, next))
+}
 
 async fn find(connection: &mut PgConnection, id: ItemId) -> Result<Option<Item>, Trouble> {
     let row: Option<String> =
@@ -238,9 +273,10 @@ async fn write(tx: &mut PgConnection, items: &[Item]) -> Result<(), Trouble> {
 
 const INSERT: &str = "INSERT INTO item SELECT * FROM json_populate_record(NULL::item, $1::json)";
 const UPDATE: &str = "UPDATE item i
-    SET (noun, owner, shared, created, version, state, at, event, category, gone, sealed) =
+    SET (noun, owner, shared, created, version, state, at, event, category, gone, sealed,
+         belongs_to, over) =
         (n.noun, n.owner, n.shared, n.created, n.version, n.state, n.at, n.event, n.category,
-         n.gone, n.sealed)
+         n.gone, n.sealed, n.belongs_to, n.over)
     FROM json_populate_record(NULL::item, $1::json) n WHERE i.id = n.id";
 
 /// The envelopes of items behind an id.

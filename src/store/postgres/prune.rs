@@ -16,7 +16,7 @@ const TICKETS: &str = "DELETE FROM ticket WHERE (kind, digest) IN (
     SELECT kind, digest FROM ticket WHERE expires <= $1 ORDER BY expires, kind, digest LIMIT $2
     FOR UPDATE SKIP LOCKED)";
 const ITEMS: &str = "DELETE FROM item WHERE id IN (
-    SELECT id FROM item WHERE gone <= $1 ORDER BY gone, id LIMIT $2
+    SELECT id FROM item WHERE over <= $1 ORDER BY over, id LIMIT $2
     FOR UPDATE SKIP LOCKED)";
 const DONE: &str = "DELETE FROM job WHERE id IN (
     SELECT id FROM job WHERE state = 'done' AND ended <= $1 ORDER BY ended, id LIMIT $2

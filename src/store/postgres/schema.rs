@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/0002_contents.sql"),
     include_str!("schema/0003_items.sql"),
     include_str!("schema/0004_lists.sql"),
+    include_str!("schema/0005_reminders.sql"),
 ];
 
 /// Only one process at a time migrates: an advisory lock of this number says so.

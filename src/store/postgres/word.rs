@@ -257,6 +257,11 @@ impl PostgresStore {
     }
 }
 
+/// The lanes that belong to no connection, as they are spelled.
+const GRANTS: &str = "-";
+const REMINDERS: &str = "!";
+const MAIL: &str = "@";
+
 /// A change as a word without spaces.
 fn spell(change: &Change) -> String {
     match change {
@@ -271,7 +276,9 @@ fn spell(change: &Change) -> String {
             };
             let lane = match lane {
                 Lane::Calendar { connection, calendar } => format!("{connection}{calendar:016x}"),
-                Lane::Grants => "-".to_owned(),
+                Lane::Grants => GRANTS.to_owned(),
+                Lane::Reminders => REMINDERS.to_owned(),
+                Lane::Mail => MAIL.to_owned(),
             };
             let owner = match owner {
                 Owner::Application => String::new(),
@@ -301,13 +308,16 @@ fn unspell(word: &str) -> Option<Change> {
         "b" => Class::Bulk,
         _ => return None,
     };
-    let lane = if lane == "-" {
-        Lane::Grants
-    } else {
-        let (connection, calendar) = lane.split_at_checked(ID_CHARS)?;
-        Lane::Calendar {
-            connection: connection.parse().ok()?,
-            calendar: u64::from_str_radix(calendar, 16).ok()?,
+    let lane = match lane {
+        GRANTS => Lane::Grants,
+        REMINDERS => Lane::Reminders,
+        MAIL => Lane::Mail,
+        _ => {
+            let (connection, calendar) = lane.split_at_checked(ID_CHARS)?;
+            Lane::Calendar {
+                connection: connection.parse().ok()?,
+                calendar: u64::from_str_radix(calendar, 16).ok()?,
+            }
         }
     };
     let owner = match owner {

@@ -117,7 +117,7 @@ impl LiveRow {
         let job = match kind {
             Kind::PushEvent { .. } => self.push,
             Kind::FollowMeet { .. } => self.follow,
-            Kind::RevokeGrant { .. } => None,
+            Kind::RevokeGrant { .. } | Kind::FireReminder { .. } | Kind::SendMail { .. } => None,
         };
         job.map(JobId::from_u128)
     }
@@ -128,7 +128,7 @@ impl LiveRow {
         match kind {
             Kind::PushEvent { .. } => self.push = job,
             Kind::FollowMeet { .. } => self.follow = job,
-            Kind::RevokeGrant { .. } => {}
+            Kind::RevokeGrant { .. } | Kind::FireReminder { .. } | Kind::SendMail { .. } => {}
         }
     }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{OwnerRow, Row, TimeRow, bytes_of, sealed, time};
 use crate::model::id::{EventId, ItemId};
-use crate::model::item::{Item, Noun};
+use crate::model::item::{Item, Noun, Thing};
 use crate::store::StoreError;
 
 /// An item; its id is its key.
@@ -23,11 +23,38 @@ pub(in crate::store) struct ItemRow {
     sealed: Option<Vec<u8>>,
 }
 
-/// A noun is never taken away from here, nor is their order changed.
+/// What an item is, and what it belongs to. A noun is never taken away from here, nor is their order
+/// changed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 enum NounRow {
     Category,
     Task,
+    Reminder { of: Option<ThingRow> },
+    Delivery { of: Option<ThingRow> },
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum ThingRow {
+    Item(u128),
+    Event(u128),
+}
+
+impl From<Thing> for ThingRow {
+    fn from(thing: Thing) -> Self {
+        match thing {
+            Thing::Item(id) => Self::Item(id.as_u128()),
+            Thing::Event(id) => Self::Event(id.as_u128()),
+        }
+    }
+}
+
+impl From<ThingRow> for Thing {
+    fn from(row: ThingRow) -> Self {
+        match row {
+            ThingRow::Item(id) => Self::Item(ItemId::from_u128(id)),
+            ThingRow::Event(id) => Self::Event(EventId::from_u128(id)),
+        }
+    }
 }
 
 impl Row for ItemRow {
@@ -36,10 +63,13 @@ impl Row for ItemRow {
 
 impl From<&Item> for ItemRow {
     fn from(item: &Item) -> Self {
+        let of = item.of.map(ThingRow::from);
         Self {
             noun: match item.noun {
                 Noun::Category => NounRow::Category,
                 Noun::Task => NounRow::Task,
+                Noun::Reminder => NounRow::Reminder { of },
+                Noun::Delivery => NounRow::Delivery { of },
             },
             owner: (&item.owner).into(),
             shared: item.shared.as_ref().map(OwnerRow::from),
@@ -58,12 +88,16 @@ impl From<&Item> for ItemRow {
 impl ItemRow {
     /// The item that lies under `id`.
     pub(in crate::store) fn under(self, id: ItemId) -> Result<Item, StoreError> {
+        let (noun, of) = match self.noun {
+            NounRow::Category => (Noun::Category, None),
+            NounRow::Task => (Noun::Task, None),
+            NounRow::Reminder { of } => (Noun::Reminder, of),
+            NounRow::Delivery { of } => (Noun::Delivery, of),
+        };
         Ok(Item {
             id,
-            noun: match self.noun {
-                NounRow::Category => Noun::Category,
-                NounRow::Task => Noun::Task,
-            },
+            noun,
+            of: of.map(Thing::from),
             owner: self.owner.try_into()?,
             shared: self.shared.map(TryInto::try_into).transpose()?,
             created: self.created.try_into()?,

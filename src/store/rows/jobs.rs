@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CauseRow, OwnerRow, Row, TimeRow, bytes, time};
-use crate::model::id::{ConnectionId, EventId, JobId};
+use crate::model::id::{ConnectionId, EventId, ItemId, JobId};
 use crate::model::job::{Class, Job, JobState, Kind, Lane, Line};
 use crate::model::sealed::Sealed;
 use crate::store::StoreError;
@@ -29,6 +29,8 @@ enum KindRow {
     PushEvent { event: u128 },
     FollowMeet { event: u128 },
     RevokeGrant { connection: u128, version: u32 },
+    FireReminder { reminder: u128 },
+    SendMail { delivery: u128 },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ enum ClassRow {
 enum LaneRow {
     Calendar { connection: u128, calendar: u64 },
     Grants,
+    Reminders,
+    Mail,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,6 +69,10 @@ impl From<&Job> for JobRow {
                 Kind::RevokeGrant { connection, version } => {
                     KindRow::RevokeGrant { connection: connection.as_u128(), version }
                 }
+                Kind::FireReminder { reminder } => {
+                    KindRow::FireReminder { reminder: reminder.as_u128() }
+                }
+                Kind::SendMail { delivery } => KindRow::SendMail { delivery: delivery.as_u128() },
             },
             class: match job.line.class {
                 Class::Interactive => ClassRow::Interactive,
@@ -77,6 +85,8 @@ impl From<&Job> for JobRow {
                     LaneRow::Calendar { connection: connection.as_u128(), calendar }
                 }
                 Lane::Grants => LaneRow::Grants,
+                Lane::Reminders => LaneRow::Reminders,
+                Lane::Mail => LaneRow::Mail,
             },
             created: job.created.into(),
             due: job.due.into(),
@@ -109,6 +119,12 @@ impl JobRow {
                 KindRow::RevokeGrant { connection, version } => {
                     Kind::RevokeGrant { connection: ConnectionId::from_u128(connection), version }
                 }
+                KindRow::FireReminder { reminder } => {
+                    Kind::FireReminder { reminder: ItemId::from_u128(reminder) }
+                }
+                KindRow::SendMail { delivery } => {
+                    Kind::SendMail { delivery: ItemId::from_u128(delivery) }
+                }
             },
             line: Line {
                 class: match self.class {
@@ -122,6 +138,8 @@ impl JobRow {
                         Lane::Calendar { connection: ConnectionId::from_u128(connection), calendar }
                     }
                     LaneRow::Grants => Lane::Grants,
+                    LaneRow::Reminders => Lane::Reminders,
+                    LaneRow::Mail => Lane::Mail,
                 },
             },
             created: self.created.try_into()?,

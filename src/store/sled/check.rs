@@ -183,6 +183,7 @@ impl Books {
             | Table::Tombstone
             | Table::OwnerItem
             | Table::GoneItem
+            | Table::AttachedItem
             | Table::Live
             | Table::Ready
             | Table::Done

@@ -10,7 +10,7 @@ use super::keys::{self, KeyReader, Table};
 use super::ledger::{Ledger, Read, failed};
 use super::{SledStore, claims, events};
 use crate::model::id::{EventId, ItemId};
-use crate::model::item::Item;
+use crate::model::item::{Item, Noun, Thing};
 use crate::store::item::named;
 use crate::store::rows::{EventRow, ItemRow, RequestRow};
 use crate::store::{
@@ -36,7 +36,18 @@ impl ItemStore for SledStore {
         most: usize,
     ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
         let asked = asked.clone();
-        self.read_aside(move |tree| page(tree, &asked, after, most)).await
+        let prefix = keys::items_of(asked.noun, &asked.owner);
+        self.read_aside(move |tree| page(tree, prefix, after, most, |item| asked.has(item))).await
+    }
+
+    async fn attached(
+        &self,
+        thing: Thing,
+        after: Option<Mark>,
+        most: usize,
+    ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
+        let prefix = keys::attached_to(thing);
+        self.read_aside(move |tree| page(tree, prefix, after, most, |_| true)).await
     }
 
     async fn keep(
@@ -54,16 +65,17 @@ impl ItemStore for SledStore {
     }
 }
 
+/// A page of the list whose keys begin so, of those that are `asked` for.
 fn page(
     tree: &Tree,
-    asked: &Asked,
+    prefix: Vec<u8>,
     after: Option<Mark>,
     most: usize,
+    asked: impl Fn(&Item) -> bool,
 ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
-    let prefix = keys::items_of(asked.noun, &asked.owner);
     let from = after.map_or_else(
         || Bound::Included(prefix.clone()),
-        |(created, id)| Bound::Excluded(keys::owner_item(asked.noun, &asked.owner, created, id)),
+        |(created, id)| Bound::Excluded(keys::placed(prefix.clone(), created, id)),
     );
     let (mut page, mut last) = (Vec::new(), after);
     for (read, found) in tree.range((from, Bound::Unbounded)).enumerate() {
@@ -79,7 +91,7 @@ fn page(
         last = Some(mark);
         // None, or gone, if it was deleted since its place in the list was read.
         let item = find(tree, mark.1)?.filter(|item| item.gone.is_none());
-        page.extend(item.filter(|item| asked.has(item)));
+        page.extend(item.filter(&asked));
     }
     Ok((page, None))
 }
@@ -174,21 +186,28 @@ pub(super) fn write(ledger: &mut Ledger, item: &Item) -> Result<(), StoreError> 
     ledger.put(keys::item(item.id), &ItemRow::from(item))
 }
 
-/// Where an item is listed: under those who find it, or among those to be forgotten.
+/// Where an item is listed: under those who find it and what it belongs to, and among those to be
+/// forgotten.
 pub(super) fn listings(item: &Item) -> Vec<Vec<u8>> {
-    if let Some(gone) = item.gone {
-        return vec![keys::gone_item(gone, item.id)];
+    let mut lists: Vec<_> =
+        item.over().map(|over| keys::gone_item(over, item.id)).into_iter().collect();
+    if item.gone.is_some() {
+        return lists;
     }
-    let under = |owner| keys::owner_item(item.noun, owner, item.created, item.id);
-    let shared = item.shared.as_ref().filter(|shared| **shared != item.owner);
-    [Some(&item.owner), shared].into_iter().flatten().map(under).collect()
+    lists.extend(item.of.map(|thing| keys::attached_item(thing, item.created, item.id)));
+    if item.noun != Noun::Delivery {
+        let under = |owner| keys::owner_item(item.noun, owner, item.created, item.id);
+        let shared = item.shared.as_ref().filter(|shared| **shared != item.owner);
+        lists.extend([Some(&item.owner), shared].into_iter().flatten().map(under));
+    }
+    lists
 }
 
 pub(super) fn find(rows: &impl Read, id: ItemId) -> Result<Option<Item>, StoreError> {
     rows.row::<ItemRow>(&keys::item(id))?.map(|row| row.under(id)).transpose()
 }
 
-/// Forgets up to `most` items that were deleted long ago.
+/// Forgets up to `most` items that were deleted, or over, long ago.
 pub(super) fn prune(
     ledger: &mut Ledger,
     now: DateTime<Utc>,
@@ -202,11 +221,13 @@ pub(super) fn prune(
         if read.time()? + keep.tombstones > now {
             break;
         }
-        over.push((listed.to_vec(), read.id()?));
+        over.push(read.id()?);
     }
     let pruned = over.len();
-    for (listed, id) in over {
-        ledger.remove(listed);
+    for id in over {
+        for listed in find(ledger, id)?.as_ref().map(listings).unwrap_or_default() {
+            ledger.remove(listed);
+        }
         ledger.remove(keys::item(id));
     }
     Ok(pruned)

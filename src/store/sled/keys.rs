@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::model::connection::AccountTag;
 use crate::model::id::{ConnectionId, EventId, Id, ItemId, JobId, KeyId};
-use crate::model::item::Noun;
+use crate::model::item::{Noun, Thing};
 use crate::model::job::{Class, Job, JobState, Kind, Lane, Line};
 use crate::model::key::{Digest, TicketKind};
 use crate::model::owner::{Owner, UserId};
@@ -72,13 +72,15 @@ pub(super) enum Table {
     Item = b'I' as isize,
     /// Noun, owner, creation, item that is not deleted; and once more for who was given it.
     OwnerItem = b'i' as isize,
-    /// Time of its deletion, item.
+    /// Time since when it is deleted or over, item.
     GoneItem = b'g' as isize,
+    /// Thing, creation, item that belongs to it and is not deleted.
+    AttachedItem = b'b' as isize,
 }
 
 impl Table {
     /// Every table whose rows are counted.
-    pub(super) const COUNTED: [Self; 32] = [
+    pub(super) const COUNTED: [Self; 33] = [
         Self::Keystone,
         Self::Event,
         Self::Content,
@@ -111,6 +113,7 @@ impl Table {
         Self::Item,
         Self::OwnerItem,
         Self::GoneItem,
+        Self::AttachedItem,
     ];
 
     /// The byte its keys begin with.
@@ -152,8 +155,8 @@ pub(super) fn owner_event(owner: &Owner, created: DateTime<Utc>, id: EventId) ->
     placed(events_of(owner), created, id)
 }
 
-/// The place of an event behind what its key begins with, in a list.
-pub(super) fn placed(prefix: Vec<u8>, created: DateTime<Utc>, id: EventId) -> Vec<u8> {
+/// The place of a thing behind what its key begins with, in a list.
+pub(super) fn placed<Noun>(prefix: Vec<u8>, created: DateTime<Utc>, id: Id<Noun>) -> Vec<u8> {
     with_id(with_time(prefix, created), id)
 }
 
@@ -196,6 +199,14 @@ pub(super) fn live(kind: &Kind) -> Vec<u8> {
             let mut bytes = with_id(bytes, *connection);
             bytes.extend(version.to_be_bytes());
             bytes
+        }
+        Kind::FireReminder { reminder } => {
+            bytes.push(3);
+            with_id(bytes, *reminder)
+        }
+        Kind::SendMail { delivery } => {
+            bytes.push(4);
+            with_id(bytes, *delivery)
         }
     }
 }
@@ -305,12 +316,33 @@ pub(super) fn items_of(noun: Noun, owner: &Owner) -> Vec<u8> {
     let noun = match noun {
         Noun::Category => 0,
         Noun::Task => 1,
+        Noun::Reminder => 2,
+        Noun::Delivery => 3,
     };
     with_owner(vec![Table::OwnerItem.byte(), noun], owner)
 }
 
 pub(super) fn owner_item(noun: Noun, owner: &Owner, created: DateTime<Utc>, id: ItemId) -> Vec<u8> {
-    with_id(with_time(items_of(noun, owner), created), id)
+    placed(items_of(noun, owner), created, id)
+}
+
+/// What the keys of the items begin with that belong to a thing.
+pub(super) fn attached_to(thing: Thing) -> Vec<u8> {
+    let mut bytes = Table::AttachedItem.prefix();
+    match thing {
+        Thing::Item(id) => {
+            bytes.push(0);
+            with_id(bytes, id)
+        }
+        Thing::Event(id) => {
+            bytes.push(1);
+            with_id(bytes, id)
+        }
+    }
+}
+
+pub(super) fn attached_item(thing: Thing, created: DateTime<Utc>, id: ItemId) -> Vec<u8> {
+    placed(attached_to(thing), created, id)
 }
 
 pub(super) fn gone_item(gone: DateTime<Utc>, id: ItemId) -> Vec<u8> {
@@ -367,6 +399,8 @@ fn with_line(mut bytes: Vec<u8>, line: &Line) -> Vec<u8> {
             bytes.extend(calendar.to_be_bytes());
         }
         Lane::Grants => bytes.push(1),
+        Lane::Reminders => bytes.push(2),
+        Lane::Mail => bytes.push(3),
     }
     bytes
 }
@@ -440,6 +474,8 @@ impl<'a> KeyReader<'a> {
                 calendar: u64::from_be_bytes(self.bytes()?),
             },
             [1] => Lane::Grants,
+            [2] => Lane::Reminders,
+            [3] => Lane::Mail,
             [_] => return Err(unreadable()),
         };
         Ok(Line { class, owner, lane })

@@ -55,7 +55,7 @@ async fn served(store: &PostgresStore) -> BTreeSet<u128> {
     let lines = store.lines().await.unwrap();
     let connection = |line: &Line| match line.lane {
         Lane::Calendar { connection, .. } => connection.as_u128(),
-        Lane::Grants => panic!("no line of grants was made"),
+        lane => panic!("no line of {lane:?} was made"),
     };
     lines.iter().map(connection).collect()
 }

@@ -111,7 +111,7 @@ struct Both {
 fn connection_of(line: &Line) -> Option<ConnectionId> {
     match line.lane {
         Lane::Calendar { connection, .. } => Some(connection),
-        Lane::Grants => None,
+        Lane::Grants | Lane::Reminders | Lane::Mail => None,
     }
 }
 

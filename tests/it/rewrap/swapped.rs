@@ -90,6 +90,7 @@ impl Filled {
                 match item.noun {
                     Noun::Category => app.category(&item).is_ok(),
                     Noun::Task => app.task(&item).is_ok(),
+                    noun => panic!("no {noun:?} was made"),
                 }
             }
             Spot::Payload(_) => {

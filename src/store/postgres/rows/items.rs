@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Hex, count, damaged, nanos, owner, owner_text, time};
-use crate::model::item::{Item, Noun};
+use crate::model::id::{EventId, ItemId};
+use crate::model::item::{Item, Noun, Thing};
 use crate::model::sealed::Sealed;
 use crate::store::StoreError;
 
@@ -22,6 +23,28 @@ pub(in super::super) struct ItemRow {
     category: Option<Hex>,
     gone: Option<i64>,
     sealed: Option<Hex>,
+    belongs_to: Option<Hex>,
+    over: Option<i64>,
+}
+
+/// A thing as it is stored: what it is, and its id.
+pub(in super::super) fn thing_bytes(thing: Thing) -> Vec<u8> {
+    let (noun, id) = match thing {
+        Thing::Item(id) => (0, id.as_u128()),
+        Thing::Event(id) => (1, id.as_u128()),
+    };
+    [&[noun], &id.to_be_bytes()[..]].concat()
+}
+
+fn thing_of(bytes: &Hex) -> Result<Thing, StoreError> {
+    let unread = || damaged("an item belongs to nothing that there is");
+    let (noun, id) = bytes.0.split_first().ok_or_else(unread)?;
+    let id = u128::from_be_bytes(id.try_into().map_err(|_| unread())?);
+    match noun {
+        0 => Ok(Thing::Item(ItemId::from_u128(id))),
+        1 => Ok(Thing::Event(EventId::from_u128(id))),
+        _ => Err(unread()),
+    }
 }
 
 impl From<&Item> for ItemRow {
@@ -39,6 +62,8 @@ impl From<&Item> for ItemRow {
             category: item.category.map(Hex::from),
             gone: item.gone.map(nanos),
             sealed: item.sealed.as_ref().map(Hex::from),
+            belongs_to: item.of.map(|thing| Hex(thing_bytes(thing))),
+            over: item.over().map(nanos),
         }
     }
 }
@@ -61,6 +86,7 @@ impl TryFrom<ItemRow> for Item {
             category: row.category.map(|category| category.id()).transpose()?,
             gone: row.gone.map(time),
             sealed: row.sealed.map(Sealed::from),
+            of: row.belongs_to.as_ref().map(thing_of).transpose()?,
         })
     }
 }

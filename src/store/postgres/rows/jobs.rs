@@ -47,6 +47,8 @@ impl From<&Line> for LineRow {
         let (connection, calendar) = match line.lane {
             Lane::Calendar { connection, calendar } => (id_bytes(connection), calendar),
             Lane::Grants => (Vec::new(), 0),
+            Lane::Reminders => (Vec::new(), 1),
+            Lane::Mail => (Vec::new(), 2),
         };
         Self {
             class,
@@ -62,13 +64,15 @@ impl TryFrom<LineRow> for Line {
 
     fn try_from(row: LineRow) -> Result<Self, StoreError> {
         let class = usize::try_from(row.class).ok().and_then(|class| CLASSES.get(class));
-        let lane = if row.connection.0.is_empty() {
-            Lane::Grants
-        } else {
-            Lane::Calendar {
+        let lane = match (row.connection.0.is_empty(), row.calendar) {
+            (true, 0) => Lane::Grants,
+            (true, 1) => Lane::Reminders,
+            (true, 2) => Lane::Mail,
+            (true, _) => return Err(damaged("a row names a lane that is none")),
+            (false, calendar) => Lane::Calendar {
                 connection: row.connection.id()?,
-                calendar: row.calendar.cast_unsigned(),
-            }
+                calendar: calendar.cast_unsigned(),
+            },
         };
         Ok(Self {
             class: *class.ok_or_else(|| damaged("a row names a class that is none"))?,
@@ -87,6 +91,9 @@ pub(in super::super) fn thing_of(kind: &Kind) -> Vec<u8> {
             thing.extend(version.to_be_bytes());
             thing
         }
+        Kind::FireReminder { reminder: item } | Kind::SendMail { delivery: item } => {
+            id_bytes(*item)
+        }
     }
 }
 
@@ -102,6 +109,8 @@ fn kind_of(name: &str, thing: &Hex) -> Result<Kind, StoreError> {
                 version: u32::from_be_bytes(*version),
             }
         }
+        "fire_reminder" => Kind::FireReminder { reminder: thing.id()? },
+        "send_mail" => Kind::SendMail { delivery: thing.id()? },
         _ => return Err(damaged("a job is of a kind that this release does not know")),
     })
 }

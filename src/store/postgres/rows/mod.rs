@@ -21,7 +21,7 @@ pub(super) use access::{ApiKeyRow, TicketRow, ticket_kind};
 pub(super) use audit::{AuditRow, HeadRow};
 pub(super) use connections::ConnectionRow;
 pub(super) use events::{EventRow, RequestRow};
-pub(super) use items::ItemRow;
+pub(super) use items::{ItemRow, thing_bytes};
 pub(super) use jobs::{JobRow, LineRow, thing_of};
 
 use crate::model::id::Id;

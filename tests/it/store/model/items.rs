@@ -1,7 +1,7 @@
 //! Items are kept, with what belongs to them, and listed.
 
-use calbridge::model::id::ItemId;
-use calbridge::model::item::{Item, Noun};
+use calbridge::model::id::{EventId, ItemId};
+use calbridge::model::item::{Item, Noun, Thing};
 use calbridge::model::owner::Owner;
 use calbridge::store::contract::examples::{after, digest, item, sealed, user, wanted};
 use calbridge::store::{Accept, Asked, Backlog, EventStore, ItemStore, Mark, Request, Step, Store};
@@ -16,8 +16,11 @@ impl Pair {
         let stored = self.memory.item(made.id).await.unwrap();
         let version = stored.as_ref().map_or(0, |stored| stored.version);
         let owners = [Owner::Application, user("ana"), user("bo")];
+        let noun = Noun::ALL[usize::from(self.small(4))];
+        let of = things()[usize::from(self.small(3))];
         Item {
-            noun: Noun::ALL[usize::from(self.small(2))],
+            noun,
+            of: of.filter(|_| matches!(noun, Noun::Reminder | Noun::Delivery)),
             owner: owners[usize::from(self.small(3))].clone(),
             shared: (self.below(2) == 0).then(|| owners[usize::from(self.small(3))].clone()),
             created: after(self.seconds(4)),
@@ -77,12 +80,34 @@ impl Pair {
             let id = ItemId::from_u128(n.into());
             assert_eq!(disk.item(id).await, memory.item(id).await, "{at}: item {n}");
         }
+        for thing in things().into_iter().flatten() {
+            let expected = every_attached(memory, thing).await;
+            assert_eq!(every_attached(disk, thing).await, expected, "{at}: of {thing:?}");
+        }
         for noun in Noun::ALL {
             for owner in [Owner::Application, user("ana"), user("bo")] {
                 let asked = Asked { from: Some(after(20)), ..Asked::all(noun, owner) };
                 let expected = every_item(memory, &asked).await;
                 assert_eq!(every_item(disk, &asked).await, expected, "{at}: {asked:?}");
             }
+        }
+    }
+}
+
+/// What an item may belong to.
+fn things() -> [Option<Thing>; 3] {
+    [None, Some(Thing::Item(ItemId::from_u128(1))), Some(Thing::Event(EventId::from_u128(1)))]
+}
+
+/// What belongs to a thing, on every page.
+async fn every_attached(store: &dyn Store, thing: Thing) -> Vec<Item> {
+    let (mut found, mut mark) = (Vec::new(), None::<Mark>);
+    loop {
+        let (page, next) = store.attached(thing, mark, 2).await.unwrap();
+        found.extend(page);
+        match next {
+            Some(_) => mark = next,
+            None => return found,
         }
     }
 }
