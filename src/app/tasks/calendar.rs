@@ -221,9 +221,10 @@ async fn place(
     step: &mut Step,
 ) -> Result<(), Error> {
     // A series begins with what is still to be done.
-    let is_anything_left = task.begin_anew()?;
-    let Some(dates) = task.dates.filter(|_| is_anything_left) else { return Ok(()) };
-    let (draft, mut aim) = draft(item, task, category, dates);
+    let mut rest = task.clone();
+    let is_anything_left = rest.begin_anew()?;
+    let Some(dates) = rest.dates.filter(|_| is_anything_left) else { return Ok(()) };
+    let (draft, mut aim) = draft(item, &rest, category, dates);
     if let Owner::User(user) = doer {
         aim.user = Some(user);
     }
@@ -233,6 +234,7 @@ async fn place(
         Err(error) => return Err(error),
     };
     let Desk { app, by, class, .. } = *desk;
+    *task = rest;
     task.events += 1;
     let id = EventId::derived(&[
         b"calbridge/task-event/v1",
