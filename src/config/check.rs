@@ -84,6 +84,7 @@ impl Reader {
                 window: self.seconds("classic.window_secs", 1..=86_400),
             },
             events: EventsConfig { meet: self.flag("events.meet") },
+            mail: self.mail(),
             stop: StopConfig { drain: self.seconds("stop.drain_secs", 1..=600) },
             log: self.log(),
         }

@@ -3,8 +3,8 @@
 use utoipa::OpenApi;
 
 use super::super::{
-    api_keys, audit, availability, categories, classic, connections, delegation, docs, events,
-    health, jobs, oauth_client, problem, recurrence, status, tasks,
+    api_keys, audit, availability, categories, classic, connections, delegation, docs,
+    events, health, jobs, mail, oauth_client, problem, recurrence, status, tasks,
 };
 
 /// What the handlers say of themselves.
@@ -56,6 +56,7 @@ use super::super::{
         oauth_client::show,
         oauth_client::replace,
         status::show,
+        mail::test,
         health::live,
         health::ready,
         health::healthy,
