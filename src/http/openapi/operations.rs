@@ -3,8 +3,8 @@
 use utoipa::OpenApi;
 
 use super::super::{
-    api_keys, audit, availability, categories, classic, connections, delegation, docs,
-    events, health, jobs, mail, oauth_client, problem, recurrence, status, tasks,
+    api_keys, audit, availability, categories, classic, connections, delegation, docs, events,
+    health, jobs, mail, oauth_client, problem, recurrence, status, tasks,
 };
 
 /// What the handlers say of themselves.
