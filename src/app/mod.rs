@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod keyring;
 pub mod mail;
 pub mod placement;
+pub mod reminders;
 pub mod rewrap;
 mod sealing;
 pub mod tasks;
@@ -92,6 +93,8 @@ pub struct Settings {
     pub notify: Notify,
     /// Whether an event has a Meet link when the caller does not say.
     pub meet: bool,
+    /// What came due no longer ago than this is told late.
+    pub catch_up: TimeDelta,
     /// How many jobs may wait.
     pub backlog: Backlog,
     /// How long a request waits for its event when the caller does not say.

@@ -14,7 +14,7 @@ use super::reader::Reader;
 use super::{
     CALLBACK, ClassicConfig, Config, CorsConfig, EventsConfig, Faults, ForwardedHeader,
     LimitsConfig, Loaded, LogConfig, LogFormat, Notify, PostgresConfig, ProxiesConfig, QueueConfig,
-    RetentionConfig, StopConfig, StoreConfig, StoreKind, origin_of,
+    RemindersConfig, RetentionConfig, StopConfig, StoreConfig, StoreKind, origin_of,
 };
 
 const BYTES_PER_MB: u64 = 1_000_000;
@@ -85,6 +85,9 @@ impl Reader {
             },
             events: EventsConfig { meet: self.flag("events.meet") },
             mail: self.mail(),
+            reminders: RemindersConfig {
+                catch_up: self.hours("reminders.catch_up_hours", 0..=8_760),
+            },
             stop: StopConfig { drain: self.seconds("stop.drain_secs", 1..=600) },
             log: self.log(),
         }

@@ -109,6 +109,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// The server that takes mail; none is sent without.
     pub mail: Option<MailConfig>,
+    /// `/api/v1/reminders`.
+    pub reminders: RemindersConfig,
     /// The end of the process.
     pub stop: StopConfig,
     /// Logs.
@@ -297,6 +299,13 @@ pub struct RetentionConfig {
 pub struct EventsConfig {
     /// Whether an event has a Meet link when the caller does not say.
     pub meet: bool,
+}
+
+/// `/api/v1/reminders`.
+#[derive(Clone, Debug)]
+pub struct RemindersConfig {
+    /// What came due no longer ago than this is told late.
+    pub catch_up: Duration,
 }
 
 /// `POST /api/create-calendar-event`.

@@ -127,6 +127,11 @@ impl Reader {
         Duration::from_secs(self.whole(key, range))
     }
 
+    pub(super) fn hours(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Duration {
+        const SECONDS_PER_HOUR: u64 = 3_600;
+        Duration::from_secs(self.whole(key, range) * SECONDS_PER_HOUR)
+    }
+
     pub(super) fn days(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Duration {
         const SECONDS_PER_DAY: u64 = 86_400;
         Duration::from_secs(self.whole(key, range) * SECONDS_PER_DAY)

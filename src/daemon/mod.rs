@@ -109,6 +109,7 @@ impl Bridge {
             namespace: config.namespace(&redirects),
             notify: notify(config.classic.notify),
             meet: config.events.meet,
+            catch_up: delta(config.reminders.catch_up),
             backlog: Backlog { all: config.queue.max_jobs, owner: config.queue.max_jobs_per_owner },
             wait: delta(config.classic.wait),
             require_issuer: config.google.require_issuer,

@@ -33,6 +33,7 @@ pub mod policy;
 mod prefer;
 mod problem;
 mod recurrence;
+mod reminders;
 mod setup;
 mod status;
 mod tasks;

@@ -13,8 +13,8 @@ use axum::response::Redirect;
 
 use super::{
     admin, api_keys, audit, availability, batch, categories, classic, connections, delegation,
-    docs, events, health, incident, jobs, mail, metrics, oauth_client, recurrence, setup, status,
-    tasks, vault,
+    docs, events, health, incident, jobs, mail, metrics, oauth_client, recurrence, reminders,
+    setup, status, tasks, vault,
 };
 use crate::model::audit::Action::{
     ApiKeyCreated, ApiKeyRevoked, AuditAccepted, AuditExported, ClientRotated,
@@ -44,6 +44,7 @@ pub fn public() -> Table {
         .and(accounts())
         .and(events_and_jobs())
         .and(tasks_and_categories())
+        .and(reminders_and_deliveries())
         .and(keys())
         .and(watching())
 }
@@ -148,6 +149,20 @@ fn tasks_and_categories() -> Table {
         .row(delete("/api/v1/tasks/{id}"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, tasks::delete)
         .row(post("/api/v1/tasks/{id}/complete"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, tasks::complete)
         .row(post("/api/v1/tasks/{id}/reopen"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, tasks::reopen)
+}
+
+/// Reminders.
+#[rustfmt::skip]
+fn reminders_and_deliveries() -> Table {
+    Table::of(Face::Api)
+        .row(get("/api/v1/reminders"), &[Key(TasksRead), User], Read, ChangesNothing, Nothing, reminders::list)
+        .row(post("/api/v1/reminders"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, reminders::create)
+        .row(get("/api/v1/reminders/{id}"), &[Key(TasksRead), User], Read, ChangesNothing, Nothing, reminders::show)
+        .row(patch("/api/v1/reminders/{id}"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, reminders::edit)
+        .row(delete("/api/v1/reminders/{id}"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, reminders::delete)
+        .row(post("/api/v1/reminders/{id}/snooze"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, reminders::snooze)
+        .row(post("/api/v1/reminders/{id}/dismiss"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, reminders::dismiss)
+        .row(get("/api/v1/reminders/{id}/deliveries"), &[Key(TasksRead), User], Read, ChangesNothing, Nothing, reminders::deliveries)
 }
 
 /// API keys.

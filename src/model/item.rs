@@ -68,6 +68,11 @@ impl Item {
         let told = self.noun == Noun::Delivery && self.state != 0;
         self.gone.or_else(|| self.at.filter(|_| told))
     }
+
+    /// When it comes due next, if it is a reminder that does.
+    pub fn rings(&self) -> Option<DateTime<Utc>> {
+        self.at.filter(|_| self.noun == Noun::Reminder && self.gone.is_none())
+    }
 }
 
 impl Noun {

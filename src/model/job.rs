@@ -109,6 +109,17 @@ impl Kind {
         }
     }
 
+    /// The reminder that it tells.
+    pub fn reminder(&self) -> Option<ItemId> {
+        match self {
+            Self::FireReminder { reminder } => Some(*reminder),
+            Self::PushEvent { .. }
+            | Self::FollowMeet { .. }
+            | Self::RevokeGrant { .. }
+            | Self::SendMail { .. } => None,
+        }
+    }
+
     /// Every kind of work there is about an event.
     pub fn about(event: EventId) -> [Self; 2] {
         [Self::PushEvent { event }, Self::FollowMeet { event }]

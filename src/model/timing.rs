@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 use super::invalid::Invalid;
-use super::when::{Dst, Moment, Span, read_day};
+use super::when::{Dst, Moment, Span, instant_of, read_day};
 
 /// The first clock on Earth to show a day is this far ahead of UTC.
 const FIRST_CLOCK: TimeDelta = TimeDelta::hours(14);
@@ -107,6 +108,16 @@ impl Timing {
         match self {
             Self::Span(span) => span.start().instant(),
             Self::Days(days) => days.first.and_time(NaiveTime::MIN).and_utc() - FIRST_CLOCK,
+        }
+    }
+
+    /// When it begins; whole days begin at midnight in the zone, or in UTC.
+    pub fn begins_in(&self, zone: Option<Tz>) -> DateTime<Utc> {
+        match self {
+            Self::Span(span) => span.start().instant(),
+            Self::Days(days) => {
+                instant_of(days.first.and_time(NaiveTime::MIN), zone.unwrap_or(Tz::UTC))
+            }
         }
     }
 

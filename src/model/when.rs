@@ -169,7 +169,7 @@ impl FromStr for Dst {
 }
 
 /// The zone called `name`, in any case; a name that is nearly one is proposed.
-fn zone_named(field: &'static str, name: &str) -> Result<Tz, Invalid> {
+pub fn zone_named(field: &'static str, name: &str) -> Result<Tz, Invalid> {
     if let Ok(zone) = name.parse() {
         return Ok(zone);
     }

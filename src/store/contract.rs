@@ -176,6 +176,7 @@ macro_rules! promises {
             a_deleted_item_is_in_no_list
             items_are_found_by_what_they_belong_to
             a_delivery_is_found_by_its_reminder_alone
+            a_reminders_job_waits_for_its_next_moment
             a_step_is_kept_whole
             a_step_that_is_overtaken_leaves_nothing
             a_repeated_request_finds_its_item

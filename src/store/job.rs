@@ -36,7 +36,8 @@ pub trait JobStore {
 
     /// Ends a claim and keeps what the run learned and what shall follow, all or nothing. A push that
     /// would end while its event wants a newer revision than the run read is due again at once
-    /// instead. If another worker has the job by now, nothing changes.
+    /// instead; so is the job of a reminder that is done while its reminder has a moment to come, at that
+    /// moment, whoever put it there meanwhile. If another worker has the job by now, nothing changes.
     async fn settle(
         &self,
         claim: &Claim,
@@ -244,9 +245,9 @@ impl Job {
         (job, payload)
     }
 
-    /// Makes it live again, as if it were new, and due at once.
-    pub(super) fn begin_again(&mut self, now: DateTime<Utc>) {
-        self.due = now;
+    /// Makes it live again, as if it were new, and due at that moment.
+    pub(super) fn begin_again(&mut self, due: DateTime<Utc>) {
+        self.due = due;
         self.spent = 0;
         self.tries = 0;
         self.failing_since = None;
@@ -257,8 +258,14 @@ impl Job {
 
 impl Fate {
     /// What becomes of `job`. An end gives way to another run if its thing wants a newer revision
-    /// than the run dealt with.
-    pub(super) fn apply(self, job: &mut Job, newer_wanted: bool, now: DateTime<Utc>) {
+    /// than the run dealt with, and its work is not done as long as its thing `rings` some time.
+    pub(super) fn apply(
+        self,
+        job: &mut Job,
+        newer_wanted: bool,
+        rings: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) {
         match self {
             Self::Done | Self::Dead(_) if newer_wanted => {
                 job.due = now;
@@ -266,10 +273,13 @@ impl Fate {
                 job.tries = 0;
                 job.failing_since = None;
             }
-            Self::Done => {
-                job.state = JobState::Done { at: now };
-                job.cause = None;
-            }
+            Self::Done => match rings {
+                Some(rings) => job.begin_again(rings),
+                None => {
+                    job.state = JobState::Done { at: now };
+                    job.cause = None;
+                }
+            },
             Self::Again { due, spends, cause } => {
                 job.due = due;
                 job.tries += 1;

@@ -54,6 +54,7 @@ mod process;
 mod queue;
 mod quota;
 mod recurrence;
+mod reminders;
 mod revival;
 mod rewrap;
 mod rooms;

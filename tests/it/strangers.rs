@@ -25,6 +25,7 @@ fn body(row: &Row) -> Value {
     match (&row.method, row.path) {
         (&Method::PATCH, "/api/v1/events/{id}") => json!({ "summary": "Mine now" }),
         (&Method::POST, "/api/v1/jobs/{id}/snooze") => json!({ "until": "2026-11-03T08:00:00Z" }),
+        (&Method::POST, "/api/v1/reminders/{id}/snooze") => json!({ "minutes": 5 }),
         (&Method::PATCH, "/api/v1/connections/{id}") => json!({ "default_calendar": "primary" }),
         _ => json!({}),
     }
@@ -75,6 +76,10 @@ async fn things(shop: &Shop, user: Option<&str>) -> Vec<String> {
     for (path, body) in [
         ("/api/v1/categories", json!({ "name": "Work" })),
         ("/api/v1/tasks", json!({ "title": "Paint" })),
+        (
+            "/api/v1/reminders",
+            json!({ "title": "Call", "at": "2026-11-02T08:00:30Z", "deliver": ["google"] }),
+        ),
     ] {
         let key = bridge.key_for(&[Scope::TasksWrite]).await;
         let bearer = user.map_or(format!("Bearer {key}"), |_| bearer.clone());

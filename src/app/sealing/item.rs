@@ -160,11 +160,11 @@ impl App {
         })
     }
 
-    fn seal_item(&self, item: &Item, plain: &[u8]) -> Result<Sealed, Error> {
+    pub(super) fn seal_item(&self, item: &Item, plain: &[u8]) -> Result<Sealed, Error> {
         self.seal("item", &item.owner, (item.id.as_u128(), "body", item.version), plain)
     }
 
-    fn open_item(&self, item: &Item) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
+    pub(super) fn open_item(&self, item: &Item) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
         let sealed = item.sealed.as_ref().ok_or_else(|| damaged("an item says nothing"))?;
         self.open("item", &item.owner, (item.id.as_u128(), "body", item.version), sealed)
     }

@@ -3,6 +3,7 @@
 
 mod content;
 mod item;
+mod reminder;
 
 use std::collections::BTreeSet;
 

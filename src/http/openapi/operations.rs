@@ -4,7 +4,7 @@ use utoipa::OpenApi;
 
 use super::super::{
     api_keys, audit, availability, categories, classic, connections, delegation, docs, events,
-    health, jobs, mail, oauth_client, problem, recurrence, status, tasks,
+    health, jobs, mail, oauth_client, problem, recurrence, reminders, status, tasks,
 };
 
 /// What the handlers say of themselves.
@@ -32,6 +32,14 @@ use super::super::{
         tasks::delete,
         tasks::complete,
         tasks::reopen,
+        reminders::create,
+        reminders::list,
+        reminders::show,
+        reminders::edit,
+        reminders::delete,
+        reminders::deeds::snooze,
+        reminders::deeds::dismiss,
+        reminders::deeds::deliveries,
         events::batch::create,
         jobs::list,
         jobs::show,

@@ -3,14 +3,16 @@
 use chrono::TimeDelta;
 
 use super::examples::{
-    NOON, ROOM, accept, after, event, give, item, line_of, push, request, revoke, sealed, user,
-    wanted,
+    NOON, ROOM, accept, after, done, event, give, item, line_of, push, request, revoke, sealed,
+    user, wanted,
 };
 use crate::model::id::{EventId, ItemId};
 use crate::model::item::{Item, Noun, Thing};
+use crate::model::job::{Class, Kind, Lane, Line, NewJob};
 use crate::model::owner::Owner;
 use crate::store::{
-    Asked, Backlog, Change, Crowd, Kept, MAX_SEALED, Mark, Retention, Step, Store, StoreError,
+    Asked, Backlog, Change, Crowd, Kept, MAX_SEALED, Mark, Retention, Settled, Step, Store,
+    StoreError,
 };
 
 /// A step that keeps items alone.
@@ -333,6 +335,39 @@ pub async fn items_are_found_by_what_they_belong_to(store: &dyn Store) {
     assert_eq!(attached(store, event, 9).await, [4, 1]);
     let reminders = Asked::all(Noun::Reminder, user("ana"));
     assert_eq!(listed(store, &reminders, 9).await, [4, 2, 1]);
+}
+
+/// Whenever that was put there; and it is done once there is none.
+pub async fn a_reminders_job_waits_for_its_next_moment(store: &dyn Store) {
+    let fire = |due| NewJob {
+        kind: Kind::FireReminder { reminder: ItemId::from_u128(7) },
+        line: Line { class: Class::Normal, owner: user("ana"), lane: Lane::Reminders },
+        due: after(due),
+        ..revoke(70, 1)
+    };
+    let reminder = |version, at: Option<i64>| Item {
+        noun: Noun::Reminder,
+        version,
+        at: at.map(after),
+        ..item(7)
+    };
+    let line = fire(0).line;
+    take(store, Step { jobs: vec![fire(10)], ..of([reminder(1, Some(10))]) }).await;
+    let claim = async |now: i64| {
+        let claimed = store.claim(&line, 1, after(now), after(now + 60)).await.unwrap();
+        (claimed.claims.into_iter().next(), claimed.next)
+    };
+    let claimed = claim(10).await.0.expect("it is due");
+    // While it runs, somebody puts the reminder to another moment, for which a job is asked too.
+    take(store, Step { jobs: vec![fire(30)], ..of([reminder(2, Some(30))]) }).await;
+    assert_eq!(store.settle(&claimed, done(), after(11)).await.unwrap(), Settled::Yes);
+    assert_eq!(claim(29).await, (None, Some(after(30))));
+    let claimed = claim(30).await.0.expect("it is due");
+    assert_eq!((claimed.job.due, claimed.job.tries), (after(30), 0));
+    take(store, of([Item { gone: Some(after(31)), ..reminder(3, Some(50)) }])).await;
+    assert_eq!(store.settle(&claimed, done(), after(31)).await.unwrap(), Settled::Yes);
+    assert_eq!(store.lines().await.unwrap(), []);
+    assert_eq!(store.count_jobs().await.unwrap().done, 1);
 }
 
 /// A delivery of the reminder 7, that came due then.

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::{MemoryStore, State};
 use crate::model::id::JobId;
+use crate::model::item::Item;
 use crate::model::job::{Claim, Job, JobState, Kind, Line, NewJob};
 use crate::model::owner::Owner;
 use crate::store::{
@@ -91,7 +92,9 @@ impl JobStore for MemoryStore {
         }
         state.leases.end(&job);
         state.stop(&job);
-        fate.apply(&mut job, newer_wanted, now);
+        let reminder = job.kind.reminder().and_then(|id| state.items.get(&id));
+        let rings = reminder.and_then(Item::rings);
+        fate.apply(&mut job, newer_wanted, rings, now);
         if job.state == JobState::Live {
             told.push(Change::Line(job.line.clone()));
         }

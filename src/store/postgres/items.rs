@@ -125,7 +125,10 @@ fn page(
     Ok((page, next))
 }
 
-async fn find(connection: &mut PgConnection, id: ItemId) -> Result<Option<Item>, Trouble> {
+pub(super) async fn find(
+    connection: &mut PgConnection,
+    id: ItemId,
+) -> Result<Option<Item>, Trouble> {
     let row: Option<String> =
         sqlx::query_scalar("SELECT row_to_json(i)::text FROM item i WHERE id = $1")
             .bind(id_bytes(id))

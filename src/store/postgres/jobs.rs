@@ -8,8 +8,10 @@ use sqlx::PgConnection;
 
 use super::PostgresStore;
 use super::error::{Trouble, failure};
+use super::items;
 use super::rows::{EventRow, Hex, JobRow, id_bytes, nanos, owner_text, read, written};
 use crate::model::id::{EventId, JobId};
+use crate::model::item::Item;
 use crate::model::job::{Claim, Job, JobState, Kind, Line, NewJob};
 use crate::model::owner::Owner;
 use crate::store::{
@@ -183,7 +185,14 @@ impl PostgresStore {
             return Err(StoreError::Damaged(text).into());
         }
         let mut job: Job = read::<JobRow>(&row)?.try_into()?;
-        ran.fate.clone().apply(&mut job, newer_wanted, now);
+        // The job is locked before its reminder is read: whoever puts the reminder to another moment
+        // finds it live, or has put it there by now.
+        let reminder = match job.kind.reminder() {
+            Some(id) => items::find(&mut tx, id).await?,
+            None => None,
+        };
+        let rings = reminder.as_ref().and_then(Item::rings);
+        ran.fate.clone().apply(&mut job, newer_wanted, rings, now);
         rewrite(&mut tx, &job).await?;
         if job.state == JobState::Live {
             told.push(Change::Line(job.line.clone()));

@@ -6,10 +6,12 @@
 use chrono::{DateTime, Utc};
 
 use super::events::Open;
+use super::items;
 use super::keys::{self, KeyReader};
 use super::ledger::{Ledger, Read};
 use super::lines::{self, must_find};
 use crate::model::id::JobId;
+use crate::model::item::Item;
 use crate::model::job::{Claim, Job, JobState, Kind, Line, NewJob};
 use crate::model::sealed::Sealed;
 use crate::store::leases::Leases;
@@ -95,7 +97,9 @@ pub(super) fn settle(
         ledger.tell(Change::Event(event.id));
     }
     let due = job.due;
-    fate.apply(&mut job, newer_wanted, now);
+    let reminder = job.kind.reminder().map(|id| items::find(&*ledger, id)).transpose()?.flatten();
+    let rings = reminder.as_ref().and_then(Item::rings);
+    fate.apply(&mut job, newer_wanted, rings, now);
     let lives = job.state == JobState::Live;
     if lives {
         if due != job.due {

@@ -163,7 +163,7 @@ pub(super) async fn unwritten_beside(
 }
 
 /// The name of an instance that stands apart.
-pub(super) fn exception_id(series: EventId, original: Original) -> EventId {
+pub(in crate::app) fn exception_id(series: EventId, original: Original) -> EventId {
     let (series, original) = (series.as_u128().to_be_bytes(), original.to_string());
     EventId::derived(&[b"calbridge/instance/v1", &series, original.as_bytes()])
 }

@@ -15,8 +15,8 @@ use crate::model::id::EventId;
 use crate::model::invalid::Invalid;
 use crate::model::job::Class;
 use crate::model::timing::Original;
-pub(in crate::app) use change::Change;
 use change::following;
+pub(in crate::app) use change::{Change, exception_id};
 pub(in crate::app) use parts::{Lines, Series};
 
 /// How much of a series a change is about, and which instance names it, as written.
