@@ -28,7 +28,7 @@ async fn a_batch_of_tasks_is_answered_item_by_item_and_the_valid_ones_have_their
     let bridge = connected().await;
     let items = [
         titled("one"),
-        with(titled("bad date"), &json!({ "due": "2026-11-31" })),
+        with(titled("bad date"), &json!({ "due": "2026-11-31", "time_zone": null })),
         json!([1]),
         json!({ "title": "no date" }),
         with(titled("no category"), &json!({ "category": "0123456789abcdefghijklmn08" })),

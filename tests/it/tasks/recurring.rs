@@ -209,7 +209,7 @@ async fn lines_are_checked_and_need_dates() {
     for (members, pointer) in [
         (json!({ "recurrence": ["RRULE:FREQ=HOURLY"] }), "/recurrence/0"),
         (json!({ "recurrence": ["RRULE:FREQ=WEEKLY;BYDAY=TU"] }), "/due"),
-        (json!({ "recurrence": weekly, "due": null }), "/recurrence"),
+        (json!({ "recurrence": weekly, "due": null, "time_zone": null }), "/recurrence"),
         (
             json!({ "recurrence": weekly, "due": "2026-11-30T14:00:00Z", "time_zone": null }),
             "/time_zone",
