@@ -128,7 +128,7 @@ async fn open_tasks(app: &App, item: &Item, day: &Day) -> Result<(Vec<Entry>, Ve
         let (found, next) = app.store.items(&asked, after, PAGE).await?;
         for item in &found {
             let task = app.task(item)?;
-            let Some(timing) = task.dates.map(|dates| dates.timing()) else { continue };
+            let Some(timing) = task.at_hand()?.map(|dates| dates.timing()) else { continue };
             let line = format!("{}  {}", day.end(&timing), title(&task.title));
             let entry = (timing.begins_in(Some(day.zone)), line);
             if day.follows(&timing) {

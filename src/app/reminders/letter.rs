@@ -40,7 +40,8 @@ async fn about(app: &App, of: Thing) -> Result<Option<String>, Error> {
         Thing::Item(id) => {
             let Some(item) = app.store.item(id).await? else { return Ok(None) };
             let task = app.task(&item)?;
-            (task.title, task.dates.map(|dates| dates.timing()))
+            let at_hand = task.at_hand()?;
+            (task.title, at_hand.map(|dates| dates.timing()))
         }
         Thing::Event(id) => {
             let Some(event) = app.store.event(id).await? else { return Ok(None) };
