@@ -13,6 +13,7 @@ pub mod google;
 pub mod http;
 pub mod jobs;
 pub mod limits;
+pub mod mail;
 pub mod model;
 pub mod queue;
 pub mod random;

@@ -149,6 +149,11 @@ pub enum Error {
         "users act for themselves alone; what concerns others needs an API key with the scope for it"
     )]
     NotForUsers,
+    /// There is no server that takes mail.
+    #[error(
+        "no mail server is set up: write `mail.host` and `mail.from` into the settings, and start calbridge again"
+    )]
+    NoMail,
     /// Writes are refused until somebody takes them again.
     #[error(
         "writes have been frozen by {by} since {}; an operator takes them again with `calbridge incident thaw`",

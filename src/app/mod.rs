@@ -14,6 +14,7 @@ pub mod incident;
 pub mod items;
 pub mod jobs;
 pub mod keyring;
+pub mod mail;
 pub mod placement;
 pub mod reminders;
 pub mod rewrap;
@@ -32,6 +33,7 @@ use crate::clock::Clock;
 use crate::google::Google;
 use crate::limits::Limits;
 pub use crate::limits::{Report, Ticking, Used};
+use crate::mail::Mailer;
 use crate::model::event::Notify;
 use crate::random::Random;
 use crate::store::{Backlog, Store};
@@ -57,6 +59,8 @@ pub struct App {
     pub random: Arc<dyn Random>,
     /// What is left of Google's quota.
     pub limits: Limits,
+    /// What hands mail to the server; none where there is none.
+    pub mail: Option<Arc<Mailer>>,
     /// What the operator chose.
     pub settings: Arc<Settings>,
     /// Access tokens, refreshed once for many.

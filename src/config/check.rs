@@ -87,6 +87,7 @@ impl Reader {
             reminders: RemindersConfig {
                 catch_up: self.hours("reminders.catch_up_hours", 0..=8_760),
             },
+            mail: self.mail(),
             stop: StopConfig { drain: self.seconds("stop.drain_secs", 1..=600) },
             log: self.log(),
         }

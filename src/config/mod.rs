@@ -7,6 +7,7 @@
 mod auth;
 mod check;
 mod google;
+mod mail;
 mod places;
 mod raw;
 mod reader;
@@ -23,6 +24,7 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use auth::{AuthConfig, JwtAlgorithm, JwtConfig, JwtKeys};
+pub use mail::{MailConfig, MailSecurity, MailboxConfig};
 pub use raw::Origin;
 use raw::Raw;
 
@@ -107,6 +109,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// `/api/v1/reminders`.
     pub reminders: RemindersConfig,
+    /// The server that takes mail; none is sent without.
+    pub mail: Option<MailConfig>,
     /// The end of the process.
     pub stop: StopConfig,
     /// Logs.

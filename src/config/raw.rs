@@ -152,6 +152,12 @@ impl Raw {
             match name.as_str() {
                 "GOOGLE_REDIRECT_URI" => place("google.redirect_uri".into()),
                 "FRONTEND_URL" => place("cors.origins".into()),
+                "SMTP_HOST" | "MAIL_SERVER" => place("mail.host".into()),
+                "SMTP_PORT" | "MAIL_PORT" => place("mail.port".into()),
+                "SMTP_USER" | "MAIL_USERNAME" => place("mail.username".into()),
+                "SMTP_PASS" | "MAIL_PASSWORD" => place("mail.password".into()),
+                "MAIL_DEFAULT_SENDER" => place("mail.from".into()),
+                "MAIL_USE_TLS" => self.lay_mail_security(value),
                 "RUST_LOG" => place("log.level".into()),
                 "NODE_ENV" => self.notes.push("NODE_ENV is ignored: nothing depends on it".into()),
                 "STATE_DIRECTORY" => self.lay_state_directory(value),
@@ -163,15 +169,6 @@ impl Raw {
                 }
             }
         }
-        let mail: Vec<&str> = told
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .filter(|name| name.starts_with("SMTP_"))
-            .collect();
-        if !mail.is_empty() {
-            let mail = mail.join(", ");
-            self.notes.push(format!("{mail}: ignored, since calbridge sends no mail yet"));
-        }
         if let Some((_, port)) = told.iter().find(|(name, _)| name == "PORT") {
             self.change_port(port);
         }
@@ -181,6 +178,21 @@ impl Raw {
     fn lay_state_directory(&mut self, directories: &str) {
         let first = directories.split(':').next().unwrap_or_default();
         self.lay_unless_written("data_dir", first.to_owned(), "STATE_DIRECTORY");
+    }
+
+    /// What the seeds' variable says of TLS: without, the server must be on this machine.
+    fn lay_mail_security(&mut self, tls: &str) {
+        let origin = Origin::Variable("MAIL_USE_TLS".into());
+        let security = match tls.to_ascii_lowercase().as_str() {
+            "true" | "1" => "auto",
+            "false" | "0" => "none",
+            _ => {
+                let rule = "must be true or false".into();
+                self.faults.push(Fault { key: "MAIL_USE_TLS".into(), origin, rule });
+                return;
+            }
+        };
+        self.values.insert("mail.security".into(), (Written::Untyped(security.into()), origin));
     }
 
     fn lay_credential(&mut self, directory: &str) {
@@ -225,10 +237,19 @@ impl Raw {
 /// Whether a variable may mean something to calbridge.
 fn is_ours(name: &str) -> bool {
     name.starts_with(PREFIX)
-        || name.starts_with("SMTP_")
         || matches!(
             name,
-            "PORT"
+            "SMTP_HOST"
+                | "SMTP_PORT"
+                | "SMTP_USER"
+                | "SMTP_PASS"
+                | "MAIL_SERVER"
+                | "MAIL_PORT"
+                | "MAIL_USE_TLS"
+                | "MAIL_USERNAME"
+                | "MAIL_PASSWORD"
+                | "MAIL_DEFAULT_SENDER"
+                | "PORT"
                 | "GOOGLE_REDIRECT_URI"
                 | "FRONTEND_URL"
                 | "RUST_LOG"

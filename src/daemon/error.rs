@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::keys::KeyMissing;
 use crate::app::Error;
 use crate::app::backup::BackupError;
+use crate::mail::MailError;
 use crate::store::StoreError;
 use crate::store::postgres;
 use crate::store::sled::OpenError;
@@ -53,6 +54,9 @@ pub enum DaemonError {
     /// An import into a store that forgets it at once.
     #[error("store.kind = \"memory\" would forget the import at once; name another kind of store")]
     Forgetful,
+    /// Mail cannot be sent as the settings have it.
+    #[error("mail cannot be sent: {0}")]
+    Mail(#[from] MailError),
     /// The export cannot be used.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -79,7 +83,7 @@ impl DaemonError {
             Self::Listen { .. }
             | Self::Store(StoreError::Unavailable(_))
             | Self::Postgres(postgres::OpenError::Store(StoreError::Unavailable(_))) => 69,
-            Self::Forgetful | Self::Postgres(postgres::OpenError::Address) => 78,
+            Self::Forgetful | Self::Mail(_) | Self::Postgres(postgres::OpenError::Address) => 78,
             Self::Store(_) => 74,
             Self::Postgres(_)
             | Self::Open(_)

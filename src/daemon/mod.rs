@@ -7,6 +7,7 @@ mod gatekeeper;
 mod import;
 mod keys;
 mod listen;
+mod mail;
 mod recurring;
 mod reload;
 
@@ -35,6 +36,7 @@ use crate::google::{Endpoints, Google, OauthClient, Wires};
 use crate::http;
 use crate::jobs;
 use crate::limits::{self, Allowance};
+use crate::mail::Mailer;
 use crate::model::event::Notify;
 use crate::model::id::{InstanceId, NodeId};
 use crate::model::job::Lane;
@@ -121,6 +123,8 @@ impl Bridge {
         let limits = limits::Limits::new(limits_of(&config.google), Arc::clone(&clock));
         let deadline = config.google.deadline;
         let google = Google::new(endpoints, wires, deadline, Arc::clone(&clock), limits.clone());
+        let mail = config.mail.as_ref();
+        let mail = mail.map(|config| Mailer::new(mail::relay(config), Arc::clone(&clock)));
         let app = App {
             store: Arc::clone(&store),
             vault: Arc::new(vault),
@@ -128,6 +132,7 @@ impl Bridge {
             limits,
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
+            mail: mail.transpose()?.map(Arc::new),
             settings: Arc::new(settings),
             tokens: Arc::new(Tokens::default()),
             frozen: Arc::default(),

@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Door;
+use crate::app::App;
 
 /// That it is well, in the words of one seed.
 #[derive(Serialize, ToSchema)]
@@ -60,8 +61,16 @@ pub async fn ready(State(door): State<Door>, RawQuery(query): RawQuery) -> Respo
     let told = match (&store, verbose) {
         (Ok(()), false) => "ok\n".to_owned(),
         (Err(_), false) => "not ready\n".to_owned(),
-        (Ok(()), true) => "[+] store ok\n[+] vault ok\nready\n".to_owned(),
+        (Ok(()), true) => {
+            format!("[+] store ok\n[+] vault ok\n{}ready\n", mail(&door.app))
+        }
         (Err(error), true) => format!("[-] store: {error}\n[+] vault ok\nnot ready\n"),
     };
     (status, told).into_response()
+}
+
+/// What stands before all mails. The bridge is ready nonetheless: they wait.
+fn mail(app: &App) -> String {
+    let trouble = app.mail.as_ref().and_then(|mailer| mailer.report().trouble);
+    trouble.map_or_else(String::new, |trouble| format!("[!] mail waits: {}\n", trouble.cause.text))
 }

@@ -19,7 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::Door;
 use super::problem::Problem;
-use crate::app::{Error, Report};
+use crate::app::{Error, Report, mail};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -29,6 +29,7 @@ struct Readings {
     limits: Report,
     jobs: Vec<(&'static str, u64)>,
     writable: bool,
+    mail: Option<mail::Report>,
 }
 
 /// `GET /metrics`.
@@ -39,6 +40,7 @@ pub async fn show(State(door): State<Door>) -> Result<impl IntoResponse, Problem
         limits: app.limits.report(),
         jobs: vec![("live", jobs.live), ("done", jobs.done), ("dead", jobs.dead)],
         writable: app.store.writable().await.is_ok(),
+        mail: app.mail.as_ref().map(|mailer| mailer.report()),
     };
     let mut registry = Registry::with_prefix("calbridge");
     let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -54,6 +56,7 @@ impl Collector for Readings {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         self.encode_project(&mut encoder)?;
         self.encode_calls(&mut encoder)?;
+        self.encode_mail(&mut encoder)?;
         let mut gauge = |name, help, value| gauge(&mut encoder, name, help, None, value);
         let slowed = self.limits.payers.iter().filter(|(_, used)| used.is_slowed());
         gauge(
@@ -115,16 +118,40 @@ impl Readings {
         gauge(encoder, "google_day_calls", "Calls on Google's day so far.", None, limits.calls)?;
         let help = "Calls on one of Google's days that are worth a warning.";
         gauge(encoder, "google_day_calls_warning", help, None, limits.warning)?;
-        let mut counter = |name, help, unit, value| {
-            let counter = ConstCounter::new(value);
-            let metric = encoder.encode_descriptor(name, help, unit, counter.metric_type())?;
-            counter.encode(metric)
-        };
         let units = Unit::Other("units".into());
-        counter("google_paid", "Quota paid for since the start.", Some(&units), limits.paid)?;
+        let help = "Quota paid for since the start.";
+        counter(encoder, "google_paid", help, Some(&units), limits.paid)?;
         let help = "Calls that Google refused for coming too fast, since the start.";
-        counter("google_refused_calls", help, None, limits.refused)
+        counter(encoder, "google_refused_calls", help, None, limits.refused)
     }
+
+    fn encode_mail(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let help = "Whether a server that takes mail is set up: 1 or 0.";
+        gauge(encoder, "mail_set_up", help, None, u64::from(self.mail.is_some()))?;
+        let Some(mail) = &self.mail else { return Ok(()) };
+        counter(
+            encoder,
+            "mail_sent",
+            "Mails that the server took since the start.",
+            None,
+            mail.sent,
+        )?;
+        let help = "Mails that the server refused for good since the start.";
+        counter(encoder, "mail_refused", help, None, mail.refused)?;
+        let help = "Whether all mails wait for the server: 1 or 0.";
+        gauge(encoder, "mail_waiting", help, None, u64::from(mail.trouble.is_some()))
+    }
+}
+
+fn counter(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    value: u64,
+) -> fmt::Result {
+    let counter = ConstCounter::new(value);
+    counter.encode(encoder.encode_descriptor(name, help, unit, counter.metric_type())?)
 }
 
 fn gauge<N: EncodeGaugeValue>(

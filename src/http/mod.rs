@@ -25,6 +25,7 @@ mod idempotency;
 pub mod incident;
 mod jobs;
 mod limit;
+mod mail;
 mod metrics;
 mod oauth_client;
 pub mod openapi;

@@ -13,8 +13,8 @@ use axum::response::Redirect;
 
 use super::{
     admin, api_keys, audit, availability, batch, categories, classic, connections, delegation,
-    docs, events, health, incident, jobs, metrics, oauth_client, recurrence, reminders, setup,
-    status, tasks, vault,
+    docs, events, health, incident, jobs, mail, metrics, oauth_client, recurrence, reminders,
+    setup, status, tasks, vault,
 };
 use crate::model::audit::Action::{
     ApiKeyCreated, ApiKeyRevoked, AuditAccepted, AuditExported, ClientRotated,
@@ -182,6 +182,7 @@ fn watching() -> Table {
         .row(put("/api/v1/oauth-client"), &[Key(Admin)], Manage, NoCookie, As(ClientRotated), oauth_client::replace)
         .row(post("/api/v1/connections"), &[Key(ConnectionsAdmin)], Manage, NoCookie, As(ConnectionLinked), delegation::link)
         .row(get("/api/v1/status"), ANY_KEY, Read, ChangesNothing, Nothing, status::show)
+        .row(post("/api/v1/mail/test"), &[Key(Admin)], Manage, NoCookie, Nothing, mail::test)
         .row(get("/api/v1/audit"), &[Key(AdminRead)], Manage, ChangesNothing, Nothing, audit::list)
         .row(get("/metrics"), ANY_KEY, Read, ChangesNothing, Nothing, metrics::show)
 }

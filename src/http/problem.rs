@@ -192,6 +192,7 @@ impl From<Error> for Problem {
             Error::TooManyTries { .. } => Code::TooManyTries,
             Error::Scope(_) => Code::ScopeMissing,
             Error::NotForUsers => Code::NotForUsers,
+            Error::NoMail => Code::MailNotConfigured,
             Error::Frozen { .. } => Code::Frozen,
             Error::AuditHead { .. } => Code::AuditHead,
             Error::Consent { code: "wrong_account", .. } => Code::WrongAccount,

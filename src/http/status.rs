@@ -10,6 +10,7 @@ use super::Door;
 use super::events::{CauseBody, utc};
 use super::openapi::Id;
 use super::problem::Problem;
+use crate::app::mail::Report;
 use crate::app::{App, Error, Used, client, connections};
 use crate::model::connection::{Connection, Health};
 use crate::model::id::ConnectionId;
@@ -33,6 +34,7 @@ pub struct StatusBody {
     jobs: CountsBody,
     store: StoreBody,
     limits: LimitsBody,
+    mail: MailBody,
 }
 
 /// The server's own connection. Of one that is not there, its state alone.
@@ -64,6 +66,22 @@ struct CountsBody {
 struct StoreBody {
     /// Whether it takes writes.
     writable: bool,
+}
+
+/// Mail, since this process started.
+#[derive(Serialize, ToSchema)]
+struct MailBody {
+    /// Whether there is a server that takes it.
+    set_up: bool,
+    /// Mails that it took.
+    sent: u64,
+    /// Mails that it refused for good.
+    failed: u64,
+    /// Since when all mails wait.
+    #[schema(format = DateTime)]
+    waiting_since: Option<String>,
+    /// What they wait for.
+    cause: Option<CauseBody>,
 }
 
 /// What is used of Google's quota.
@@ -137,6 +155,7 @@ pub async fn show(State(door): State<Door>) -> Result<Json<StatusBody>, Problem>
         jobs: CountsBody { live: jobs.live, done: jobs.done, given_up: jobs.dead },
         store: StoreBody { writable: app.store.writable().await.is_ok() },
         limits: limits(app),
+        mail: mail(app),
     }))
 }
 
@@ -174,6 +193,19 @@ fn limits(app: &App) -> LimitsBody {
             calls: report.calls,
             warning_at: report.warning,
         },
+    }
+}
+
+fn mail(app: &App) -> MailBody {
+    let report = app.mail.as_ref().map(|mailer| mailer.report());
+    let set_up = report.is_some();
+    let Report { sent, refused, trouble } = report.unwrap_or_default();
+    MailBody {
+        set_up,
+        sent,
+        failed: refused,
+        waiting_since: trouble.as_ref().map(|trouble| utc(trouble.since)),
+        cause: trouble.as_ref().map(|trouble| (&trouble.cause).into()),
     }
 }
 

@@ -36,6 +36,7 @@ mod kill;
 mod limits;
 mod lists;
 mod load;
+mod mail;
 mod metrics;
 mod old_forms;
 mod openapi;

@@ -38,6 +38,7 @@ const MET: &[(&str, &str)] = &[
     ("issuer_keys_unavailable", "jwt.rs"),
     ("job_running", "jobs.rs"),
     ("job_state", "jobs.rs"),
+    ("mail_not_configured", "mail/trying.rs"),
     ("malformed_json", "classic.rs"),
     ("method_not_allowed", "classic.rs"),
     ("no_api_key", "classic.rs"),

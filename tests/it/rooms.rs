@@ -43,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http",
             "jobs",
             "limits",
+            "mail",
             "model",
             "queue",
             "random",
@@ -56,8 +57,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("http", &["app", "model"]),
     ("jobs", &["app", "clock", "google", "limits", "model", "store"]),
     ("queue", &["clock", "limits", "model", "random", "store"]),
-    ("app", &["clock", "google", "limits", "model", "random", "store", "vault"]),
+    ("app", &["clock", "google", "limits", "mail", "model", "random", "store", "vault"]),
     ("google", &["clock", "limits", "model"]),
+    ("mail", &["clock", "limits", "model"]),
     ("limits", &["clock", "model"]),
     ("store", &["clock", "model"]),
     ("vault", &["model", "random"]),
@@ -73,6 +75,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// What only one place may name, as the start of a path, and that place.
 const LIVES_IN: &[(&[&str], &str)] = &[
     (&["google_calendar3"], "google"),
+    (&["lettre"], "mail"),
     (&["oauth2"], "google"),
     (&["yup_oauth2"], "google"),
     (&["sled"], "store/sled"),

@@ -16,12 +16,16 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::bridge::{ANA, Bridge, tea, with};
+use crate::mail::Postbox;
 use crate::process::{Browser, Home, Process, Simulated};
 
 /// What nobody but Google and the caller shall read.
 const TITLE: &str = "Quokka-title-1f7c";
 const NOTES: &str = "Quokka-notes-93ab";
 const GUEST: &str = "quokka-guest-5d2e@example.org";
+/// Whom a mail was tried on, and what opens the mail server.
+const ADDRESSEE: &str = "quokka-addressee-6a2b@example.org";
+const PASSWORD: &str = "quokka-mail-password-0b7d";
 /// Why an operator froze the writes: a detail of the audit.
 const REASON: &str = "Quokka-reason-c4f0";
 /// What callers show who have no right to.
@@ -40,7 +44,11 @@ struct Haystack {
 #[tokio::test]
 async fn no_secret_reaches_a_log_the_store_or_an_answer() {
     let google = Simulated::start();
-    let mut home = Home::new(&google, "log.level = \"trace\"\nlog.dir = \"logs\"");
+    let mut postbox = Postbox::with(&["--login", &format!("bridge:{PASSWORD}")]).await;
+    let login = format!("mail.username = \"bridge\"\nmail.password = \"{PASSWORD}\"");
+    let settings =
+        format!("log.level = \"trace\"\nlog.dir = \"logs\"\n{}{login}", postbox.settings());
+    let mut home = Home::new(&google, &settings);
     let logs = home.place.path().join("logs");
     home.environment.push(("RUST_LOG".into(), "trace".into()));
     let mut process = Process::start_in(home).await;
@@ -48,6 +56,7 @@ async fn no_secret_reaches_a_log_the_store_or_an_answer() {
     let browser = process.connect(ANA).await;
     let key = process.new_key().await;
     live(&google, &process.home.base, &browser, &key).await;
+    try_mail(&process, &browser, &mut postbox).await;
     let exports = exports(&process).await;
     assert_eq!(process.stop().await.code(), Some(0));
     let data = process.home.data_dir();
@@ -80,13 +89,13 @@ async fn no_secret_reaches_a_log_the_store_or_an_answer() {
     secrets.extend(master_keys(&process.home.key_file()));
     let (_, half) = key.rsplit_once('_').expect("an id and a secret");
     let (_, wrong) = WRONG_KEY.rsplit_once('_').expect("an id and a secret");
-    secrets.extend([half, wrong, WRONG_CODE].map(str::to_owned));
+    secrets.extend([half, wrong, WRONG_CODE, PASSWORD].map(str::to_owned));
     for secret in &secrets {
         assert!(secret.len() >= 16, "too short to be searched for: {secret}");
         let found = [kept.find(secret), answers.find(secret)].concat();
         assert!(found.is_empty(), "{secret} is in {found:?}");
     }
-    for private in [TITLE, NOTES, GUEST, ANA, REASON] {
+    for private in [TITLE, NOTES, GUEST, ANA, REASON, ADDRESSEE] {
         let found = kept.find(private);
         assert!(found.is_empty(), "{private} is in {found:?}");
     }
@@ -137,6 +146,22 @@ async fn live(google: &Simulated, base: &str, browser: &Browser, key: &str) {
     }
     browser.press(base, "revoke").await;
     assert_eq!(make(4, "respond-async").await.status, 409);
+}
+
+/// A mail that goes out, and one that does not.
+async fn try_mail(process: &Process, browser: &Browser, postbox: &mut Postbox) {
+    let home = &process.home;
+    let key = home.told(&["api-keys", "create", "--name", "mail", "--scope", "admin"]).await;
+    let url = format!("{}/api/v1/mail/test", home.base);
+    for told in ["", "answer rcpt 1 550 5.1.1 <quokka-addressee-6a2b@example.org> is not here"] {
+        if !told.is_empty() {
+            postbox.tell(told).await;
+        }
+        let body = json!({ "to": ADDRESSEE });
+        let tried = browser.post_json(&url, &key, &body).await;
+        assert_eq!(tried.json()["accepted"], told.is_empty(), "{}", tried.text);
+    }
+    postbox.took(1).await;
 }
 
 /// Everything that can be written out of a store, in a directory: what is personal stays sealed.

@@ -4,7 +4,7 @@ use utoipa::OpenApi;
 
 use super::super::{
     api_keys, audit, availability, batch, categories, classic, connections, delegation, docs,
-    events, health, jobs, oauth_client, problem, recurrence, reminders, status, tasks,
+    events, health, jobs, mail, oauth_client, problem, recurrence, reminders, status, tasks,
 };
 
 /// What the handlers say of themselves.
@@ -63,6 +63,7 @@ use super::super::{
         oauth_client::show,
         oauth_client::replace,
         status::show,
+        mail::test,
         health::live,
         health::ready,
         health::healthy,

@@ -30,6 +30,7 @@ pub enum Code {
     JobRunning,
     JobState,
     KeyFile,
+    MailNotConfigured,
     MalformedJson,
     MethodNotAllowed,
     NoApiKey,
@@ -132,6 +133,8 @@ impl Code {
                 "Read the job, and do what its state allows."),
             Self::KeyFile => ("key_file", 409, "The file of the master keys could not be exchanged.",
                 "Let an operator do what `detail` says."),
+            Self::MailNotConfigured => ("mail_not_configured", 409, "There is no server that takes mail.",
+                "Let an operator write one into the settings, under `[mail]`."),
             Self::MalformedJson => ("malformed_json", 400, "The body is not well-formed JSON.",
                 "Mend it where `detail` says, and send the request again."),
             Self::MethodNotAllowed => ("method_not_allowed", 405, "This address does not take that method.",
@@ -183,12 +186,12 @@ impl Code {
 
     /// Every code there is.
     #[rustfmt::skip]
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::AuditHead, Self::BacklogFull, Self::BadCredentials, Self::BadIdempotencyKey, Self::BodyTooLarge,
         Self::BodyUnreadable, Self::ClientChanged, Self::Conflict, Self::ConnectionBlocked, Self::ConsentFailed, Self::Delegation,
         Self::Denied, Self::DiskFull, Self::ExportFailed, Self::Frozen, Self::Google, Self::IdempotencyKeyReused,
         Self::Internal, Self::Invalid, Self::IssuerKeysUnavailable, Self::JobRunning, Self::JobState, Self::KeyFile,
-        Self::MalformedJson, Self::MethodNotAllowed, Self::NoApiKey, Self::NoServiceAccount, Self::NoSuchRoute,
+        Self::MailNotConfigured, Self::MalformedJson, Self::MethodNotAllowed, Self::NoApiKey, Self::NoServiceAccount, Self::NoSuchRoute,
         Self::NotConfigured, Self::NotConnected, Self::NotForUsers, Self::NotFound, Self::NotJson, Self::Overtaken,
         Self::OwnerBacklogFull, Self::PreconditionFailed, Self::RedirectUri, Self::ScopeMissing,
         Self::StoreUnavailable, Self::TokenRefused, Self::TooLarge, Self::TooManyRequests, Self::TooManyTries, Self::UnknownApiKey, Self::WrongAccount,

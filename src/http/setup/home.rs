@@ -14,6 +14,7 @@ use crate::app::Error;
 use crate::app::access::Session;
 use crate::app::client;
 use crate::app::connections::{self, Risk};
+use crate::app::mail::Report;
 
 /// Something that was just done.
 #[derive(Clone, Copy)]
@@ -89,6 +90,8 @@ struct Home {
     scopes: Vec<String>,
     waiting: u64,
     given_up: u64,
+    /// How mail fares, where it is set up.
+    mail: Option<String>,
 }
 
 /// Where the connection stands.
@@ -178,7 +181,16 @@ async fn home(door: &Door, session: &Session, notice: Option<Notice>) -> Result<
         scopes: app.settings.scopes.clone(),
         waiting: jobs.live,
         given_up: jobs.dead,
+        mail: app.mail.as_ref().map(|mailer| fares(&mailer.report())),
     })
+}
+
+/// How mail fares, in a line.
+fn fares(report: &Report) -> String {
+    match &report.trouble {
+        Some(trouble) => format!("waits since {}: {}", moment(trouble.since), trouble.cause.text),
+        None => format!("{} sent since the start, {} refused", report.sent, report.refused),
+    }
 }
 
 impl Warning {

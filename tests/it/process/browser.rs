@@ -85,6 +85,14 @@ impl Browser {
             .await
     }
 
+    /// Posts JSON in the name of an API key.
+    pub async fn post_json(&self, url: &str, key: &str, body: &Value) -> Answer {
+        let request = Request::post(url)
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
+            .header(header::CONTENT_TYPE, "application/json");
+        self.sent(request, &body.to_string()).await
+    }
+
     /// Posts an event to the classic route, with more headers. An error means that there was no
     /// answer, or not all of it.
     pub async fn create(
