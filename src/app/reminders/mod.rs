@@ -1,11 +1,14 @@
 //! Reminders: moments of their own, or before a task or an event, at which somebody is told by mail or
 //! in their calendar.
 
+mod calendar;
 mod change;
 mod create;
 mod fire;
+mod follow;
 mod letter;
 mod moments;
+mod waiting;
 
 use chrono::{DateTime, Utc};
 
@@ -23,6 +26,8 @@ use crate::store::{Asked, Mark, Step};
 pub use change::{ReminderEdit, delete, dismiss, edit, snooze};
 pub use create::{Created, ReminderDraft, ReminderWish, create, create_all};
 pub use fire::fire;
+pub(super) use follow::{change as change_event, follow};
+pub use waiting::place_waiting;
 
 /// Where a reminder stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +101,16 @@ impl ReminderView {
     /// Where it stands.
     pub fn state(&self) -> State {
         State::of(self.item.at, &self.reminder)
+    }
+
+    /// Where it stands, in one word; also of what was deleted.
+    pub fn word(&self) -> &'static str {
+        if self.item.gone.is_some() { "deleted" } else { self.state().as_str() }
+    }
+
+    /// Whether its entry in the calendar waits for an account.
+    pub fn waits(&self) -> bool {
+        calendar::waits(&self.item, &self.reminder)
     }
 }
 
