@@ -24,6 +24,11 @@ use super::events::{Draft, Wish};
 /// Google tells of no longer time at once than about three months.
 const LONGEST: TimeDelta = TimeDelta::days(60);
 
+/// Of a series, so much from its first occurrence on is looked at, …
+const FIRST_YEAR: TimeDelta = TimeDelta::days(366);
+/// … and no more occurrences.
+const MOST_OCCURRENCES: usize = 366;
+
 /// From when to when somebody's time is asked for.
 pub type Range = (DateTime<Utc>, DateTime<Utc>);
 
@@ -177,35 +182,69 @@ async fn busy(
     }
 }
 
-/// What is in the way of an event that shall be taken in: of a series, of its first occurrence.
+/// What is in the way of an event that shall be taken in: of a series, of its occurrences within a year.
 pub async fn in_the_way(app: &App, caller: &Caller, wish: &Wish) -> Result<Vec<Busy>, Error> {
     if wish.draft.transparency == Transparency::Transparent {
         return Ok(Vec::new());
     }
     let place = Places::new(app, caller).resolve(&wish.aim).await?;
-    let range = taken(app, &place.connection, &place.calendar, &wish.draft).await?;
-    if range.1 - range.0 > LONGEST {
+    let taken = taken(app, &place.connection, &place.calendar, &wish.draft).await?;
+    if taken.iter().any(|(from, to)| *to - *from > LONGEST) {
         return Err(
             Invalid::new("end", "no conflicts are looked for over more than 60 days").into()
         );
     }
-    busy(app, &place.connection, &place.calendar, range).await
+    let mut found = Vec::new();
+    for range in looks(&taken) {
+        let busy = busy(app, &place.connection, &place.calendar, range).await?;
+        let in_the_way =
+            |busy: &Busy| taken.iter().any(|(from, to)| busy.start < *to && busy.end > *from);
+        found.extend(busy.into_iter().filter(in_the_way));
+    }
+    Ok(found)
 }
 
-/// The time that an event takes of its calendar's holder: whole days as the calendar's clock has them.
+/// The times that an event takes of its calendar's holder, each occurrence of its first year: whole days
+/// as the calendar's clock has them.
 async fn taken(
     app: &App,
     connection: &Connection,
     calendar: &str,
     draft: &Draft,
-) -> Result<Range, Error> {
-    let Timing::Days(days) = &draft.timing else {
-        return Ok((draft.timing.starts(), draft.timing.over()));
+) -> Result<Vec<Range>, Error> {
+    let timings: Vec<Timing> = match &draft.recurrence {
+        None => vec![draft.timing],
+        Some(recurrence) => {
+            let end = draft.timing.starts() + FIRST_YEAR;
+            let found = recurrence.expand(&draft.timing, None, MOST_OCCURRENCES)?.into_iter();
+            found.map(|one| one.timing).take_while(|timing| timing.starts() < end).collect()
+        }
     };
-    let token = connections::usable_token(app, connection).await?;
-    let found = app.google.writable(&token, calendar).await?;
-    let zone = found.and_then(|calendar| calendar.time_zone?.parse().ok()).unwrap_or(Tz::UTC);
-    Ok(in_zone(*days, zone))
+    let zone = match &draft.timing {
+        Timing::Span(_) => Tz::UTC,
+        Timing::Days(_) => {
+            let token = connections::usable_token(app, connection).await?;
+            let found = app.google.writable(&token, calendar).await?;
+            found.and_then(|calendar| calendar.time_zone?.parse().ok()).unwrap_or(Tz::UTC)
+        }
+    };
+    let range = |timing: &Timing| match timing {
+        Timing::Span(_) => (timing.starts(), timing.over()),
+        Timing::Days(days) => in_zone(*days, zone),
+    };
+    Ok(timings.iter().map(range).collect())
+}
+
+/// Stretches, each as long as Google tells of at once, that these times lie in, which are in order.
+fn looks(taken: &[Range]) -> Vec<Range> {
+    let mut looks: Vec<Range> = Vec::new();
+    for (from, to) in taken {
+        match looks.last_mut() {
+            Some((since, until)) if *to - *since <= LONGEST => *until = (*until).max(*to),
+            _ => looks.push((*from, *to)),
+        }
+    }
+    looks
 }
 
 fn in_zone(days: Days, zone: Tz) -> Range {

@@ -191,16 +191,25 @@ impl<'a> Named<'a> {
         draft: &mut Draft,
         aim: &mut Aim,
     ) -> Result<(), Error> {
-        let Some(id) = draft.category else { return Ok(()) };
+        if let Some(category) = self.find(owner, draft.category).await? {
+            category.fill(draft, aim);
+        }
+        Ok(())
+    }
+
+    /// The category that a thing of the owner's names, if it names one.
+    pub async fn find(
+        &mut self,
+        owner: &Owner,
+        id: Option<ItemId>,
+    ) -> Result<Option<&Category>, Error> {
+        let Some(id) = id else { return Ok(None) };
         let place = (owner.clone(), id);
         if !self.known.contains_key(&place) {
             let category = named(self.app, self.caller, owner, id).await?;
             self.known.insert(place.clone(), category);
         }
-        if let Some(category) = self.known.get(&place) {
-            category.fill(draft, aim);
-        }
-        Ok(())
+        Ok(self.known.get(&place))
     }
 }
 

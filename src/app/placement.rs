@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use super::access::Caller;
 use super::{App, Error, Profile, connections};
 use crate::model::connection::Connection;
+pub use crate::model::connection::Whose;
 use crate::model::owner::{Owner, UserId};
 
 /// Where an event shall go, as far as its caller says.
@@ -18,15 +19,6 @@ pub struct Aim {
     pub whose: Option<Whose>,
     /// Which of its calendars, by Google's id; by default the one that the connection's holder chose.
     pub calendar: Option<String>,
-}
-
-/// Through whose account an event goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
-    /// Its owner's own.
-    Own,
-    /// The server's.
-    Server,
 }
 
 /// Where an event goes.

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use super::Bridge;
-use crate::app::{App, access, tokens};
+use crate::app::{App, access, tasks, tokens};
 use crate::clock::Clock;
 use crate::queue::periodic::{self, Periodic, Recurring};
 use crate::store::postgres::PostgresStore;
@@ -44,6 +44,18 @@ pub fn periodic(app: &App, keep: Retention) -> Periodic {
                 })
             },
         },
+        Recurring {
+            name: "place_tasks",
+            every: TimeDelta::hours(1),
+            makes_up: 0,
+            work: {
+                let app = app.clone();
+                Box::new(move |_| {
+                    let app = app.clone();
+                    Box::pin(async move { place(&app).await })
+                })
+            },
+        },
     ];
     Periodic::new(store, clock, table)
 }
@@ -54,6 +66,16 @@ async fn touch(app: &App) {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             "the Google account's grant could not be refreshed"
+        );
+    }
+}
+
+/// Makes the events of tasks that could not be made when their doer's account was connected.
+async fn place(app: &App) {
+    if let Err(error) = tasks::place_all_waiting(app).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "tasks that wait for their event are looked for later"
         );
     }
 }

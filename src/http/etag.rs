@@ -17,7 +17,8 @@ pub struct IfMatch;
 
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let told = "The ETag of what the caller has seen: of anything newer, nothing is changed.";
+        let told = "The ETag of what the caller has seen: if anybody asked for something else since, \
+                    nothing is changed. What Google did with it meanwhile does not matter.";
         vec![header("If-Match", told, text())]
     }
 }
@@ -39,8 +40,8 @@ const PROOF: usize = 10;
 /// digest of everything else that is shown.
 #[derive(Clone, Debug, Default)]
 pub struct ETag {
-    version: String,
-    proof: String,
+    revision: String,
+    rest: String,
 }
 
 impl ETag {
@@ -48,8 +49,8 @@ impl ETag {
     pub fn of(revision: u32, version: u32, body: &impl Serialize) -> Self {
         let shown = serde_json::to_vec(body).expect("what is shown can be written");
         Self {
-            version: format!("{revision}.{version}"),
-            proof: base32hex(&Sha256::digest(shown)[..PROOF]),
+            revision: format!("r{revision}"),
+            rest: format!("v{version}-{}", base32hex(&Sha256::digest(shown)[..PROOF])),
         }
     }
 
@@ -60,13 +61,13 @@ impl ETag {
     }
 
     /// Whether the caller may change the thing: it says nothing of what it has seen, or has seen this
-    /// revision and version. What stands in a thing's way comes and goes and is shown too, but makes
-    /// nobody's change a blind one.
+    /// revision. What Google and the bridge do with a revision is shown too, but makes nobody's change
+    /// a blind one.
     pub fn lets_change(&self, headers: &HeaderMap) -> bool {
         let Some(mut asked) = tags(headers, &header::IF_MATCH) else { return true };
         asked.any(|tag| {
-            let version = tag.strip_prefix('"').and_then(|tag| tag.split_once('-'));
-            tag == "*" || version.is_some_and(|(version, _)| version == self.version)
+            let seen = tag.strip_prefix('"').and_then(|tag| tag.split_once('.'));
+            tag == "*" || seen.is_some_and(|(revision, _)| revision == self.revision)
         })
     }
 
@@ -86,7 +87,7 @@ impl Serialize for ETag {
 
 impl fmt::Display for ETag {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "\"{}-{}\"", self.version, self.proof)
+        write!(out, "\"{}.{}\"", self.revision, self.rest)
     }
 }
 

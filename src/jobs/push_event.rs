@@ -6,6 +6,7 @@
 
 use super::Report;
 use super::follow_meet::first_look;
+use super::heir;
 use super::instance;
 use super::verdict::{cause_of, end_of_own};
 use super::visit::{Outcome, Visit};
@@ -38,6 +39,9 @@ async fn agree(visit: &mut Visit, token: &AccessToken) -> Outcome {
     visit.settle_meeting();
     if let Some(Instance { series, .. }) = visit.event.instance {
         return instance::agree(visit, series, token).await;
+    }
+    if let Some(end) = heir::waits(visit).await? {
+        return Ok(end);
     }
     let applied = visit.known.applied == visit.event.wanted.revision;
     match (visit.event.wanted.presence, &visit.known.copy) {
@@ -206,6 +210,21 @@ fn written(visit: &mut Visit, copy: &Copy) -> Outcome {
 /// Takes the event out of the calendar.
 pub(super) async fn delete(visit: &mut Visit, token: &AccessToken) -> Outcome {
     match visit.calendar(token).delete(visit.name(), notify(visit)).await {
+        Err(failure) if failure.verdict == Verdict::Gone => was_gone(visit, token).await,
+        Err(failure) if !matches!(failure.verdict, Verdict::NotFound | Verdict::Gone) => {
+            Err(failure.into())
+        }
+        _ => Ok(withdrawn(visit)),
+    }
+}
+
+/// Somebody deleted the event before this run. A deletion from before anybody asked us for one is a
+/// person's, and no later wish of a caller's undoes it; else it was an earlier run's of ours.
+async fn was_gone(visit: &mut Visit, token: &AccessToken) -> Outcome {
+    match visit.calendar(token).get(visit.name()).await {
+        Ok(copy) if copy.updated.is_some_and(|at| at < visit.event.wanted.since) => {
+            Ok(visit.removed())
+        }
         Err(failure) if !matches!(failure.verdict, Verdict::NotFound | Verdict::Gone) => {
             Err(failure.into())
         }

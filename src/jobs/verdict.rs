@@ -70,7 +70,7 @@ pub fn end_of_own(error: &Error) -> End {
     }
 }
 
-/// The cause a failure gives.
+/// The cause a failure gives, with the status that Google answered.
 pub fn cause_of(failure: &Failure) -> Cause {
     let code = match failure.verdict {
         Verdict::Unknown => "no_answer",
@@ -90,7 +90,11 @@ pub fn cause_of(failure: &Failure) -> Cause {
         Verdict::ConferenceNotAllowed => "meet_not_allowed",
         Verdict::Refused => "refused",
     };
-    Cause::new(code, failure.text.clone())
+    let text = match failure.status {
+        Some(status) => format!("Google answered {status}: {}", failure.text),
+        None => failure.text.clone(),
+    };
+    Cause::new(code, text)
 }
 
 fn patience(failure: &Failure, now: DateTime<Utc>) -> Until {

@@ -1,8 +1,11 @@
 //! A Google account linked to the bridge.
 
+use std::str::FromStr;
+
 use chrono::{DateTime, Utc};
 
 use super::id::ConnectionId;
+use super::invalid::Invalid;
 use super::job::Cause;
 use super::owner::Owner;
 use super::sealed::Sealed;
@@ -47,6 +50,37 @@ pub enum Means {
     },
     /// Its organisation lets a service account act for it. There is no token.
     Delegation,
+}
+
+/// Through whose account an event goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Its owner's own.
+    Own,
+    /// The server's.
+    Server,
+}
+
+impl Whose {
+    /// The choice's name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Server => "server",
+        }
+    }
+}
+
+impl FromStr for Whose {
+    type Err = Invalid;
+
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        match name {
+            "own" => Ok(Self::Own),
+            "server" => Ok(Self::Server),
+            _ => Err(Invalid::new("connection", "`own` or `server`")),
+        }
+    }
 }
 
 /// What can be done with a connection.

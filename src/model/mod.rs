@@ -15,6 +15,7 @@ pub mod key;
 pub mod owner;
 pub mod recurrence;
 pub mod reminder;
+pub mod routine;
 pub mod sealed;
 pub mod task;
 pub mod timing;

@@ -5,7 +5,10 @@ use std::str::FromStr;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::category::Completion;
+use super::connection::Whose;
 use super::invalid::Invalid;
+use super::recurrence::Recurrence;
+use super::routine::Routine;
 use super::timing::{Timing, Typed};
 use super::when::{Dst, Moment, Span};
 
@@ -21,15 +24,19 @@ pub struct Task {
     pub notes: String,
     /// When; a task without has no event.
     pub dates: Option<Dates>,
+    /// How it recurs, if it does: then its dates are those of its first occurrence.
+    pub routine: Option<Routine>,
     /// How much it matters.
     pub priority: Priority,
+    /// Through whose account its event goes, if that was said: else its doer's own.
+    pub whose: Option<Whose>,
     /// Google's id of the calendar that its event goes to.
     pub calendar: Option<String>,
     /// Whether its event has a Meet link.
     pub meet: Option<bool>,
     /// What becomes of its event when it is done.
     pub completion: Option<Completion>,
-    /// Since when it is done.
+    /// Since when it is done; one that recurs, since when nothing of it is left.
     pub completed: Option<DateTime<Utc>>,
     /// How many events it had so far, which the next one's name is made of.
     pub events: u32,
@@ -54,6 +61,31 @@ pub enum Priority {
     Normal,
     /// More than others.
     High,
+}
+
+impl Task {
+    /// When it is to be done next: of one that recurs the occurrence at hand, or the last if all are done.
+    pub fn at_hand(&self) -> Result<Option<Dates>, Invalid> {
+        let (Some(dates), Some(routine)) = (self.dates, &self.routine) else {
+            return Ok(self.dates);
+        };
+        let first = dates.timing();
+        let found = match routine.at_hand(&first)? {
+            None => routine.last(&first)?,
+            found => found,
+        };
+        Ok(Some(found.map_or(dates, |occurrence| dates.at(occurrence.timing))))
+    }
+
+    /// Begins its series anew at the occurrence at hand: what is done belongs to it no longer. Says
+    /// whether anything is left.
+    pub fn begin_anew(&mut self) -> Result<bool, Invalid> {
+        let (Some(dates), Some(routine)) = (self.dates, &self.routine) else { return Ok(true) };
+        let Some((timing, rest)) = routine.rest(&dates.timing())? else { return Ok(false) };
+        self.dates = Some(dates.at(timing));
+        self.routine = Some(rest);
+        Ok(true)
+    }
 }
 
 impl Dates {
@@ -83,6 +115,23 @@ impl Dates {
             Span::new(start, end)
         });
         span.map(|span| Self::Due(Timing::Span(span))).map_err(|fault| vec![fault])
+    }
+
+    /// The same kind of dates, at another time.
+    #[must_use]
+    pub fn at(self, timing: Timing) -> Self {
+        match self {
+            Self::Due(_) => Self::Due(timing),
+            Self::Planned(_) => Self::Planned(timing),
+        }
+    }
+
+    /// How what has these dates first recurs, from its lines. They count from where its event begins.
+    pub fn recurrence(&self, lines: &[String]) -> Result<Recurrence, Invalid> {
+        Recurrence::read(lines, &self.timing()).map_err(|fault| match (&*fault.field, self) {
+            ("start", Self::Due(_)) => Invalid { field: "due".into(), ..fault },
+            _ => fault,
+        })
     }
 
     /// When its event is.

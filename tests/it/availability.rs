@@ -232,3 +232,28 @@ async fn nobody_looks_out_a_thousand_times_for_one_batch() {
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(ANA).len(), 1);
 }
+
+#[tokio::test]
+async fn every_occurrence_of_a_series_first_year_is_looked_at() {
+    let bridge = Bridge::connected().await;
+    create(&bridge, &json!({"start": "2027-06-14T14:30:00Z", "end": "2027-06-14T15:00:00Z"})).await;
+    let series = |rule: &str, hour: u32, on_conflict: &str| {
+        json!({
+            "start": format!("2026-11-30T{hour}:00:00"), "end": format!("2026-11-30T{hour}:45:00"),
+            "time_zone": "UTC", "recurrence": [rule], "on_conflict": on_conflict,
+        })
+    };
+    let mondays = "RRULE:FREQ=WEEKLY";
+    let refused = create(&bridge, &series(mondays, 14, "reject")).await;
+    assert_eq!((refused.status, &refused.json()["code"]), (409, &json!("conflict")));
+    assert!(refused.text.contains("2027-06-14T14:30:00Z"), "it names the time: {}", refused.text);
+    let without = json!({ "recurrence": [mondays, "EXDATE:20270614T140000Z"] });
+    let beside = with(series(mondays, 14, "reject"), &without);
+    assert_eq!(create(&bridge, &beside).await.status, 202, "that occurrence is left out");
+    assert_eq!(create(&bridge, &series(mondays, 16, "reject")).await.status, 202, "another hour");
+    let asked = bridge.calls("calendar.freebusy.query");
+    let warned = create(&bridge, &series("RRULE:FREQ=DAILY", 14, "warn")).await;
+    assert_eq!(warned.json()["warnings"], json!(["conflict"]), "{}", warned.text);
+    let asked = bridge.calls("calendar.freebusy.query") - asked;
+    assert!(asked <= 8, "a year is looked at in stretches, not day by day: {asked}");
+}

@@ -82,3 +82,85 @@ async fn nobody_would_get_mail_about_what_is_over() {
     let odd = bridge.send_json(Method::POST, "/api/v1/events?dry_run=perhaps", &body, &[]).await;
     assert_eq!((odd.status, &odd.json()["errors"][0]["pointer"]), (422, &json!("/dry_run")));
 }
+
+/// A series of Mondays, to which two are invited.
+async fn mondays(bridge: &Bridge) -> String {
+    let series = json!({
+        "time_zone": "Europe/Lisbon", "start": "2026-11-30T14:00:00", "end": "2026-11-30T15:00:00",
+        "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=4"], "guests": [GUS, BEA], "external_id": "mondays",
+    });
+    made(bridge, &series).await
+}
+
+async fn dry_of(bridge: &Bridge, method: Method, path: &str, query: &str, body: &Value) -> Answer {
+    bridge.send_json(method, &format!("{path}?dry_run=true&{query}"), body, &[]).await
+}
+
+#[tokio::test]
+async fn a_dry_run_reaches_as_far_as_the_change_would() {
+    let bridge = Bridge::connected().await;
+    let path = mondays(&bridge).await;
+    let before = bridge.google.ledger().len();
+    let all = json!({ "notify": "all", "summary": "Coffee" });
+    for query in [
+        "instance=2026-12-07T14:00:00",
+        "instance=2026-12-07T14:00:00&range=following",
+        "range=all",
+    ] {
+        let told = dry_of(&bridge, Method::PATCH, &path, query, &all).await;
+        assert_eq!(told.status, 200, "{query}: {}", told.text);
+        let told = told.json();
+        assert_eq!(
+            (&told["changes"], &told["would_mail"]),
+            (&json!(true), &json!([BEA, GUS])),
+            "{query}"
+        );
+    }
+    let one = json!({ "notify": "all", "guests": [GUS] });
+    let told =
+        dry_of(&bridge, Method::PATCH, &path, "instance=2026-12-07T14:00:00", &one).await.json();
+    assert_eq!(told["would_mail"], json!([GUS]), "the series' own guests get no mail");
+    for (query, status) in
+        [("instance=2026-12-08T14:00:00", 404), ("instance=soon", 422), ("range=this", 422)]
+    {
+        let told = dry_of(&bridge, Method::PATCH, &path, query, &all).await;
+        assert_eq!(told.status, status, "{query}: {}", told.text);
+    }
+    let wrong = json!({ "recurrence": ["RRULE:FREQ=WEEKLY;BYDAY=TU"] });
+    let told = dry_of(&bridge, Method::PATCH, &path, "range=all", &wrong).await;
+    assert_eq!((told.status, &told.json()["errors"][0]["pointer"]), (422, &json!("/start")));
+    for query in [
+        "instance=2026-12-07T14:00:00",
+        "instance=2026-12-07T14:00:00&range=following",
+        "range=all",
+    ] {
+        let told = dry_of(&bridge, Method::DELETE, &path, query, &Value::Null).await;
+        assert_eq!((told.status, &told.json()["changes"]), (200, &json!(true)), "{query}");
+    }
+    let far =
+        dry_of(&bridge, Method::DELETE, &path, "instance=2027-12-06T14:00:00", &Value::Null).await;
+    assert_eq!(far.status, 404, "{}", far.text);
+    assert_eq!(bridge.get(&path).await.json()["revision"], 1);
+    bridge.run_until_idle().await;
+    assert_eq!(bridge.google.ledger().len(), before, "Google was told nothing");
+}
+
+#[tokio::test]
+async fn a_dry_run_of_a_series_that_is_sent_again_knows_what_stands_apart() {
+    let bridge = Bridge::connected().await;
+    let path = mondays(&bridge).await;
+    let concert = json!({ "summary": "Concert" });
+    let one = format!("{path}?instance=2026-12-07T14:00:00");
+    assert_eq!(bridge.send_json(Method::PATCH, &one, &concert, &[]).await.status, 202);
+    bridge.run_until_idle().await;
+    let shown = bridge.get(&path).await.json();
+    let body = tea(&json!({
+        "time_zone": "Europe/Lisbon", "start": "2026-11-30T14:00:00", "end": "2026-11-30T15:00:00",
+        "recurrence": shown["recurrence"], "guests": [GUS, BEA], "external_id": "mondays",
+    }));
+    let same = dry(&bridge, Method::POST, EVENTS, &body).await.json();
+    assert_eq!(same["changes"], false, "{same}");
+    let other =
+        dry(&bridge, Method::POST, EVENTS, &with(body, &json!({ "summary": "Cocoa" }))).await;
+    assert_eq!(other.json()["changes"], true, "{}", other.text);
+}

@@ -43,14 +43,34 @@ async fn an_event_changed_since_it_was_read_is_not_changed_blindly() {
 }
 
 #[tokio::test]
+async fn what_google_did_with_a_revision_makes_nobodys_change_a_blind_one() {
+    let bridge = Bridge::connected().await;
+    let id = bridge.accept(&tea()).await["id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/v1/events/{id}");
+    let before = bridge.get(&path).await.header("etag").to_owned();
+    bridge.run_until_idle().await;
+    let after = bridge.get(&path).await.header("etag").to_owned();
+    assert_ne!(before, after, "what is shown is something else");
+    assert_eq!(ask(&bridge, &path, &before).await.status, 200);
+    assert!(before.starts_with("\"r1.") && after.starts_with("\"r1."), "{before} {after}");
+    assert_eq!(rename(&bridge, &path, &before).await.status, 202);
+    assert_eq!(
+        rename(&bridge, &path, &after).await.status,
+        412,
+        "somebody asked for something else"
+    );
+    bridge.run_until_idle().await;
+}
+
+#[tokio::test]
 async fn any_of_several_tags_opens_and_so_does_the_star() {
     let bridge = Bridge::connected().await;
     let path = made(&bridge).await;
     let now = bridge.get(&path).await.header("etag").to_owned();
-    for wrong in ["\"7.7-0\"", "W/\"1.1-0\"", "what", "", "\"\""] {
+    for wrong in ["\"r7.v7-0\"", "W/\"r1.v1-0\"", "what", "", "\"\"", "\"r1\"", "\"1.v1\""] {
         assert_eq!(rename(&bridge, &path, wrong).await.status, 412, "{wrong}");
     }
-    let several = format!("\"7.7-0\", {now}");
+    let several = format!("\"r7.v7-0\", {now}");
     assert_eq!(rename(&bridge, &path, &several).await.status, 202);
     assert_eq!(rename(&bridge, &path, "*").await.status, 202);
     bridge.run_until_idle().await;

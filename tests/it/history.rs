@@ -63,6 +63,8 @@ async fn a_history_tells_who_asked_and_what_google_said() {
         (&json!("2026-11-02T08:00:00Z"), &json!(2))
     );
     assert_eq!(history[1]["cause"]["code"], "google_unavailable");
+    let text = history[1]["cause"]["text"].as_str().expect("words");
+    assert!(text.starts_with("Google answered 503: "), "{text}");
     let text = json!(history).to_string();
     for personal in ["Tea", "Secret", "cleo", "milk"] {
         assert!(!text.contains(personal), "{personal}: {text}");

@@ -23,6 +23,7 @@ mod disk;
 mod dry_run;
 mod effect;
 mod etags;
+mod expand;
 mod export;
 mod fairness;
 mod google;

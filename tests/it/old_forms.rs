@@ -1,10 +1,12 @@
 //! What was written before events could say all they say is still read.
 
 use calbridge::model::event::{Event, Meet, Source};
-use calbridge::model::id::{EventId, JobId};
+use calbridge::model::id::{EventId, ItemId, JobId};
+use calbridge::model::item::Item;
 use calbridge::model::job::{Class, Kind, Line, NewJob};
+use calbridge::model::key::Scope;
 use calbridge::model::owner::Owner;
-use calbridge::store::{Accept, Backlog, Record};
+use calbridge::store::{Accept, Backlog, Record, Step};
 use calbridge::vault::Place;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use hyper::Method;
@@ -155,4 +157,59 @@ fn an_event_of_an_old_export_begins_some_time_between_its_making_and_its_end() {
     assert_eq!(event.wanted.starts, event.created);
     assert_eq!((event.wanted.over.timestamp(), &event.known.meet), (9_000, &Meet::Unwanted));
     assert_eq!(event.wanted.content.as_bytes(), [1, 2, 3]);
+}
+
+/// What a task says, in the first form.
+#[derive(Serialize)]
+struct FirstTask {
+    title: String,
+    notes: String,
+    dates: Option<()>,
+    priority: String,
+    calendar: Option<String>,
+    meet: Option<bool>,
+    completion: Option<String>,
+    completed: Option<DateTime<Utc>>,
+    events: u32,
+}
+
+#[tokio::test]
+async fn a_task_of_the_first_form_is_shown_and_changed() {
+    let mut bridge = Bridge::connected().await;
+    bridge.key = bridge.key_for(&[Scope::TasksWrite]).await;
+    let path = "/api/v1/tasks";
+    let made = bridge.send_json(Method::POST, path, &json!({ "title": "Think" }), &[]).await.json();
+    let app = &bridge.tied.app;
+    let id: ItemId = made["id"].as_str().expect("an id").parse().expect("an id");
+    let item = app.store.item(id).await.expect("a store").expect("a task");
+    let place = Place {
+        kind: "item",
+        owner: &item.owner.to_bytes(),
+        record: &id.as_u128().to_be_bytes(),
+        field: "body",
+        version: 2,
+    };
+    let form = FirstTask {
+        title: "Old thoughts".into(),
+        notes: String::new(),
+        dates: None,
+        priority: "high".into(),
+        calendar: None,
+        meet: Some(false),
+        completion: Some("remove".into()),
+        completed: None,
+        events: 3,
+    };
+    let plain = postcard::to_extend(&form, vec![1]).expect("it can be written");
+    let sealed = Some(app.vault.seal(&place, &plain).expect("sealed"));
+    let step = Step { items: vec![Item { version: 2, sealed, ..item }], ..Step::default() };
+    let backlog = Backlog { all: 10, owner: 10 };
+    app.store.keep(vec![step], backlog, bridge.clock.now()).await.expect("kept");
+    let path = format!("{path}/{id}");
+    let shown = bridge.get(&path).await.json();
+    assert_eq!((&shown["title"], &shown["priority"]), (&json!("Old thoughts"), &json!("high")));
+    assert_eq!((&shown["completion"], &shown["recurrence"]), (&json!("remove"), &json!([])));
+    let changed = bridge.send_json(Method::PATCH, &path, &json!({ "priority": "low" }), &[]).await;
+    assert_eq!((changed.status, &changed.json()["title"]), (200, &json!("Old thoughts")));
+    assert_eq!(bridge.get(&path).await.json()["priority"], "low");
 }

@@ -46,7 +46,7 @@ async fn delete(bridge: &Bridge, event: &Value, query: &str) -> Answer {
 }
 
 /// Every entry of the calendar as people see it, series as their instances: day, time and title.
-async fn calendar(bridge: &Bridge) -> Vec<String> {
+pub async fn calendar(bridge: &Bridge) -> Vec<String> {
     let mut found = Vec::new();
     for event in bridge.google.events(ANA) {
         if event["recurringEventId"].is_string() {

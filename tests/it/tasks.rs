@@ -1,5 +1,9 @@
 //! Tasks: their life, and the one event that stands for each in its doer's calendar.
 
+mod batch;
+mod placed;
+mod recurring;
+
 use calbridge::model::key::Scope;
 use calbridge::simulator::{Fault, FaultKind};
 use hyper::Method;
@@ -169,6 +173,12 @@ async fn what_completion_does_to_the_event_is_said_by_the_task_or_else_by_its_ca
     bridge.run_until_idle().await;
     let kept = bridge.get(&path_of(&tasks[1])).await.json();
     assert_eq!(bridge.event(&kept["event_id"]).await["color"], "grape", "its category's");
+    let events = bridge.google.events(ANA);
+    let color = |title: &str| {
+        let found = events.iter().find(|event| event["summary"] == title);
+        found.expect("it is there")["colorId"].clone()
+    };
+    assert_eq!((color("Kept"), color("Usual")), (json!("3"), Value::Null), "as Google knows it");
     for task in &tasks {
         say(&bridge, task, "complete").await;
         let again = say(&bridge, task, "complete").await;

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::body::Body;
+use calbridge::simulator::{Fault, FaultKind};
 use calbridge::store::Store;
+use chrono::TimeDelta;
 use http_body_util::BodyExt;
 use hyper::Method;
 use serde_json::{Value, json};
@@ -14,6 +16,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use crate::bridge::{ANA, Answer, Bridge, Choices, brew, with};
+use crate::series::calendar;
 
 const EVENTS: &str = "/api/v1/events";
 const BATCH: &str = "/api/v1/events/batch";
@@ -149,6 +152,65 @@ async fn one_that_a_person_took_out_stays_out_and_says_so() {
     assert_eq!((answer.status, &answer.json()["state"]), (200, &json!("removed_in_google")));
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(ANA), [""; 0]);
+    assert_eq!(bridge.calls(INSERT), 1);
+}
+
+#[tokio::test]
+async fn one_that_a_person_took_out_before_it_was_cancelled_stays_out_too() {
+    let bridge = Bridge::connected().await;
+    let first = settle(&bridge, &order(1, "Tea")).await;
+    delete_at_google(&bridge, &first);
+    bridge.pass(TimeDelta::minutes(1));
+    cancel(&bridge, &first).await;
+    assert_eq!(bridge.event(&first["id"]).await["state"], "removed_in_google");
+    let again = settle(&bridge, &order(1, "Coffee")).await;
+    assert_eq!(again["state"], "removed_in_google", "a person's word outlasts ours");
+    assert_eq!(bridge.titles(ANA), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_cancellation_whose_answer_was_lost_was_nobody_elses() {
+    let bridge = Bridge::connected().await;
+    let first = settle(&bridge, &order(1, "Tea")).await;
+    bridge.pass(TimeDelta::minutes(1));
+    bridge.fault(Fault::new(FaultKind::LostAnswer).method("calendar.events.delete").times(1));
+    cancel(&bridge, &first).await;
+    assert_eq!(bridge.calls("calendar.events.delete"), 2);
+    assert_eq!(bridge.event(&first["id"]).await["state"], "cancelled");
+    let again = settle(&bridge, &order(1, "Coffee")).await;
+    assert_eq!(
+        (&again["state"], bridge.titles(ANA)),
+        (&json!("confirmed"), vec!["Coffee".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn a_series_that_is_sent_again_keeps_what_stands_apart_in_it() {
+    let bridge = Bridge::connected().await;
+    let series = |title: &str, count: usize| {
+        let rule = json!({ "recurrence": [format!("RRULE:FREQ=WEEKLY;COUNT={count}")] });
+        with(order(1, title), &rule)
+    };
+    let first = settle(&bridge, &series("Choir", 4)).await;
+    let instance = |day: &str| format!("{}?instance=2026-12-{day}T14:00:00", path_of(&first));
+    let concert = json!({ "summary": "Concert" });
+    for (method, path, body) in [
+        (Method::PATCH, instance("07"), &concert),
+        (Method::DELETE, instance("14"), &Value::Null),
+        (Method::PATCH, instance("21"), &concert),
+    ] {
+        assert_eq!(bridge.router_send(method, &path, body).await.status, 202);
+        bridge.run_until_idle().await;
+    }
+    let now = bridge.event(&first["id"]).await;
+    let same = settle(&bridge, &series("Choir", 4)).await;
+    assert_eq!(same["revision"], now["revision"], "it says the same");
+    let renamed = settle(&bridge, &series("Singing", 4)).await;
+    assert_eq!(renamed["summary"], "Singing");
+    let kept = ["2026-11-30T14:00 Singing", "2026-12-07T14:00 Concert", "2026-12-21T14:00 Concert"];
+    assert_eq!(calendar(&bridge).await, kept);
+    settle(&bridge, &series("Singing", 3)).await;
+    assert_eq!(calendar(&bridge).await, kept[..2], "the last is none of its own any more");
     assert_eq!(bridge.calls(INSERT), 1);
 }
 

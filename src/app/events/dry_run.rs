@@ -3,7 +3,9 @@
 use super::change::wanted;
 use super::conflict::look_out;
 use super::create::known;
-use super::{Edit, Said, Wish, get};
+use super::series::{Change, Plan, Reach, plan_cancel, plan_edit};
+use super::upsert::renew;
+use super::{Edit, Wish, get};
 use crate::app::access::Caller;
 use crate::app::availability::{Found, OnConflict};
 use crate::app::placement::Places;
@@ -11,6 +13,7 @@ use crate::app::{App, Error, categories};
 use crate::model::event::{Content, Copied, Event, Guest, Notify, Presence};
 use crate::model::history::By;
 use crate::model::id::{ConnectionId, EventId};
+use crate::model::job::Class;
 use crate::store::{MAX_SEALED, StoreError};
 
 /// What would come of a write.
@@ -47,6 +50,11 @@ pub async fn try_create(
         let before = app.content(&event)?;
         let content = if renews { content } else { before.clone() };
         let removed = event.known.copy == Copied::RemovedInGoogle;
+        let present = event.wanted.presence == Presence::Present;
+        if renews && !removed && present && before.recurrence.is_some() {
+            let by = (caller.by(), Class::Interactive);
+            return together(app, &event, &renew(app, by, event.clone(), content).await?);
+        }
         let gone = event.wanted.presence == Presence::Absent;
         let changes = renews && !removed && (gone || !content.wants_the_same(&before));
         return change(app, caller.by(), &event, &before, content, changes);
@@ -58,23 +66,25 @@ pub async fn try_create(
     Ok(DryRun { changes: true, connection: place.connection.id, content, would_mail, found })
 }
 
-/// What would come of changing an event.
+/// What would come of changing an event, as far as the change reaches.
 pub async fn try_edit(
     app: &App,
     caller: &Caller,
     id: EventId,
+    reach: Reach<'_>,
     edit: Edit,
 ) -> Result<DryRun, Error> {
     app.must_not_be_frozen()?;
+    let id = match plan_edit(app, caller, id, None, reach, &edit).await? {
+        Plan::Alone(id) => id,
+        Plan::Together(change) => return together(app, &get(app, caller, id).await?, &change),
+    };
     let event = get(app, caller, id).await?;
     if event.wanted.presence == Presence::Absent {
         return Err(Error::NotFound("event"));
     }
     let before = app.content(&event)?;
     let mut content = before.clone();
-    if let Said::To(category) = edit.category {
-        categories::named(app, caller, &event.owner, category).await?;
-    }
     edit.apply(&mut content);
     let changes = !content.wants_the_same(&before);
     change(app, caller.by(), &event, &before, content, changes)
@@ -99,9 +109,34 @@ fn change(
     Ok(told(event, changes, would_mail, content))
 }
 
-/// What would come of cancelling an event.
-pub async fn try_cancel(app: &App, caller: &Caller, id: EventId) -> Result<DryRun, Error> {
+/// What would come of a change of a series to which `event` belongs.
+fn together(app: &App, event: &Event, change: &Change) -> Result<DryRun, Error> {
+    let changed = change.step.changes.iter().map(|(_, wanted, _)| &wanted.content);
+    let accepted = change.step.accepts.iter().map(|(event, _)| &event.wanted.content);
+    changed.chain(accepted).try_for_each(|content| fits(content.as_bytes().len()))?;
+    let mut would_mail = Vec::new();
+    for says in change.says.iter().filter(|says| says.is_seen) {
+        would_mail.extend(mailed(app, &says.content, says.gone.clone()));
+    }
+    would_mail.sort_unstable();
+    would_mail.dedup();
+    let shown = change.says.iter().find(|says| says.event == change.shown);
+    let content = shown.map_or_else(|| app.content(event), |says| Ok(says.content.clone()))?;
+    Ok(told(event, !change.is_empty(), would_mail, content))
+}
+
+/// What would come of cancelling an event, as far as that reaches.
+pub async fn try_cancel(
+    app: &App,
+    caller: &Caller,
+    id: EventId,
+    reach: Reach<'_>,
+) -> Result<DryRun, Error> {
     app.must_not_be_frozen()?;
+    let id = match plan_cancel(app, caller, id, None, reach).await? {
+        Plan::Alone(id) => id,
+        Plan::Together(change) => return together(app, &get(app, caller, id).await?, &change),
+    };
     let event = get(app, caller, id).await?;
     let content = app.content(&event)?;
     let changes = event.wanted.presence == Presence::Present;

@@ -2,11 +2,13 @@
 //! sent last.
 
 use super::change::{MOST_TRIES, next};
+use super::series::{Change, Lines, Series};
 use super::{Draft, push};
 use crate::app::access::Caller;
 use crate::app::placement::Aim;
-use crate::app::{App, Error};
-use crate::model::event::{Copied, Event, Presence};
+use crate::app::{App, Error, reminders};
+use crate::model::event::{Content, Copied, Event, Presence};
+use crate::model::history::By;
 use crate::model::id::EventId;
 use crate::model::invalid::Invalid;
 use crate::model::job::Class;
@@ -27,6 +29,20 @@ pub fn named_by(app: &App, caller: &Caller, owner: &Owner, external_id: &str) ->
     ])
 }
 
+/// What comes of sending a series again that is there: its instances that stand apart stay, as far as the
+/// series still has them.
+pub(super) async fn renew(
+    app: &App,
+    by: (By, Class),
+    event: Event,
+    content: Content,
+) -> Result<Change, Error> {
+    match Series::of(app, by, event)? {
+        Ok(series) => series.becoming(app, content, Lines::Said).await,
+        Err(_) => Err(Error::Overtaken),
+    }
+}
+
 /// Makes an event that is there already say what `draft` says. If it does, nothing happens. One that was
 /// cancelled here is wanted again; one that a person took out of the calendar stays out.
 pub async fn upsert(
@@ -45,15 +61,23 @@ pub async fn upsert(
             return Err(Invalid::new("calendar", rule).into());
         }
         let content = draft.clone().content(app, before.calendar.clone());
-        let is_there = event.wanted.presence == Presence::Present;
-        if event.known.copy == Copied::RemovedInGoogle
-            || is_there && content.wants_the_same(&before)
-        {
+        if event.known.copy == Copied::RemovedInGoogle {
             return Ok(event);
+        }
+        if event.wanted.presence == Presence::Present {
+            if content.wants_the_same(&before) {
+                return Ok(event);
+            }
+            if before.recurrence.is_some() {
+                match renew(app, (caller.by(), class), event, content).await?.keep(app).await? {
+                    Some(event) => return Ok(event),
+                    None => continue,
+                }
+            }
         }
         let wanted = next(app, caller.by(), &event, &before, content, Presence::Present)?;
         let job = push(app, &event, class, app.clock.now());
-        match app.store.change(event.id, wanted, job).await? {
+        match reminders::change_event(app, event.id, wanted, job).await? {
             Changed::Yes(event) => return Ok(event),
             Changed::Overtaken => {}
             Changed::Missing => return Err(Error::NotFound("event")),

@@ -36,24 +36,23 @@ pub(super) async fn arrange(
     step: &mut Step,
 ) -> Result<(), Error> {
     let standing = desk.standing(item).await?;
-    let now = desk.app.clock.now();
-    let (timing, recurrence) = match (shown(desk.app, item, reminder, standing.as_ref(), next, now)?, &standing)
-    {
+    let shown = shown(desk.app, item, reminder, standing.as_ref(), next)?;
+    let (timing, recurrence) = match (shown, &standing) {
         (Shown::At(timing, recurrence), _) => (timing, recurrence),
-        (Shown::Nothing, Some(event)) => return desk.rewrite(event, None, step),
-        (Shown::Nothing | Shown::AsItIs, _) => return Ok(()),
+        (Shown::Nothing, Some(event)) => return desk.rewrite(event.clone(), None, step).await,
+        (Shown::Nothing, None) | (Shown::AsItIs, _) => return Ok(()),
     };
     let category = category(desk.app, item).await?;
     let (draft, aim) = draft(item, reminder, category.as_ref(), timing, recurrence)?;
     if let Some(event) = standing {
         let before = desk.app.content(&event)?;
         let content = draft.content(desk.app, before.calendar);
-        return desk.rewrite(&event, Some(content), step);
+        return desk.rewrite(event, Some(content), step).await;
     }
     let nth = (reminder.events + 1).to_be_bytes();
     let id = item.id.as_u128().to_be_bytes();
     let name: [&[u8]; 3] = [b"calbridge/reminder-event/v1", &id, &nth];
-    if let Some(event) = desk.place((draft, aim), Source::Reminder(item.id), &name, step).await? {
+    if let Some(event) = desk.place((draft, aim), Source::Reminder(item.id), name, step).await? {
         reminder.events += 1;
         item.event = Some(event);
     }
@@ -71,7 +70,6 @@ fn shown(
     reminder: &Reminder,
     standing: Option<&Event>,
     next: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
 ) -> Result<Shown, Error> {
     if item.gone.is_some() || !reminder.ways.contains(&Way::Google) {
         return Ok(Shown::Nothing);
@@ -79,8 +77,13 @@ fn shown(
     let Some(next) = next else {
         // What lies ahead is not wanted any more.
         let content = standing.map(|event| app.content(event)).transpose()?;
-        let ahead = content.is_some_and(|content| content.over() > now && !reminder.is_series());
-        return Ok(if ahead && reminder.ringing.is_none() { Shown::Nothing } else { Shown::AsItIs });
+        let ahead = content
+            .is_some_and(|content| content.over() > app.clock.now() && !reminder.is_series());
+        return Ok(if ahead && reminder.ringing.is_none() {
+            Shown::Nothing
+        } else {
+            Shown::AsItIs
+        });
     };
     Ok(match &reminder.when {
         When::At { first, recurrence: Some(rule) } => Shown::At(*first, Some(rule.clone())),

@@ -65,12 +65,7 @@ async fn move_on(app: &App, mut item: Item, step: &mut Step) -> Result<(), Error
 }
 
 /// Changes what is wanted of one event, and moves its reminders with it.
-pub async fn change(
-    app: &App,
-    id: EventId,
-    wanted: Wanted,
-    job: NewJob,
-) -> Result<Changed, Error> {
+pub async fn change(app: &App, id: EventId, wanted: Wanted, job: NewJob) -> Result<Changed, Error> {
     let mut step = Step { changes: vec![(id, wanted, job)], ..Step::default() };
     follow(app, &mut step).await?;
     if step.items.is_empty() {

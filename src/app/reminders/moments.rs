@@ -102,7 +102,7 @@ impl Clockwork<'_> {
         };
         let open = |item: &Item| item.gone.is_none() && item.state == State::Open.number();
         let Some(item) = item.filter(open) else { return Ok(None) };
-        Ok(self.app.task(&item)?.dates.map(|dates| match dates {
+        Ok(self.app.task(&item)?.at_hand()?.map(|dates| match dates {
             Dates::Due(Timing::Span(span)) => span.end().instant(),
             Dates::Due(timing @ Timing::Days(_)) | Dates::Planned(timing) => {
                 timing.begins_in(self.zone)

@@ -55,13 +55,13 @@ pub(super) enum TimingForm {
 }
 
 #[derive(Serialize, Deserialize)]
-struct RecurrenceForm {
+pub(super) struct RecurrenceForm {
     lines: Vec<String>,
     exceptions: Vec<OriginalForm>,
 }
 
 #[derive(Serialize, Deserialize)]
-enum OriginalForm {
+pub(super) enum OriginalForm {
     Moment(DateTime<Utc>),
     Day(NaiveDate),
 }
@@ -201,24 +201,34 @@ impl TryFrom<TimingForm> for Timing {
 
 impl From<&Recurrence> for RecurrenceForm {
     fn from(recurrence: &Recurrence) -> Self {
-        let form = |original: &Original| match original {
-            Original::Moment(moment) => OriginalForm::Moment(*moment),
-            Original::Day(day) => OriginalForm::Day(*day),
-        };
         Self {
             lines: recurrence.lines().to_vec(),
-            exceptions: recurrence.exceptions().iter().map(form).collect(),
+            exceptions: recurrence.exceptions().iter().map(OriginalForm::from).collect(),
         }
     }
 }
 
 impl From<RecurrenceForm> for Recurrence {
     fn from(form: RecurrenceForm) -> Self {
-        let original = |form| match form {
-            OriginalForm::Moment(moment) => Original::Moment(moment),
-            OriginalForm::Day(day) => Original::Day(day),
-        };
-        Self::from_parts(form.lines, form.exceptions.into_iter().map(original).collect())
+        Self::from_parts(form.lines, form.exceptions.into_iter().map(Original::from).collect())
+    }
+}
+
+impl From<&Original> for OriginalForm {
+    fn from(original: &Original) -> Self {
+        match original {
+            Original::Moment(moment) => Self::Moment(*moment),
+            Original::Day(day) => Self::Day(*day),
+        }
+    }
+}
+
+impl From<OriginalForm> for Original {
+    fn from(form: OriginalForm) -> Self {
+        match form {
+            OriginalForm::Moment(moment) => Self::Moment(moment),
+            OriginalForm::Day(day) => Self::Day(day),
+        }
     }
 }
 

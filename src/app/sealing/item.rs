@@ -3,14 +3,19 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::content::TimingForm;
+use super::content::{OriginalForm, RecurrenceForm, TimingForm};
 use super::{FORM, damaged, read, write};
 use crate::app::{App, Error};
 use crate::model::category::Category;
 use crate::model::event::Alert;
 use crate::model::item::Item;
+use crate::model::routine::Routine;
 use crate::model::sealed::Sealed;
 use crate::model::task::{Dates, Task};
+use crate::model::timing::Original;
+
+/// The form of tasks.
+const TASK_FORM: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct CategoryForm {
@@ -24,8 +29,9 @@ struct CategoryForm {
     completion: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct TaskForm {
+/// A task as it was written until tasks could recur.
+#[derive(Deserialize)]
+struct FirstTaskForm {
     title: String,
     notes: String,
     dates: Option<DatesForm>,
@@ -35,6 +41,29 @@ struct TaskForm {
     completion: Option<String>,
     completed: Option<DateTime<Utc>>,
     events: u32,
+}
+
+/// A task as it is written.
+#[derive(Serialize, Deserialize)]
+struct TaskForm {
+    title: String,
+    notes: String,
+    dates: Option<DatesForm>,
+    routine: Option<RoutineForm>,
+    priority: String,
+    whose: Option<String>,
+    calendar: Option<String>,
+    meet: Option<bool>,
+    completion: Option<String>,
+    completed: Option<DateTime<Utc>>,
+    events: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RoutineForm {
+    recurrence: RecurrenceForm,
+    done: Vec<OriginalForm>,
+    before: Vec<OriginalForm>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -90,19 +119,26 @@ impl App {
                 Dates::Due(timing) => DatesForm::Due(timing.into()),
                 Dates::Planned(timing) => DatesForm::Planned(timing.into()),
             }),
+            routine: task.routine.as_ref().map(RoutineForm::from),
             priority: task.priority.as_str().to_owned(),
+            whose: task.whose.map(|whose| whose.as_str().to_owned()),
             calendar: task.calendar.clone(),
             meet: task.meet,
             completion: task.completion.map(|completion| completion.as_str().to_owned()),
             completed: task.completed,
             events: task.events,
         };
-        self.seal_item(item, &write(FORM, &form))
+        self.seal_item(item, &write(TASK_FORM, &form))
     }
 
     /// What a task says.
     pub fn task(&self, item: &Item) -> Result<Task, Error> {
-        let form: TaskForm = read(FORM, &self.open_item(item)?)?;
+        let plain = self.open_item(item)?;
+        let form: TaskForm = if plain.first() == Some(&TASK_FORM) {
+            read(TASK_FORM, &plain)?
+        } else {
+            read::<FirstTaskForm>(FORM, &plain)?.into()
+        };
         let dates = |dates| -> Result<Dates, Error> {
             Ok(match dates {
                 DatesForm::Due(timing) => Dates::Due(timing.try_into()?),
@@ -113,7 +149,9 @@ impl App {
             title: form.title,
             notes: form.notes,
             dates: form.dates.map(dates).transpose()?,
+            routine: form.routine.map(Routine::from),
             priority: form.priority.parse()?,
+            whose: form.whose.map(|whose| whose.parse()).transpose()?,
             calendar: form.calendar,
             meet: form.meet,
             completion: form.completion.map(|completion| completion.parse()).transpose()?,
@@ -129,5 +167,45 @@ impl App {
     pub(super) fn open_item(&self, item: &Item) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
         let sealed = item.sealed.as_ref().ok_or_else(|| damaged("an item says nothing"))?;
         self.open("item", &item.owner, (item.id.as_u128(), "body", item.version), sealed)
+    }
+}
+
+impl From<FirstTaskForm> for TaskForm {
+    fn from(form: FirstTaskForm) -> Self {
+        Self {
+            title: form.title,
+            notes: form.notes,
+            dates: form.dates,
+            routine: None,
+            priority: form.priority,
+            whose: None,
+            calendar: form.calendar,
+            meet: form.meet,
+            completion: form.completion,
+            completed: form.completed,
+            events: form.events,
+        }
+    }
+}
+
+impl From<&Routine> for RoutineForm {
+    fn from(routine: &Routine) -> Self {
+        let forms = |originals: &[Original]| originals.iter().map(OriginalForm::from).collect();
+        Self {
+            recurrence: (&routine.recurrence).into(),
+            done: forms(&routine.done),
+            before: forms(&routine.before),
+        }
+    }
+}
+
+impl From<RoutineForm> for Routine {
+    fn from(form: RoutineForm) -> Self {
+        let originals = |forms: Vec<OriginalForm>| forms.into_iter().map(Original::from).collect();
+        Self {
+            recurrence: form.recurrence.into(),
+            done: originals(form.done),
+            before: originals(form.before),
+        }
     }
 }

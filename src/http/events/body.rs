@@ -10,7 +10,7 @@ use super::members::{
 };
 use crate::app::availability::OnConflict;
 use crate::app::events::{Draft, Edit, Said};
-use crate::app::placement::{Aim, Whose};
+use crate::app::placement::Aim;
 use crate::http::openapi::{Id, User, words};
 use crate::http::problem::Problem;
 use crate::model::id::ItemId;
@@ -171,12 +171,7 @@ pub fn read_aim(
 ) -> Result<Aim, Vec<Invalid>> {
     let user = user.map(UserId::try_from).transpose();
     let user = user.map_err(|invalid| Invalid { field: "user".into(), ..invalid });
-    let whose = match connection {
-        None => Ok(None),
-        Some("own") => Ok(Some(Whose::Own)),
-        Some("server") => Ok(Some(Whose::Server)),
-        Some(_) => Err(Invalid::new("connection", "`own` or `server`")),
-    };
+    let whose = connection.map(str::parse).transpose();
     let rule =
         "Google's id of a calendar, 1 to 254 characters; leave it out for the connection's default";
     let named = calendar.as_ref().is_none_or(|calendar| {

@@ -1,5 +1,6 @@
 //! Events on `/api/v1`.
 
+pub mod batch;
 mod body;
 mod dry_run;
 pub mod history;
@@ -25,8 +26,10 @@ use crate::model::event::Event;
 use crate::model::id::EventId;
 
 use body::EventEdit;
-pub use body::{NewEvent, read, read_aim, read_category, read_span};
+use body::NewEvent;
+pub use body::{read, read_aim, read_category, read_span};
 use dry_run::{Dry, DryRunBody, EventOrDryRun};
+pub use reach::query;
 use shown::EventBody;
 pub use shown::{CauseBody, PointBody, original_start, points, utc};
 
@@ -101,7 +104,7 @@ pub async fn show(
     which: Result<Query<reach::Which>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let which = reach::query(which)?;
+    let which = query(which)?;
     let view = match &which.instance {
         None => {
             let event = events::get(&door.app, &caller, event_id(&id)?).await?;
@@ -139,11 +142,11 @@ pub async fn edit(
     dry: Dry,
     body: Body<EventEdit>,
 ) -> Result<Response, Problem> {
-    let (id, part) = (event_id(&id)?, reach::query(part)?);
+    let (id, part) = (event_id(&id)?, query(part)?);
     let (reach, edit) = (part.reach()?, Edit::try_from(body.value)?);
     let seen = seen(&door, &caller, id, &headers).await?;
     if dry.dry_run {
-        return Ok(dry_run(events::try_edit(&door.app, &caller, id, edit).await?));
+        return Ok(dry_run(events::try_edit(&door.app, &caller, id, reach, edit).await?));
     }
     let event = series::edit(&door.app, &caller, id, seen, reach, &edit).await?;
     written(&door, &headers, event).await
@@ -170,12 +173,13 @@ pub async fn cancel(
     headers: HeaderMap,
     dry: Dry,
 ) -> Result<Response, Problem> {
-    let (id, part) = (event_id(&id)?, reach::query(part)?);
+    let (id, part) = (event_id(&id)?, query(part)?);
+    let reach = part.reach()?;
     let seen = seen(&door, &caller, id, &headers).await?;
     if dry.dry_run {
-        return Ok(dry_run(events::try_cancel(&door.app, &caller, id).await?));
+        return Ok(dry_run(events::try_cancel(&door.app, &caller, id, reach).await?));
     }
-    let event = series::cancel(&door.app, &caller, id, seen, part.reach()?).await?;
+    let event = series::cancel(&door.app, &caller, id, seen, reach).await?;
     written(&door, &headers, event).await
 }
 

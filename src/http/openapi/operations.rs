@@ -3,8 +3,8 @@
 use utoipa::OpenApi;
 
 use super::super::{
-    api_keys, audit, availability, batch, categories, classic, connections, delegation, docs,
-    events, health, jobs, mail, oauth_client, problem, recurrence, reminders, status, tasks,
+    api_keys, audit, availability, categories, classic, connections, delegation, docs, events,
+    health, jobs, mail, oauth_client, problem, recurrence, reminders, status, tasks,
 };
 
 /// What the handlers say of themselves.
@@ -25,6 +25,7 @@ use super::super::{
         categories::edit,
         categories::delete,
         tasks::create,
+        tasks::batch::create,
         tasks::list,
         tasks::show,
         tasks::edit,
@@ -39,7 +40,8 @@ use super::super::{
         reminders::deeds::snooze,
         reminders::deeds::dismiss,
         reminders::deeds::deliveries,
-        batch::create,
+        reminders::batch::create,
+        events::batch::create,
         jobs::list,
         jobs::show,
         jobs::cancel,

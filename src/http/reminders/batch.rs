@@ -46,10 +46,11 @@ pub async fn create(
     headers: HeaderMap,
     body: Body<ReminderBatch>,
 ) -> Result<Json<BatchBody>, Problem> {
-    let (wishes, faults) = batch::judge(&headers, CREATE, body.value.reminders, |item, identity| {
-        let draft = read(&caller, body::read::<NewReminder>(item)?)?;
-        Ok(ReminderWish { draft, identity })
-    })?;
+    let (wishes, faults) =
+        batch::judge(&headers, CREATE, body.value.reminders, |item, identity| {
+            let draft = read(&caller, body::read::<NewReminder>(item)?)?;
+            Ok(ReminderWish { draft, identity })
+        })?;
     let made = reminders::create_all(&door.app, &caller, wishes).await?;
     let shown = |Created { view, repeated }| ItemBody::Taken {
         status: if repeated { StatusCode::OK } else { StatusCode::CREATED }.as_u16(),

@@ -8,6 +8,7 @@ use validator::Validate;
 use super::super::categories::owner_of;
 use super::super::events::members::{Faults, Member};
 use super::super::events::{read_aim, read_category};
+use super::super::openapi::words;
 use super::super::problem::Problem;
 use crate::app::access::Caller;
 use crate::app::events::Said;
@@ -16,11 +17,12 @@ use crate::app::tasks::{State, TaskDraft, TaskEdit};
 use crate::model::invalid::Invalid;
 use crate::model::item::Noun;
 use crate::model::owner::{Owner, UserId};
+use crate::model::routine::Routine;
 use crate::model::task::{Dates, Task};
 use crate::model::timing::{Timing, Typed};
 
 /// No notes are longer, in characters.
-const LONGEST_NOTES: u64 = 8_192;
+const LONGEST_NOTES: usize = 8_192;
 
 /// A task to be made. `due`, or `start` and `end`, or none of them.
 #[derive(Deserialize, Validate, ToSchema)]
@@ -34,7 +36,7 @@ pub struct NewTask {
     #[schema(required, value_type = String, min_length = 1, max_length = 1000)]
     title: Option<String>,
     /// Markdown.
-    #[validate(length(max = "LONGEST_NOTES", message = "at most 8,192 characters"))]
+    #[validate(length(max = 8192, message = "at most 8,192 characters"))]
     #[schema(max_length = 8192)]
     notes: Option<String>,
     /// By when: a date and a time, or a day.
@@ -43,8 +45,16 @@ pub struct NewTask {
     end: Option<String>,
     time_zone: Option<String>,
     dst: Option<String>,
+    /// `RRULE`, `RDATE` and `EXDATE` lines, as those of events: they count from where the task's event
+    /// begins, which is half an hour before a moment at which it is due.
+    #[schema(max_items = 20)]
+    recurrence: Option<Vec<String>>,
     priority: Option<String>,
     category: Option<String>,
+    /// Through whose account its event goes: `own`, its doer's, or `server`. Left out, it is the doer's
+    /// own, and the event waits until there is one.
+    #[schema(schema_with = words::connection)]
+    connection: Option<String>,
     calendar: Option<String>,
     meet: Option<bool>,
     completion: Option<String>,
@@ -62,9 +72,9 @@ pub struct TaskChange {
     #[validate(length(min = 1, max = 1000, message = "1 to 1,000 characters"))]
     #[schema(min_length = 1, max_length = 1000)]
     title: Option<String>,
-    #[validate(length(max = "LONGEST_NOTES", message = "at most 8,192 characters"))]
-    #[schema(max_length = 8192)]
-    notes: Option<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 8192)]
+    notes: Member<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     due: Member<String>,
@@ -74,6 +84,11 @@ pub struct TaskChange {
     end: Option<String>,
     time_zone: Option<String>,
     dst: Option<String>,
+    /// Of a task that recurs, this and new dates are about the occurrence at hand and all that follow.
+    /// Null: it recurs no more.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>, max_items = 20)]
+    recurrence: Member<Vec<String>>,
     priority: Option<String>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -87,6 +102,16 @@ pub struct TaskChange {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     assignee: Member<String>,
+}
+
+/// Which occurrence is meant.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    /// The original start of an occurrence, as the task's `occurrence` shows it: of a task that recurs,
+    /// so that a repeated request does not do the next one too.
+    pub occurrence: Option<String>,
 }
 
 /// Which tasks are to be listed.
@@ -123,7 +148,16 @@ pub fn read(caller: &Caller, body: NewTask) -> Result<TaskDraft, Problem> {
     ));
     let priority = faults.keep(body.priority.map(|name| name.parse()).transpose());
     let category = faults.keep(body.category.as_deref().map(read_category).transpose());
-    let aim = faults.keep_all(read_aim(body.user, None, body.calendar));
+    let aim = faults.keep_all(read_aim(body.user, body.connection.as_deref(), body.calendar));
+    let lines = body.recurrence.filter(|lines| !lines.is_empty());
+    let routine = match (lines, &dates) {
+        (Some(lines), Some(Some(dates))) => faults.keep(dates.recurrence(&lines)).map(Routine::new),
+        (Some(_), Some(None)) => {
+            let rule = "means nothing without `due` or `start`: add one, or leave it out";
+            faults.keep::<Routine>(Err(Invalid::new("recurrence", rule)))
+        }
+        _ => None,
+    };
     let completion = faults.keep(body.completion.map(|name| name.parse()).transpose());
     let assignee = faults.keep(body.assignee.map(read_assignee).transpose());
     let (Some(aim), true) = (aim, faults.is_empty()) else { return Err(faults.problem()) };
@@ -135,7 +169,9 @@ pub fn read(caller: &Caller, body: NewTask) -> Result<TaskDraft, Problem> {
             title: body.title.unwrap_or_default(),
             notes: body.notes.unwrap_or_default(),
             dates: dates.flatten(),
+            routine,
             priority: priority.flatten().unwrap_or_default(),
+            whose: aim.whose,
             calendar: aim.calendar,
             meet: body.meet,
             completion: completion.flatten(),
@@ -163,6 +199,10 @@ pub fn read_change(body: TaskChange) -> Result<TaskEdit, Problem> {
             faults.keep_all(read).map(|dates| dates.map_or(Said::Nothing, Said::To))
         }
     };
+    let notes = body.notes.or_default();
+    if notes.as_ref().is_some_and(|notes| notes.chars().count() > LONGEST_NOTES) {
+        faults.keep::<()>(Err(Invalid::new("notes", "at most 8,192 characters")));
+    }
     let priority = faults.keep(body.priority.map(|name| name.parse()).transpose());
     let category = faults.keep(body.category.read(|id| read_category(&id)));
     let completion = faults.keep(body.completion.read(|name| name.parse()));
@@ -172,14 +212,17 @@ pub fn read_change(body: TaskChange) -> Result<TaskEdit, Problem> {
     }
     Ok(TaskEdit {
         title: body.title,
-        notes: body.notes,
+        notes,
         dates: dates.unwrap_or_default(),
+        recurrence: match body.recurrence.into() {
+            Said::To(lines) if lines.is_empty() => Said::Clear,
+            said => said,
+        },
         priority: priority.flatten(),
         category: category.map_or(Said::Nothing, Said::from),
         assignee: assignee.map_or(Said::Nothing, Said::from),
         meet: body.meet.into(),
         completion: completion.map_or(Said::Nothing, Said::from),
-        state: None,
     })
 }
 

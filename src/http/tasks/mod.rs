@@ -1,5 +1,6 @@
 //! Tasks on `/api/v1`.
 
+pub mod batch;
 mod body;
 mod shown;
 
@@ -13,12 +14,13 @@ use super::body::Body;
 use super::categories::{item_id, length_of, made, refused};
 use super::openapi::Id;
 use super::problem::{Code, Problem};
-use super::{Door, cursor, etag, idempotency};
+use super::{Door, cursor, etag, idempotency, prefer};
 use crate::app::access::Caller;
-use crate::app::tasks::{self, State as TaskState, TaskEdit};
+use crate::app::tasks::{self, TaskView};
 use crate::model::id::ItemId;
 
-use body::{Listing, NewTask, TaskChange, read, read_asked, read_change};
+use super::events::query;
+use body::{Listing, NewTask, TaskChange, Which, read, read_asked, read_change};
 use shown::{TaskBody, TasksBody};
 
 /// The route's name in what a repeated request is known by, and in its cursors.
@@ -30,13 +32,13 @@ const ROUTE: &str = "/api/v1/tasks";
     path = "/api/v1/tasks",
     operation_id = "create_task",
     tag = "Tasks",
-    params(idempotency::IdempotencyKey),
+    params(idempotency::IdempotencyKey, prefer::Prefer),
     request_body = NewTask,
     responses(
         (status = 200, description = "Known already, by its key.", body = TaskBody),
         (status = 201, description = "Made.", body = TaskBody)
     ),
-    extensions(("x-codes" = json!([Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
+    extensions(("x-codes" = json!([Code::NotConnected, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
 )]
 pub async fn create(
     State(door): State<Door>,
@@ -47,6 +49,7 @@ pub async fn create(
     let identity = idempotency::identity(&headers, ROUTE, body.digest)?;
     let draft = read(&caller, body.value)?;
     let (view, repeated) = tasks::create(&door.app, &caller, draft, identity).await?;
+    settled(&door, &headers, &view).await?;
     Ok(made(ROUTE, &view.item.id.to_string(), TaskBody::from(&view), repeated))
 }
 
@@ -112,7 +115,7 @@ pub async fn show(
     path = "/api/v1/tasks/{id}",
     operation_id = "change_task",
     tag = "Tasks",
-    params(("id" = Id, Path), etag::IfMatch),
+    params(("id" = Id, Path), prefer::Prefer, etag::IfMatch),
     request_body = TaskChange,
     responses((status = 200, description = "Changed.", body = TaskBody)),
     extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
@@ -125,16 +128,19 @@ pub async fn edit(
     body: Body<TaskChange>,
 ) -> Result<Response, Problem> {
     let change = read_change(body.value)?;
-    changed(&door, &caller, &id, &headers, &change).await
+    let id = item_id("task", &id)?;
+    let seen = seen(&door, &caller, id, &headers).await?;
+    changed(&door, &headers, tasks::edit(&door.app, &caller, id, seen, &change).await?).await
 }
 
-/// `POST /api/v1/tasks/{id}/complete`: says that a task is done. Once more changes nothing.
+/// `POST /api/v1/tasks/{id}/complete`: says that a task is done, or of one that recurs the occurrence at
+/// hand. What is done already stays so.
 #[utoipa::path(
     post,
     path = "/api/v1/tasks/{id}/complete",
     operation_id = "complete_task",
     tag = "Tasks",
-    params(("id" = Id, Path), etag::IfMatch),
+    params(("id" = Id, Path), Which, prefer::Prefer, etag::IfMatch),
     responses((status = 200, description = "It is done.", body = TaskBody)),
     extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull])))
 )]
@@ -142,19 +148,23 @@ pub async fn complete(
     State(door): State<Door>,
     caller: Caller,
     Path(id): Path<String>,
+    which: Result<Query<Which>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let done = TaskEdit { state: Some(TaskState::Done), ..TaskEdit::default() };
-    changed(&door, &caller, &id, &headers, &done).await
+    let (id, which) = (item_id("task", &id)?, query(which)?);
+    let seen = seen(&door, &caller, id, &headers).await?;
+    let named = which.occurrence.as_deref();
+    changed(&door, &headers, tasks::complete(&door.app, &caller, id, seen, named).await?).await
 }
 
-/// `POST /api/v1/tasks/{id}/reopen`: says that a task is to be done after all.
+/// `POST /api/v1/tasks/{id}/reopen`: says that a task is to be done after all, or of one that recurs
+/// the occurrence that was done last.
 #[utoipa::path(
     post,
     path = "/api/v1/tasks/{id}/reopen",
     operation_id = "reopen_task",
     tag = "Tasks",
-    params(("id" = Id, Path), etag::IfMatch),
+    params(("id" = Id, Path), Which, prefer::Prefer, etag::IfMatch),
     responses((status = 200, description = "It is open.", body = TaskBody)),
     extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull])))
 )]
@@ -162,10 +172,13 @@ pub async fn reopen(
     State(door): State<Door>,
     caller: Caller,
     Path(id): Path<String>,
+    which: Result<Query<Which>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let open = TaskEdit { state: Some(TaskState::Open), ..TaskEdit::default() };
-    changed(&door, &caller, &id, &headers, &open).await
+    let (id, which) = (item_id("task", &id)?, query(which)?);
+    let seen = seen(&door, &caller, id, &headers).await?;
+    let named = which.occurrence.as_deref();
+    changed(&door, &headers, tasks::reopen(&door.app, &caller, id, seen, named).await?).await
 }
 
 /// `DELETE /api/v1/tasks/{id}`: deletes a task, and takes its event out.
@@ -190,17 +203,16 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn changed(
-    door: &Door,
-    caller: &Caller,
-    id: &str,
-    headers: &HeaderMap,
-    edit: &TaskEdit,
-) -> Result<Response, Problem> {
-    let id = item_id("task", id)?;
-    let seen = seen(door, caller, id, headers).await?;
-    let body = TaskBody::from(&tasks::edit(&door.app, caller, id, seen, edit).await?);
+async fn changed(door: &Door, headers: &HeaderMap, view: TaskView) -> Result<Response, Problem> {
+    settled(door, headers, &view).await?;
+    let body = TaskBody::from(&view);
     Ok(([body.etag.header()], Json(body)).into_response())
+}
+
+/// Waits for the task's events for as long as the caller prefers.
+async fn settled(door: &Door, headers: &HeaderMap, view: &TaskView) -> Result<(), Problem> {
+    let until = door.app.clock.now() + prefer::wait(headers, chrono::TimeDelta::zero());
+    Ok(tasks::settle(&door.app, view, until).await?)
 }
 
 /// The version that may be changed, if the caller says by `If-Match` which it has seen.

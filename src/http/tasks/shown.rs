@@ -5,9 +5,11 @@ use utoipa::ToSchema;
 
 use super::super::categories::user_of;
 use super::super::etag::ETag;
-use super::super::events::{PointBody, points, utc};
+use super::super::events::{PointBody, original_start, points, utc};
 use crate::app::tasks::{State, TaskView};
 use crate::model::category::Completion;
+use crate::model::connection::Whose;
+use crate::model::routine::Routine;
 use crate::model::task::Dates;
 use crate::model::timing::Timing;
 
@@ -28,12 +30,20 @@ pub struct TaskBody {
     title: String,
     /// Markdown, as it was written.
     notes: String,
-    /// By when it is to be done.
+    /// By when it is to be done; of one that recurs, the occurrence at hand.
     due: Option<PointBody>,
     start: Option<PointBody>,
     end: Option<PointBody>,
+    /// How it recurs, as RFC 5545 writes it; empty if it does not.
+    recurrence: Vec<String>,
+    /// The original start of the occurrence at hand: what names it.
+    occurrence: Option<String>,
+    /// The original starts of those that are done, the newest 200 of each series it had.
+    completed_occurrences: Vec<String>,
     priority: &'static str,
     category: Option<String>,
+    /// `own` or `server`, if it was said.
+    connection: Option<&'static str>,
     calendar: Option<String>,
     meet: Option<bool>,
     completion: Option<&'static str>,
@@ -58,8 +68,10 @@ pub struct TasksBody {
 
 impl From<&TaskView> for TaskBody {
     fn from(view: &TaskView) -> Self {
-        let TaskView { item, task } = view;
-        let (due, start, end) = match &task.dates {
+        let TaskView { item, task, .. } = view;
+        // Lines that were read once can be read again.
+        let at_hand = task.at_hand().unwrap_or(task.dates);
+        let (due, start, end) = match &at_hand {
             None => (None, None, None),
             Some(Dates::Due(timing @ Timing::Span(_))) => (Some(points(timing).1), None, None),
             Some(Dates::Due(timing @ Timing::Days(_))) => (Some(points(timing).0), None, None),
@@ -83,8 +95,15 @@ impl From<&TaskView> for TaskBody {
             due,
             start,
             end,
+            recurrence: task
+                .routine
+                .as_ref()
+                .map_or(Vec::new(), |routine| routine.recurrence.lines().to_vec()),
+            occurrence: view.occurrence().map(|occurrence| original_start(occurrence.original)),
+            completed_occurrences: task.routine.as_ref().map_or(Vec::new(), completed),
             priority: task.priority.as_str(),
             category: item.category.map(|category| category.to_string()),
+            connection: task.whose.map(Whose::as_str),
             calendar: task.calendar.clone(),
             meet: task.meet,
             completion: task.completion.map(Completion::as_str),
@@ -95,4 +114,15 @@ impl From<&TaskView> for TaskBody {
         };
         Self { etag: ETag::of(item.version, 0, &body), ..body }
     }
+}
+
+impl TaskBody {
+    /// Where it stands.
+    pub fn state(&self) -> &'static str {
+        self.state
+    }
+}
+
+fn completed(routine: &Routine) -> Vec<String> {
+    routine.before.iter().chain(&routine.done).map(|start| original_start(*start)).collect()
 }

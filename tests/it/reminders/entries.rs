@@ -4,7 +4,9 @@ use calbridge::simulator::{Fault, FaultKind};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{REMINDERS, at, call, change, daily, log, make, path_of, read, refused, rows, say, start};
+use super::{
+    REMINDERS, at, call, change, daily, log, make, path_of, read, refused, rows, say, start,
+};
 use crate::accounts::link;
 use crate::bridge::{ANA, Bridge, with};
 
@@ -104,7 +106,8 @@ async fn what_a_category_says_holds_for_the_entry() {
     let reminder = make(&bridge, &with(call(), &json!({ "category": quiet["id"] }))).await;
     let entry = bridge.event(&reminder["event_id"]).await;
     assert_eq!((&entry["color"], &entry["meet"]["state"]), (&json!("grape"), &json!("none")));
-    let asks = make(&bridge, &with(call(), &json!({ "category": quiet["id"], "meet": true }))).await;
+    let asks =
+        make(&bridge, &with(call(), &json!({ "category": quiet["id"], "meet": true }))).await;
     assert_eq!(bridge.event(&asks["event_id"]).await["meet"]["state"], "pending");
 }
 
@@ -112,7 +115,10 @@ async fn what_a_category_says_holds_for_the_entry() {
 async fn an_entry_waits_for_an_account_and_comes_with_it() {
     let bridge = start().await;
     let reminder = make(&bridge, &call()).await;
-    assert_eq!((&reminder["waits_for"], &reminder["event_id"]), (&json!("connection"), &Value::Null));
+    assert_eq!(
+        (&reminder["waits_for"], &reminder["event_id"]),
+        (&json!("connection"), &Value::Null)
+    );
     let gone = make(&bridge, &with(call(), &json!({ "title": "Never" }))).await;
     bridge.send_json(Method::DELETE, &path_of(&gone), &Value::Null, &[]).await;
     bridge.connect(ANA).await.expect("the account can be connected");

@@ -19,7 +19,10 @@ async fn each_reminder_of_a_batch_is_judged_on_its_own_and_known_by_its_key() {
         with(call(), &json!({ "title": "one", "idempotency_key": "first" })),
         json!({ "title": "two" }),
         with(call(), &json!({ "title": "three" })),
-        with(call(), &json!({ "title": "four", "task": "0123456789abcdefghijklmn08", "at": null, "minutes_before": 5 })),
+        with(
+            call(),
+            &json!({ "title": "four", "task": "0123456789abcdefghijklmn08", "at": null, "minutes_before": 5 }),
+        ),
         with(call(), &json!({ "titel": "five" })),
     ];
     let first = send(&bridge, &items, &[("idempotency-key", "all")]).await;

@@ -21,7 +21,8 @@ fn of(kind: &str, thing: &Value) -> String {
 
 /// A reminder of ten minutes before a thing, which nothing is mailed of.
 async fn before(bridge: &Bridge, kind: &str, thing: &Value) -> Value {
-    let body = json!({ "title": "Soon", kind: thing["id"], "minutes_before": 10, "deliver": ["google"] });
+    let body =
+        json!({ "title": "Soon", kind: thing["id"], "minutes_before": 10, "deliver": ["google"] });
     make(bridge, &body).await
 }
 
@@ -32,7 +33,8 @@ async fn next(bridge: &Bridge, reminder: &Value) -> Value {
 #[tokio::test]
 async fn a_reminder_moves_with_its_task_and_is_silent_once_that_is_done() {
     let bridge = start().await;
-    let task = json!({ "title": "Paint", "due": "2026-11-02T14:00:00", "time_zone": "Europe/Lisbon" });
+    let task =
+        json!({ "title": "Paint", "due": "2026-11-02T14:00:00", "time_zone": "Europe/Lisbon" });
     let task = send(&bridge, Method::POST, TASKS, &task).await;
     let reminder = before(&bridge, "task", &task).await;
     assert_eq!(reminder["next"], "2026-11-02T13:50:00Z");
@@ -48,7 +50,8 @@ async fn a_reminder_moves_with_its_task_and_is_silent_once_that_is_done() {
     assert_eq!(next(&bridge, &reminder).await, "2026-11-02T11:50:00Z", "it comes back");
     bridge.work().await;
     assert_eq!(log(&bridge, &reminder).await, rows(&[("2026-11-02T11:50:00Z", "told")]));
-    let planned = json!({ "start": "2026-11-03T09:00:00Z", "end": "2026-11-03T11:00:00Z", "due": null });
+    let planned =
+        json!({ "start": "2026-11-03T09:00:00Z", "end": "2026-11-03T11:00:00Z", "due": null });
     send(&bridge, Method::PATCH, &path, &planned).await;
     assert_eq!(next(&bridge, &reminder).await, "2026-11-03T08:50:00Z", "before it begins");
     send(&bridge, Method::PATCH, &path, &json!({ "start": null })).await;
@@ -63,7 +66,8 @@ async fn a_reminder_moves_with_its_task_and_is_silent_once_that_is_done() {
 #[tokio::test]
 async fn whole_days_begin_at_midnight_in_the_reminders_zone() {
     let bridge = start().await;
-    let task = send(&bridge, Method::POST, TASKS, &json!({ "title": "Paint", "due": "2026-11-05" })).await;
+    let task =
+        send(&bridge, Method::POST, TASKS, &json!({ "title": "Paint", "due": "2026-11-05" })).await;
     let body = json!({
         "title": "Eve", "task": task["id"], "minutes_before": 300, "time_zone": "Pacific/Auckland",
         "deliver": ["google"]
@@ -98,7 +102,8 @@ async fn a_reminder_moves_with_its_event_and_is_silent_once_that_is_cancelled() 
     assert_eq!(read(&bridge, &reminder).await["state"], "over");
     at(&bridge, "2026-11-02T14:50:00Z").await;
     assert_eq!(log(&bridge, &reminder).await, rows(&[]));
-    let again = with(named, &json!({ "start": "2026-11-02T18:00:00", "end": "2026-11-02T19:00:00" }));
+    let again =
+        with(named, &json!({ "start": "2026-11-02T18:00:00", "end": "2026-11-02T19:00:00" }));
     send(&bridge, Method::POST, EVENTS, &again).await;
     assert_eq!(next(&bridge, &reminder).await, "2026-11-02T17:50:00Z", "it is wanted again");
     at(&bridge, "2026-11-02T17:50:00Z").await;
