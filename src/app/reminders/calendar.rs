@@ -7,7 +7,7 @@ use crate::app::events::Draft;
 use crate::app::placement::Aim;
 use crate::app::{App, Error};
 use crate::model::category::Category;
-use crate::model::event::{Alert, AlertBy, Event, Meeting, Notify, Source};
+use crate::model::event::{Alert, AlertBy, Content, Event, Meeting, Notify, Source};
 use crate::model::item::Item;
 use crate::model::owner::Owner;
 use crate::model::recurrence::Recurrence;
@@ -49,6 +49,7 @@ pub(super) async fn arrange(
         let content = draft.content(desk.app, before.calendar);
         return desk.rewrite(event, Some(content), step).await;
     }
+    item.event = None;
     let nth = (reminder.events + 1).to_be_bytes();
     let id = item.id.as_u128().to_be_bytes();
     let name: [&[u8]; 3] = [b"calbridge/reminder-event/v1", &id, &nth];
@@ -75,15 +76,12 @@ fn shown(
         return Ok(Shown::Nothing);
     }
     let Some(next) = next else {
-        // What lies ahead is not wanted any more.
+        // What lies ahead is not wanted any more, unless it is what rings.
         let content = standing.map(|event| app.content(event)).transpose()?;
-        let ahead = content
-            .is_some_and(|content| content.over() > app.clock.now() && !reminder.is_series());
-        return Ok(if ahead && reminder.ringing.is_none() {
-            Shown::Nothing
-        } else {
-            Shown::AsItIs
-        });
+        let ahead = content.filter(|content| content.over() > app.clock.now());
+        let rings = |content: &Content| reminder.ringing == Some(content.timing.starts());
+        let stays = ahead.is_none_or(|content| reminder.is_series() || rings(&content));
+        return Ok(if stays { Shown::AsItIs } else { Shown::Nothing });
     };
     Ok(match &reminder.when {
         When::At { first, recurrence: Some(rule) } => Shown::At(*first, Some(rule.clone())),
