@@ -84,10 +84,10 @@ impl Reader {
                 window: self.seconds("classic.window_secs", 1..=86_400),
             },
             events: EventsConfig { meet: self.flag("events.meet") },
+            mail: self.mail(),
             reminders: RemindersConfig {
                 catch_up: self.hours("reminders.catch_up_hours", 0..=8_760),
             },
-            mail: self.mail(),
             stop: StopConfig { drain: self.seconds("stop.drain_secs", 1..=600) },
             log: self.log(),
         }

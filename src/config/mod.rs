@@ -107,10 +107,10 @@ pub struct Config {
     pub classic: ClassicConfig,
     /// `/api/v1/events`.
     pub events: EventsConfig,
-    /// `/api/v1/reminders`.
-    pub reminders: RemindersConfig,
     /// The server that takes mail; none is sent without.
     pub mail: Option<MailConfig>,
+    /// `/api/v1/reminders`.
+    pub reminders: RemindersConfig,
     /// The end of the process.
     pub stop: StopConfig,
     /// Logs.

@@ -6,11 +6,12 @@ mod heir;
 mod instance;
 mod push_event;
 mod revoke_grant;
+mod send_mail;
 mod verdict;
 mod visit;
 
 use crate::app::App;
-use crate::model::job::{Cause, Claim, End, Kind, NewJob};
+use crate::model::job::{Claim, End, Kind, NewJob};
 use crate::store::Learned;
 
 /// What a run says of itself.
@@ -39,9 +40,6 @@ pub async fn run(app: App, claim: Claim) -> Report {
             Report::of(revoke_grant::run(&app, &claim, *connection, *version).await)
         }
         Kind::FireReminder { reminder } => Report::of(fire_reminder::run(&app, *reminder).await),
-        Kind::SendMail { .. } => {
-            let cause = Cause::new("not_served", "this release does not serve such work");
-            Report::of(End::GiveUp(cause))
-        }
+        Kind::SendMail { delivery } => Report::of(send_mail::run(&app, *delivery).await),
     }
 }

@@ -29,6 +29,8 @@ pub struct Reminder {
     pub ways: BTreeSet<Way>,
     /// The addresses that its mail goes to.
     pub to: Vec<String>,
+    /// Whether its mail tells what the owner's next day holds.
+    pub digest: bool,
     /// Whether its entry in the calendar has a Meet link.
     pub meet: Option<bool>,
     /// Google's id of the calendar that its entry goes to.

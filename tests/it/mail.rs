@@ -1,5 +1,8 @@
 //! Mail, against a real server that takes it.
 
+mod deliveries;
+mod digests;
+mod kills;
 mod letters;
 mod login;
 mod postbox;

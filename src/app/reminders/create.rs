@@ -149,7 +149,7 @@ async fn prepare(
         must_be_theirs(app, caller, &item.owner, of).await?;
         item.of = Some(of);
     }
-    reminder.ways = ways.unwrap_or_else(|| BTreeSet::from([usual_way(app)]));
+    reminder.ways = ways.unwrap_or_else(|| BTreeSet::from([usual_way(app, &reminder)]));
     must_be_told(app, &item, &reminder).await?;
     reminder.to = addressees(app, caller, &item.owner, &reminder).await?;
     reminder.begin(item.created);
@@ -170,8 +170,8 @@ async fn prepare(
 }
 
 /// How a reminder is told if nobody says.
-fn usual_way(app: &App) -> Way {
-    if app.mail.is_some() { Way::Mail } else { Way::Google }
+fn usual_way(app: &App, reminder: &Reminder) -> Way {
+    if app.mail.is_some() || reminder.digest { Way::Mail } else { Way::Google }
 }
 
 /// Refuses an entry in the calendar before something that recurs: it would be told of once.
@@ -238,6 +238,9 @@ pub(super) async fn addressees(
     owner: &Owner,
     reminder: &Reminder,
 ) -> Result<Vec<String>, Error> {
+    if reminder.digest && !reminder.ways.contains(&Way::Mail) {
+        return Err(Invalid::new("deliver", "must have `mail`, by which a digest goes").into());
+    }
     let connected = connections::of(app, owner).await?;
     let own = connected.map(|connection| app.profile(&connection)).transpose()?;
     let own = own.map(|profile| profile.email);

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::digest;
 use crate::app::{App, Error};
 use crate::model::delivery::Letter;
 use crate::model::item::{Item, Thing};
@@ -18,6 +19,7 @@ pub(super) async fn letter(
 ) -> Result<Letter, Error> {
     let about = match (item.of, &reminder.when) {
         (Some(of), When::Before { .. }) => about(app, of).await?,
+        _ if reminder.digest => Some(digest::text(app, item, reminder, moment).await?),
         (_, When::At { first: Timing::Span(span), .. }) => {
             Some(shown(&span.start().zone().map_or(utc(moment), |zone| Moment::at(moment, zone))))
         }
@@ -28,7 +30,8 @@ pub(super) async fn letter(
     // A subject is one line, whatever the title has.
     let subject = reminder.title.replace(char::is_control, " ");
     let text = if parts.is_empty() { subject.clone() } else { parts.join("\n\n") };
-    Ok(Letter { to: reminder.to.clone(), subject, text: format!("{text}\n") })
+    let text = format!("{}\n", text.trim_end());
+    Ok(Letter { to: reminder.to.clone(), subject, text })
 }
 
 /// What it is about, in a line of its own.

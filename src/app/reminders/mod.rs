@@ -4,6 +4,7 @@
 mod calendar;
 mod change;
 mod create;
+mod digest;
 mod fire;
 mod follow;
 mod letter;

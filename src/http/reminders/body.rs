@@ -66,6 +66,9 @@ pub struct NewReminder {
     /// Who gets the mail; the address of the owner's connected account if it is left out.
     #[schema(min_items = 1, max_items = 10)]
     to: Option<Vec<String>>,
+    /// Whether the mail tells what the 24 hours from its moment on hold: the owner's events and open tasks, and
+    /// what is overdue. For `at`; it stays so.
+    digest: Option<bool>,
     category: Option<String>,
     calendar: Option<String>,
     meet: Option<bool>,
@@ -147,6 +150,7 @@ pub fn read(caller: &Caller, body: NewReminder) -> Result<ReminderDraft, Problem
     let mut faults = Faults::default();
     let of = faults.keep_all(read_thing(body.task.as_deref(), body.event.as_deref()));
     let when = faults.keep_all(read_when(&body));
+    let digest = faults.keep(read_digest(&body));
     let ways = faults.keep(body.deliver.map(read_ways).transpose());
     let to = faults.keep_all(body.to.map(read_addresses).transpose());
     let category = faults.keep(body.category.as_deref().map(read_category).transpose());
@@ -163,6 +167,7 @@ pub fn read(caller: &Caller, body: NewReminder) -> Result<ReminderDraft, Problem
                 when,
                 ways: BTreeSet::new(),
                 to: to.flatten().unwrap_or_default(),
+                digest: digest.unwrap_or_default(),
                 meet: body.meet,
                 calendar: aim.calendar,
                 snoozed: None,
@@ -254,6 +259,16 @@ fn read_when(body: &NewReminder) -> Result<When, Vec<Invalid>> {
             Err(vec![Invalid::new("at", rule)])
         }
     }
+}
+
+/// Whether it is a digest, which tells of a day and not of a thing.
+fn read_digest(body: &NewReminder) -> Result<bool, Invalid> {
+    let digest = body.digest.unwrap_or_default();
+    if digest && body.minutes_before.is_some() {
+        let rule = "is for reminders with `at`: a digest is of a day, not of a task or an event";
+        return Err(Invalid::new("digest", rule));
+    }
+    Ok(digest)
 }
 
 /// The moment of its own, if one was written.

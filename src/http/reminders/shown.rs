@@ -43,6 +43,8 @@ pub struct ShownReminder {
     ringing: Option<String>,
     deliver: Vec<&'static str>,
     to: Vec<String>,
+    /// Whether its mail tells what the owner's next day holds.
+    digest: bool,
     category: Option<String>,
     calendar: Option<String>,
     meet: Option<bool>,
@@ -126,6 +128,7 @@ impl From<&ReminderView> for ShownReminder {
             ringing: reminder.ringing.map(utc),
             deliver: reminder.ways.iter().copied().map(Way::as_str).collect(),
             to: reminder.to.clone(),
+            digest: reminder.digest,
             category: item.category.map(|category| category.to_string()),
             calendar: reminder.calendar.clone(),
             meet: reminder.meet,

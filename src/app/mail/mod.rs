@@ -1,9 +1,12 @@
 //! Mail: whether it is set up, and a letter to try it out.
 
+mod deliver;
+
 use super::{App, Error};
 pub use crate::mail::Report;
 use crate::mail::{Accepted, Letter, MailError, Mailer};
 use crate::model::id::ItemId;
+pub use deliver::{Outcome, deliver};
 
 /// What came of a letter that was sent to try it out.
 pub struct Tried {
