@@ -1,5 +1,6 @@
 //! What was written before events could say all they say is still read.
 
+use calbridge::clock::Clock;
 use calbridge::model::event::{Event, Meet, Source};
 use calbridge::model::id::{EventId, ItemId, JobId};
 use calbridge::model::item::Item;

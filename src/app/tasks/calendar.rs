@@ -169,9 +169,10 @@ async fn place(
     step: &mut Step,
 ) -> Result<(), Error> {
     // A series begins with what is still to be done.
-    let is_anything_left = task.begin_anew()?;
-    let Some(dates) = task.dates.filter(|_| is_anything_left) else { return Ok(()) };
-    let (draft, mut aim) = draft(item, task, category, dates);
+    let mut rest = task.clone();
+    let is_anything_left = rest.begin_anew()?;
+    let Some(dates) = rest.dates.filter(|_| is_anything_left) else { return Ok(()) };
+    let (draft, mut aim) = draft(item, &rest, category, dates);
     if let Owner::User(user) = doer {
         aim.user = Some(user);
     }
@@ -179,6 +180,7 @@ async fn place(
     let nth = (task.events + 1).to_be_bytes();
     let name: [&[u8]; 3] = [b"calbridge/task-event/v1", &id, &nth];
     if let Some(event) = desk.place((draft, aim), Source::Task(item.id), name, step).await? {
+        *task = rest;
         task.events += 1;
         item.event = Some(event);
     }

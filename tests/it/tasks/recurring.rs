@@ -175,6 +175,8 @@ async fn a_series_without_an_account_begins_in_the_calendar_with_what_is_at_hand
     let task = choir(&bridge, &json!({})).await;
     let task = and_settle(&bridge, &task, "complete").await;
     assert_eq!((&task["waits_for"], hand(&task).1), (&json!("connection"), "2026-11-12T13:30:00Z"));
+    assert_eq!(hand(&say(&bridge, &task, "reopen").await).1, "2026-11-05T13:30:00Z");
+    say(&bridge, &task, "complete").await;
     bridge.connect(ANA).await.expect("the account can be connected");
     bridge.run_until_idle().await;
     assert_eq!(calendar(&bridge).await, ["2026-11-12T13:30 Choir", "2026-11-19T13:30 Choir"]);
