@@ -84,6 +84,29 @@ async fn a_series_is_one_event_in_google_with_all_its_instances() {
 }
 
 #[tokio::test]
+async fn what_an_instance_does_not_say_any_more_is_gone_from_it_alone() {
+    let bridge = Bridge::connected().await;
+    let says = json!({"guests": ["gus@example.org", "bea@example.org"], "location": "Hall"});
+    let made = create(&bridge, &with(thursdays(), &says)).await;
+    let less = json!({"guests": ["gus@example.org"], "location": null});
+    change(&bridge, &made, "?instance=2026-11-12T14:00:00", &less).await;
+    let series = made_at_google(&bridge);
+    let told = bridge.instances(series.as_str().expect("an id")).await;
+    let said =
+        |n: usize| (told[n]["attendees"].as_array().map(Vec::len), told[n]["location"].clone());
+    assert_eq!(said(0), (Some(2), json!("Hall")));
+    assert_eq!(said(1), (Some(1), Value::Null), "{}", told[1]);
+    assert_eq!(said(2), (Some(2), json!("Hall")));
+}
+
+/// Google's id of the one series there is.
+fn made_at_google(bridge: &Bridge) -> Value {
+    let events = bridge.google.events(ANA);
+    let series = events.iter().find(|event| event["recurrence"].is_array());
+    series.expect("a series")["id"].clone()
+}
+
+#[tokio::test]
 async fn one_instance_is_moved_renamed_and_cancelled_and_the_others_stay() {
     let bridge = Bridge::connected().await;
     let made = create(&bridge, &thursdays()).await;

@@ -76,9 +76,7 @@ impl Change {
         let is_seen =
             presence != event.wanted.presence || wanted.fingerprint != event.wanted.fingerprint;
         self.step.changes.push((event.id, wanted, job));
-        let let_go = |email: &str| content.leaving.guests.contains(&email.to_lowercase());
-        let gone = before.guests.iter().map(|guest| &guest.email).filter(|email| let_go(email));
-        let gone = gone.cloned().collect();
+        let gone = let_go(before, &content);
         self.says.push(Says { event: event.id, content, gone, is_seen });
         Ok(())
     }
@@ -92,19 +90,20 @@ impl Change {
         self.rewrite(app, event, &content.clone(), content, Presence::Absent)
     }
 
-    /// An event is taken in that is as `base`, but says this.
+    /// An event is taken in that is as `base`, but says this, where its place said something before.
     pub(super) fn accept(
         &mut self,
         app: &App,
         base: Event,
         presence: Presence,
-        content: Content,
+        (before, content): (&Content, Content),
     ) -> Result<(), Error> {
         let now = app.clock.now();
         let wanted = wanted(app, self.by, (&base.owner, base.id), 1, presence, &content)?;
         let event = Event { created: now, job: JobId::from_u128(0), wanted, ..base };
         let job = push(app, &event, self.class, now);
-        self.says.push(Says { event: event.id, content, gone: Vec::new(), is_seen: true });
+        let gone = let_go(before, &content);
+        self.says.push(Says { event: event.id, content, gone, is_seen: true });
         self.step.accepts.push((Event { job: job.id, ..event }, job));
         Ok(())
     }
@@ -126,6 +125,12 @@ impl Change {
         }
         app.store.event(self.shown).await?.map(Some).ok_or(Error::NotFound("event"))
     }
+}
+
+/// The addresses of the guests that `content` lets go.
+fn let_go(before: &Content, content: &Content) -> Vec<String> {
+    let gone = before.guests.iter().filter(|guest| content.leaving.guests.contains(&guest.key()));
+    gone.map(|guest| guest.email.clone()).collect()
 }
 
 /// What is known of a copy that Google does not have yet.

@@ -174,7 +174,7 @@ impl Series {
         }
         let occurrence = self.recurrence.occurrence(&self.content.timing, original)?;
         let occurrence = occurrence.ok_or(Error::NotFound("instance"))?;
-        let mut content = Content {
+        let plain = Content {
             timing: occurrence.timing,
             recurrence: None,
             external_id: None,
@@ -182,6 +182,7 @@ impl Series {
             leaving: Leaving::default(),
             ..self.content.clone()
         };
+        let mut content = plain.clone();
         edit.clone().apply(&mut content);
         let id = exception_id(self.event.id, original);
         let mut change = Change::new(self.by, id);
@@ -193,7 +194,8 @@ impl Series {
             let instance = Some(Instance { series: self.event.id, original });
             let known = unwritten(&content, self.event.known.google_id);
             let base = Event { id, instance, known, ..self.event.clone() };
-            change.accept(app, base, presence, content)?;
+            // Google makes the instance from its series: what it shall not have is to be taken out.
+            change.accept(app, base, presence, (&plain, content.following(&plain, true)))?;
         }
         let recurrence = self.recurrence.clone().with_exception(original);
         let series = Content { recurrence: Some(recurrence), ..self.content.clone() };
@@ -268,7 +270,7 @@ impl Series {
         };
         let known = unwritten_beside(app, &self.event, id, &content).await?;
         let base = Event { id, instance: None, known, ..self.event.clone() };
-        change.accept(app, base, Presence::Present, content)?;
+        change.accept(app, base, Presence::Present, (&content.clone(), content))?;
         change.shown = id;
         Ok(change)
     }
