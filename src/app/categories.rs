@@ -65,7 +65,7 @@ pub async fn create(
         Kept::Yes(_) => Ok((CategoryView { item, category }, false)),
         Kept::Known(item) => {
             let category = app.category(&item)?;
-            Ok((CategoryView { item, category }, true))
+            Ok((CategoryView { item: *item, category }, true))
         }
         Kept::OtherBody => Err(Error::KeyReused),
         Kept::Overtaken => Err(Error::Overtaken),

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod categories;
 pub mod client;
 pub mod connections;
+mod desk;
 pub mod error;
 pub mod events;
 pub mod incident;

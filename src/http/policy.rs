@@ -157,6 +157,7 @@ fn reminders_and_deliveries() -> Table {
     Table::of(Face::Api)
         .row(get("/api/v1/reminders"), &[Key(TasksRead), User], Read, ChangesNothing, Nothing, reminders::list)
         .row(post("/api/v1/reminders"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, reminders::create)
+        .row(post("/api/v1/reminders/batch"), &[Key(TasksWrite), User], Bulk, NoCookie, Nothing, reminders::batch::create.layer(DefaultBodyLimit::max(batch::MOST_BYTES)))
         .row(get("/api/v1/reminders/{id}"), &[Key(TasksRead), User], Read, ChangesNothing, Nothing, reminders::show)
         .row(patch("/api/v1/reminders/{id}"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, reminders::edit)
         .row(delete("/api/v1/reminders/{id}"), &[Key(TasksWrite), User], Write, NoCookie, Nothing, reminders::delete)

@@ -78,11 +78,15 @@ pub enum Way {
 impl Reminder {
     /// It is put to new moments: what was dealt with before is no longer what it is about.
     pub fn begin(&mut self, now: DateTime<Utc>) {
-        let series = matches!(self.when, When::At { recurrence: Some(_), .. });
-        self.dealt = series.then(|| now - GRACE);
+        self.dealt = self.is_series().then(|| now - GRACE);
         self.snoozed = None;
         self.ringing = None;
         self.dismissed = false;
+    }
+
+    /// Whether it comes due again and again at moments of its own.
+    pub fn is_series(&self) -> bool {
+        matches!(self.when, When::At { recurrence: Some(_), .. })
     }
 
     /// Up to this occurrence, nothing of it rings any more.

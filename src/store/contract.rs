@@ -182,6 +182,7 @@ macro_rules! promises {
             a_repeated_request_finds_its_item
             steps_beside_each_other_are_judged_one_by_one
             a_step_has_room_for_all_its_events_or_none
+            a_new_reminder_needs_room
             an_item_too_large_is_refused
             deleted_items_are_forgotten_in_their_own_time
             deliveries_are_forgotten_once_they_are_over

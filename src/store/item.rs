@@ -7,7 +7,7 @@ use super::{Backlog, Crowd, Request, StoreError, fits};
 use crate::model::event::{Event, Wanted};
 use crate::model::id::{EventId, ItemId};
 use crate::model::item::{Item, Noun, Thing};
-use crate::model::job::NewJob;
+use crate::model::job::{Kind, NewJob};
 use crate::model::owner::Owner;
 
 /// Items, each with the events that stand for it.
@@ -86,7 +86,7 @@ pub enum Kept {
     /// All of it is stored. These are the events taken in and then those changed, as they are now.
     Yes(Vec<Event>),
     /// The request was seen before, or its item is there: it is as shown, and nothing changed.
-    Known(Item),
+    Known(Box<Item>),
     /// The request's key came with another body before; nothing is stored.
     OtherBody,
     /// Something is not as the step expects it: somebody else was faster. Nothing is stored.
@@ -133,7 +133,20 @@ impl Step {
         Ok(())
     }
 
-    /// Who stands in the way of the jobs of its new events, where there are `all` live jobs, and
+    /// The jobs of what is new: those that are refused where too many wait. What is changed, and what comes
+    /// due, is never held up by that.
+    pub(super) fn admitted(&self) -> impl Iterator<Item = &NewJob> {
+        let is_new = |job: &&NewJob| match job.kind {
+            Kind::FireReminder { reminder } => {
+                self.items.iter().any(|item| item.id == reminder && item.version == 1)
+            }
+            _ => false,
+        };
+        let of_items = self.jobs.iter().filter(is_new);
+        self.accepts.iter().map(|(_, job)| job).chain(of_items)
+    }
+
+    /// Who stands in the way of the jobs of what is new, where there are `all` live jobs, and
     /// `live` says how many of an owner's.
     pub(super) fn crowd<E>(
         &self,
@@ -141,10 +154,10 @@ impl Step {
         mut all: u64,
         mut live: impl FnMut(&Owner) -> Result<u64, E>,
     ) -> Result<Option<Crowd>, E> {
-        for (at, (_, job)) in self.accepts.iter().enumerate() {
+        for (at, job) in self.admitted().enumerate() {
             let owner = &job.line.owner;
-            let before = &self.accepts[..at];
-            let beside = before.iter().filter(|(_, other)| other.line.owner == *owner).count();
+            let before = self.admitted().take(at);
+            let beside = before.filter(|other| other.line.owner == *owner).count();
             if let Some(crowd) = backlog.refuses(all, live(owner)? + beside as u64) {
                 return Ok(Some(crowd));
             }

@@ -273,13 +273,14 @@ impl Fate {
                 job.tries = 0;
                 job.failing_since = None;
             }
-            Self::Done => match rings {
-                Some(rings) => job.begin_again(rings),
-                None => {
+            Self::Done => {
+                if let Some(rings) = rings {
+                    job.begin_again(rings);
+                } else {
                     job.state = JobState::Done { at: now };
                     job.cause = None;
                 }
-            },
+            }
             Self::Again { due, spends, cause } => {
                 job.due = due;
                 job.tries += 1;

@@ -1,8 +1,11 @@
 //! Reminders: when they ring, what is written down of it, and who may do what with them.
 
 mod changing;
+mod entries;
 mod firing;
 mod letting;
+mod many;
+mod relative;
 
 use calbridge::model::key::Scope;
 use chrono::{DateTime, Utc};

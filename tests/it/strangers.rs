@@ -121,8 +121,8 @@ async fn what_is_somebody_elses_is_answered_as_what_is_not_there() {
     for (user, own) in [("u-ben", &bens), ("u-cleo", &cleos)] {
         assert_eq!(knock(&shop, row, &own[0], user).await.status, 200, "one's own is there");
     }
-    assert_eq!(bridge.titles(BEN), ["Tea"]);
-    assert_eq!(bridge.titles(ANA), ["Tea", "Tea"]);
+    assert_eq!(bridge.titles(BEN), ["Call", "Tea"]);
+    assert_eq!(bridge.titles(ANA), ["Call", "Call", "Tea", "Tea"]);
 }
 
 #[tokio::test]

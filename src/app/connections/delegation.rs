@@ -2,7 +2,7 @@
 //! a consent and without a token to keep.
 
 use super::super::access::{Caller, Who};
-use super::super::{App, Error, Profile, tasks};
+use super::super::{App, Error, Profile, reminders, tasks};
 use super::account_tag;
 use crate::google::ServiceAccount;
 use crate::google::error::{Failure, Verdict};
@@ -87,6 +87,7 @@ pub async fn link(
     }
     tracing::info!(connection.id = %id, again = before.is_some(), "Google account linked by delegation");
     tasks::place_waiting(app, &connection.owner).await;
+    reminders::place_waiting(app, &connection.owner).await;
     Ok(connection)
 }
 

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::account_tag;
 use super::answer::refused;
 use super::purpose::Purpose;
-use crate::app::{App, Error, Profile, tasks};
+use crate::app::{App, Error, Profile, reminders, tasks};
 use crate::google::oauth::{AccessToken, Account, Grant};
 use crate::model::audit::Action;
 use crate::model::connection::{AccountTag, Connection, Health, Means};
@@ -139,6 +139,7 @@ pub(super) async fn keep(
     }
     tracing::info!(connection.id = %id, reconnected = before.is_some(), "Google account connected");
     tasks::place_waiting(app, &connection.owner).await;
+    reminders::place_waiting(app, &connection.owner).await;
     Ok((connection, profile))
 }
 

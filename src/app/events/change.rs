@@ -2,7 +2,7 @@
 
 use super::{Edit, Said, get, over, push};
 use crate::app::access::Caller;
-use crate::app::{App, Error, categories};
+use crate::app::{App, Error, categories, reminders};
 use crate::model::event::{Content, Event, Presence, Wanted};
 use crate::model::history::By;
 use crate::model::id::EventId;
@@ -69,7 +69,7 @@ async fn rewrite(
         let now = app.clock.now();
         let wanted = next(app, caller.by(), &event, &before, content, presence)?;
         let job = push(app, &event, Class::Interactive, now);
-        match app.store.change(id, wanted, job).await? {
+        match reminders::change_event(app, id, wanted, job).await? {
             Changed::Yes(event) => return Ok(event),
             Changed::Overtaken => {}
             Changed::Missing => return Err(Error::NotFound("event")),

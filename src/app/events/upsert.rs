@@ -6,7 +6,7 @@ use super::series::{Change, Lines, Series};
 use super::{Draft, push};
 use crate::app::access::Caller;
 use crate::app::placement::Aim;
-use crate::app::{App, Error};
+use crate::app::{App, Error, reminders};
 use crate::model::event::{Content, Copied, Event, Presence};
 use crate::model::history::By;
 use crate::model::id::EventId;
@@ -77,7 +77,7 @@ pub async fn upsert(
         }
         let wanted = next(app, caller.by(), &event, &before, content, Presence::Present)?;
         let job = push(app, &event, class, app.clock.now());
-        match app.store.change(event.id, wanted, job).await? {
+        match reminders::change_event(app, event.id, wanted, job).await? {
             Changed::Yes(event) => return Ok(event),
             Changed::Overtaken => {}
             Changed::Missing => return Err(Error::NotFound("event")),

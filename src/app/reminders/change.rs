@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::create::addressees;
-use super::{ReminderView, finish, get, log, moments, take_back};
+use super::create::{addressees, must_be_told};
+use super::{ReminderView, calendar, finish, get, log, moments, take_back};
 use crate::app::access::Caller;
+use crate::app::desk::Desk;
 use crate::app::events::Said;
 use crate::app::items::{self, MOST_EDITS};
 use crate::app::{App, Error, categories};
@@ -14,7 +15,7 @@ use crate::model::delivery::DeliveryState;
 use crate::model::id::ItemId;
 use crate::model::invalid::Invalid;
 use crate::model::item::{Item, Thing};
-use crate::model::job::Cause;
+use crate::model::job::{Cause, Class};
 use crate::model::recurrence::Recurrence;
 use crate::model::reminder::{Reminder, Way, When};
 use crate::model::timing::Timing;
@@ -52,6 +53,8 @@ enum Deed<'a> {
     Snooze(DateTime<Utc>),
     Dismiss,
     Delete,
+    /// Its entry is brought to where it shall be.
+    Arrange,
 }
 
 /// A reminder on its way to its next version.
@@ -110,6 +113,11 @@ pub async fn delete(
     rewrite(app, caller, id, seen, Deed::Delete).await.map(drop)
 }
 
+/// Brings the entry of a reminder to where it shall be, if it is not there.
+pub(super) async fn arrange_again(app: &App, id: ItemId) -> Result<(), Error> {
+    rewrite(app, &Caller::console(), id, None, Deed::Arrange).await.map(drop)
+}
+
 /// Makes the next version of a reminder, again if somebody else was faster.
 async fn rewrite(
     app: &App,
@@ -119,20 +127,24 @@ async fn rewrite(
     deed: Deed<'_>,
 ) -> Result<ReminderView, Error> {
     app.must_not_be_frozen()?;
+    let bridge = Caller::console();
     for _ in 0..MOST_EDITS {
         let ReminderView { item: before, reminder: said } = get(app, caller, id).await?;
         items::must_be(&before, seen)?;
         let (item, reminder) = (before.clone(), said.clone());
         let mut draft = Draft { app, caller, item, reminder, step: Step::default() };
         draft.take(&deed).await?;
-        let Draft { mut item, reminder, mut step, .. } = draft;
+        let Draft { mut item, mut reminder, mut step, .. } = draft;
         let now = app.clock.now();
-        let ahead = moments::ahead(app, &step, &item, &reminder, now).await?;
-        if reminder == said && item == before && step.items.is_empty() {
+        let next = moments::ahead(app, &step, &item, &reminder, now).await?.first();
+        let mut desk = Desk::new(app, &bridge, caller.by(), Class::Interactive);
+        calendar::arrange(&mut desk, &mut item, &mut reminder, next, &mut step).await?;
+        let quiet = step.items.is_empty() && step.changes.is_empty() && next == before.at;
+        if quiet && reminder == said && item == before {
             return Ok(ReminderView { item, reminder });
         }
         item.version += 1;
-        finish(app, &mut item, &reminder, ahead.first(), &mut step)?;
+        finish(app, &mut item, &reminder, next, &mut step)?;
         match items::keep(app, step).await? {
             Kept::Yes(_) => return Ok(ReminderView { item, reminder }),
             Kept::NoRoom(crowd) => return Err(Error::Backlog(crowd)),
@@ -149,6 +161,7 @@ impl Draft<'_> {
             Deed::Snooze(until) => self.snooze(*until).await,
             Deed::Dismiss => self.dismiss().await,
             Deed::Delete => self.delete().await,
+            Deed::Arrange => Ok(()),
         }
     }
 
@@ -169,6 +182,7 @@ impl Draft<'_> {
         if edit.ways.is_some() || edit.to.is_some() {
             reminder.ways = edit.ways.clone().unwrap_or_else(|| reminder.ways.clone());
             reminder.to = edit.to.clone().unwrap_or_else(|| reminder.to.clone());
+            must_be_told(self.app, &self.item, &self.reminder).await?;
             self.reminder.to =
                 addressees(self.app, self.caller, &self.item.owner, &self.reminder).await?;
         }
@@ -176,6 +190,11 @@ impl Draft<'_> {
     }
 
     async fn snooze(&mut self, until: DateTime<Utc>) -> Result<(), Error> {
+        if self.reminder.is_series() && !self.reminder.ways.contains(&Way::Mail) {
+            let rule = "puts nothing off: Google tells of every occurrence of a series in the calendar; \
+                        add `mail` to `deliver`, or move the instance there";
+            return Err(Invalid::new("until", rule).into());
+        }
         let cause = || Cause::new("snoozed", "somebody put it off");
         if let Some(ringing) = self.reminder.ringing.take() {
             take_back(self.app, self.item.id, ringing, cause(), &mut self.step).await?;

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::{ReminderView, finish, moments};
+use super::{ReminderView, calendar, finish, moments};
 use crate::app::access::{Caller, Who};
+use crate::app::desk::Desk;
 use crate::app::events::Identity;
 use crate::app::{App, Error, categories, connections, events, items};
 use crate::model::id::ItemId;
 use crate::model::invalid::Invalid;
-use crate::model::item::{Noun, Thing};
+use crate::model::item::{Item, Noun, Thing};
+use crate::model::job::Class;
 use crate::model::owner::Owner;
 use crate::model::reminder::{Reminder, Way};
 use crate::store::{Kept, MAX_SEALED, Step, StoreError};
@@ -50,7 +52,7 @@ pub struct Created {
 
 /// Makes a reminder.
 pub async fn create(app: &App, caller: &Caller, wish: ReminderWish) -> Result<Created, Error> {
-    let created = create_all(app, caller, vec![wish]).await?;
+    let created = make(app, caller, vec![wish], Class::Interactive).await?;
     created.into_iter().next().expect("each wish has its answer")
 }
 
@@ -60,11 +62,22 @@ pub async fn create_all(
     caller: &Caller,
     wishes: Vec<ReminderWish>,
 ) -> Result<Vec<Result<Created, Error>>, Error> {
+    make(app, caller, wishes, Class::Bulk).await
+}
+
+async fn make(
+    app: &App,
+    caller: &Caller,
+    wishes: Vec<ReminderWish>,
+    class: Class,
+) -> Result<Vec<Result<Created, Error>>, Error> {
     app.must_not_be_frozen()?;
+    let bridge = Caller::console();
+    let mut desk = Desk::new(app, &bridge, caller.by(), class);
     let mut answers = Vec::new();
     let mut steps = Vec::new();
     for wish in wishes {
-        match prepare(app, caller, wish).await {
+        match prepare(&mut desk, caller, wish).await {
             Ok(Prepared::New(view, step)) => {
                 answers.push(Ok(view));
                 steps.push(*step);
@@ -93,7 +106,7 @@ fn settle(app: &App, view: ReminderView, kept: Kept) -> Result<Created, Error> {
     match kept {
         Kept::Yes(_) => Ok(Created { view, repeated: false }),
         Kept::Known(item) => {
-            let view = ReminderView { reminder: app.reminder(&item)?, item };
+            let view = ReminderView { reminder: app.reminder(&item)?, item: *item };
             Ok(Created { view, repeated: true })
         }
         Kept::OtherBody => Err(Error::KeyReused),
@@ -112,7 +125,12 @@ enum Prepared {
 
 /// Looks at a wish. What makes it known when it is repeated is looked at first: whatever changed since,
 /// what was made is shown.
-async fn prepare(app: &App, caller: &Caller, wish: ReminderWish) -> Result<Prepared, Error> {
+async fn prepare(
+    desk: &mut Desk<'_>,
+    caller: &Caller,
+    wish: ReminderWish,
+) -> Result<Prepared, Error> {
+    let app = desk.app;
     let ReminderWish { draft, identity } = wish;
     let ReminderDraft { owner, of, category, ways, mut reminder } = draft;
     caller.may_act_for(&owner)?;
@@ -131,8 +149,8 @@ async fn prepare(app: &App, caller: &Caller, wish: ReminderWish) -> Result<Prepa
         must_be_theirs(app, caller, &item.owner, of).await?;
         item.of = Some(of);
     }
-    let usual = if app.mail.is_some() || reminder.digest { Way::Mail } else { Way::Google };
-    reminder.ways = ways.unwrap_or_else(|| BTreeSet::from([usual]));
+    reminder.ways = ways.unwrap_or_else(|| BTreeSet::from([usual_way(app, &reminder)]));
+    must_be_told(app, &item, &reminder).await?;
     reminder.to = addressees(app, caller, &item.owner, &reminder).await?;
     reminder.begin(item.created);
     let request = identity.map(|identity| {
@@ -140,12 +158,42 @@ async fn prepare(app: &App, caller: &Caller, wish: ReminderWish) -> Result<Prepa
     });
     let mut step = Step { request, ..Step::default() };
     let ahead = moments::ahead(app, &step, &item, &reminder, item.created).await?;
+    calendar::arrange(desk, &mut item, &mut reminder, ahead.first(), &mut step).await?;
     finish(app, &mut item, &reminder, ahead.first(), &mut step)?;
-    let bytes = item.sealed.as_ref().map_or(0, |sealed| sealed.as_bytes().len());
+    let contents = step.accepts.iter().map(|(event, _)| &event.wanted.content);
+    let sealed = item.sealed.iter().chain(contents);
+    let bytes = sealed.map(|sealed| sealed.as_bytes().len()).max().unwrap_or(0);
     if bytes > MAX_SEALED {
         return Err(StoreError::TooLarge { bytes }.into());
     }
     Ok(Prepared::New(ReminderView { item, reminder }, Box::new(step)))
+}
+
+/// How a reminder is told if nobody says.
+fn usual_way(app: &App, reminder: &Reminder) -> Way {
+    if app.mail.is_some() || reminder.digest { Way::Mail } else { Way::Google }
+}
+
+/// Refuses an entry in the calendar before something that recurs: it would be told of once.
+pub(super) async fn must_be_told(app: &App, item: &Item, reminder: &Reminder) -> Result<(), Error> {
+    let relative = item.of.filter(|_| reminder.ways.contains(&Way::Google));
+    let recurs = match relative {
+        None => false,
+        Some(Thing::Item(id)) => match app.store.item(id).await? {
+            Some(item) if item.noun == Noun::Task => app.task(&item)?.routine.is_some(),
+            _ => false,
+        },
+        Some(Thing::Event(id)) => match app.store.event(id).await? {
+            Some(event) => app.content(&event)?.recurrence.is_some(),
+            None => false,
+        },
+    };
+    if !recurs {
+        return Ok(());
+    }
+    let rule = "cannot be `google` before something that recurs: use `mail`, or the `reminders` of the \
+                event itself";
+    Err(Invalid::new("deliver", rule).into())
 }
 
 /// Refuses what is not the owner's to be reminded of. Another's is as good as none.

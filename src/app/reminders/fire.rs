@@ -9,13 +9,16 @@
 use chrono::{DateTime, Utc};
 
 use super::letter::letter;
-use super::{finish, log, moments};
+use super::{calendar, finish, log, moments};
+use crate::app::access::Caller;
+use crate::app::desk::Desk;
 use crate::app::items::{self, MOST_EDITS};
 use crate::app::{App, Error};
 use crate::model::delivery::DeliveryState;
+use crate::model::history::By;
 use crate::model::id::ItemId;
 use crate::model::item::{Item, Noun};
-use crate::model::job::Cause;
+use crate::model::job::{Cause, Class};
 use crate::model::reminder::{Reminder, Way};
 use crate::store::{Kept, Step};
 
@@ -24,6 +27,8 @@ const MOST_MISSED: usize = 50;
 
 /// Tells what has come due of a reminder, and moves it on to what is next.
 pub async fn fire(app: &App, id: ItemId) -> Result<(), Error> {
+    let bridge = Caller::console();
+    let mut desk = Desk::new(app, &bridge, By::Bridge, Class::Normal);
     for _ in 0..MOST_EDITS {
         let stored = app.store.item(id).await?;
         let there = |item: &Item| item.noun == Noun::Reminder && item.gone.is_none();
@@ -36,6 +41,7 @@ pub async fn fire(app: &App, id: ItemId) -> Result<(), Error> {
             return Ok(());
         }
         tell(app, &item, &mut reminder, &ahead.due, now, &mut step).await?;
+        calendar::arrange(&mut desk, &mut item, &mut reminder, ahead.next, &mut step).await?;
         item.version += 1;
         finish(app, &mut item, &reminder, ahead.next, &mut step)?;
         match items::keep(app, step).await? {

@@ -1,12 +1,15 @@
 //! Reminders: moments of their own, or before a task or an event, at which somebody is told by mail or
 //! in their calendar.
 
+mod calendar;
 mod change;
 mod create;
 mod digest;
 mod fire;
+mod follow;
 mod letter;
 mod moments;
+mod waiting;
 
 use chrono::{DateTime, Utc};
 
@@ -24,6 +27,11 @@ use crate::store::{Asked, Mark, Step};
 pub use change::{ReminderEdit, delete, dismiss, edit, snooze};
 pub use create::{Created, ReminderDraft, ReminderWish, create, create_all};
 pub use fire::fire;
+pub(super) use follow::{change as change_event, follow};
+pub use waiting::place_waiting;
+
+/// More than a thing ever has of reminders, even if some were made at the same moment.
+const ALL_OF_ONE: usize = 200;
 
 /// Where a reminder stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +106,16 @@ impl ReminderView {
     pub fn state(&self) -> State {
         State::of(self.item.at, &self.reminder)
     }
+
+    /// Where it stands, in one word; also of what was deleted.
+    pub fn word(&self) -> &'static str {
+        if self.item.gone.is_some() { "deleted" } else { self.state().as_str() }
+    }
+
+    /// Whether its entry in the calendar waits for an account.
+    pub fn waits(&self) -> bool {
+        calendar::waits(&self.item, &self.reminder)
+    }
 }
 
 /// The caller's reminder.
@@ -118,13 +136,32 @@ pub async fn list(
 ) -> Result<Page<ReminderView>, Error> {
     caller.may_act_for(&asked.owner)?;
     let (found, next) = match of {
-        Some(thing) => app.store.attached(thing, after, most).await?,
+        Some(thing) => attached(app, asked, thing, after, most).await?,
         None => app.store.items(asked, after, most).await?,
     };
-    let theirs = |item: &Item| item.noun == Noun::Reminder && item.owner == asked.owner;
-    let listed = found.into_iter().filter(|item| of.is_none() || theirs(item) && has(asked, item));
     let view = |item: Item| Ok(ReminderView { reminder: app.reminder(&item)?, item });
-    Ok(Page { items: listed.map(view).collect::<Result<_, Error>>()?, next })
+    Ok(Page { items: found.into_iter().map(view).collect::<Result<_, Error>>()?, next })
+}
+
+/// A page of the reminders of a thing. Where it ends tells nothing of reminders that are somebody else's.
+async fn attached(
+    app: &App,
+    asked: &Asked,
+    thing: Thing,
+    after: Option<Mark>,
+    most: usize,
+) -> Result<(Vec<Item>, Option<Mark>), Error> {
+    let (all, _) = app.store.attached(thing, None, ALL_OF_ONE).await?;
+    let mark = |item: &Item| (item.created, item.id);
+    let mut found: Vec<_> = all
+        .into_iter()
+        .filter(|item| item.noun == Noun::Reminder && item.owner == asked.owner)
+        .filter(|item| has(asked, item) && after.is_none_or(|after| mark(item) > after))
+        .collect();
+    let more = found.len() > most;
+    found.truncate(most);
+    let next = found.last().map(mark).filter(|_| more);
+    Ok((found, next))
 }
 
 /// Whether an item is asked for, apart from whose it is.
@@ -190,7 +227,7 @@ async fn log(
         ..items::begin(app, id, Noun::Delivery, reminder.owner.clone())
     };
     let pending = state == DeliveryState::Pending;
-    let ended = (!pending).then(|| Ended { at: item.created, cause });
+    let ended = (!pending).then_some(Ended { at: item.created, cause });
     item.sealed = Some(app.seal_delivery(&item, &Delivery { letter, ended })?);
     if pending {
         let kind = Kind::SendMail { delivery: id };

@@ -1,17 +1,14 @@
 //! The event that stands for a task in a calendar: what it says, where it lives, and when there is one.
 
 use super::notes;
-use crate::app::access::Caller;
-use crate::app::events::series::{Change, Lines, Series};
-use crate::app::events::{self, Draft};
-use crate::app::placement::{Aim, Place, Places};
-use crate::app::{App, Error};
+use crate::app::Error;
+use crate::app::desk::{Desk, add};
+use crate::app::events::Draft;
+use crate::app::events::series::Series;
+use crate::app::placement::Aim;
 use crate::model::category::{Category, Completion};
 use crate::model::event::{Content, Event, Meeting, Notify, Presence, Source};
-use crate::model::history::By;
-use crate::model::id::EventId;
 use crate::model::item::Item;
-use crate::model::job::Class;
 use crate::model::owner::Owner;
 use crate::model::task::{Dates, Task};
 use crate::model::timing::Original;
@@ -19,22 +16,6 @@ use crate::store::Step;
 
 /// What stands before the title of what is done.
 const DONE: &str = "✓ ";
-
-/// Where the events of tasks are arranged: on whose behalf, and how soon somebody looks for them.
-pub(super) struct Desk<'a> {
-    pub app: &'a App,
-    by: By,
-    class: Class,
-    places: Places<'a>,
-}
-
-impl<'a> Desk<'a> {
-    /// A desk for what `by` asks for. Places are made out for `bridge`: whoever gave a task to its doer
-    /// was asked then whether they may.
-    pub fn new(app: &'a App, bridge: &'a Caller, by: By, class: Class) -> Self {
-        Self { app, by, class, places: Places::new(app, bridge) }
-    }
-}
 
 /// What a change of a task is to a series in the calendar.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +45,7 @@ pub(super) async fn arrange(
     let doer = doer(item);
     let dates = if item.gone.is_none() { task.dates } else { None };
     let dates = dates.filter(|_| !is_removed(task, category));
-    if let Some(event) = standing(desk.app, item).await? {
+    if let Some(event) = desk.standing(item).await? {
         let stays = dates.filter(|_| event.owner == doer);
         change(desk, item, task, category, (event, stays), step).await?;
         if stays.is_some() {
@@ -86,7 +67,7 @@ pub(super) async fn turn(
     (turn, category): (Turn, Option<&Category>),
     step: &mut Step,
 ) -> Result<(), Error> {
-    let standing = standing(desk.app, item).await?.filter(|event| event.owner == doer(item));
+    let standing = desk.standing(item).await?.filter(|event| event.owner == doer(item));
     match (turn, standing) {
         (Turn::Done(original) | Turn::Open(original), Some(event)) => {
             let is_done = matches!(turn, Turn::Done(_));
@@ -146,13 +127,6 @@ async fn instance(
     Ok(())
 }
 
-/// The event that stands for the task in a calendar.
-async fn standing(app: &App, item: &Item) -> Result<Option<Event>, Error> {
-    let Some(id) = item.event else { return Ok(None) };
-    let event = app.store.event(id).await?;
-    Ok(event.filter(|event| event.wanted.presence == Presence::Present))
-}
-
 fn doer(item: &Item) -> Owner {
     item.shared.clone().unwrap_or_else(|| item.owner.clone())
 }
@@ -181,34 +155,8 @@ async fn change(
     (event, stays): (Event, Option<Dates>),
     step: &mut Step,
 ) -> Result<(), Error> {
-    let Desk { app, by, class, .. } = *desk;
     let content = content_of(desk, item, task, category, &event)?.filter(|_| stays.is_some());
-    let event = match Series::of(app, (by, class), event)? {
-        Ok(series) => {
-            let change = match content {
-                Some(content) => series.becoming(app, content, Lines::Said).await?,
-                None => series.cancel_all(app).await?,
-            };
-            add(step, change);
-            return Ok(());
-        }
-        Err(event) => event,
-    };
-    let before = app.content(&event)?;
-    let (content, presence) = match content {
-        Some(content) if content.wants_the_same(&before) => return Ok(()),
-        Some(content) => (content, Presence::Present),
-        None => (Content { notify: Notify::None, ..before.clone() }, Presence::Absent),
-    };
-    let wanted = events::next(app, by, &event, &before, content, presence)?;
-    let job = events::push(app, &event, class, app.clock.now());
-    step.changes.push((event.id, wanted, job));
-    Ok(())
-}
-
-fn add(step: &mut Step, change: Change) {
-    step.accepts.extend(change.step.accepts);
-    step.changes.extend(change.step.changes);
+    desk.rewrite(event, content, step).await
 }
 
 /// Makes the task's next event, if there is an account to write it with.
@@ -228,25 +176,14 @@ async fn place(
     if let Owner::User(user) = doer {
         aim.user = Some(user);
     }
-    let place: Place = match desk.places.resolve(&aim).await {
-        Ok(place) => place,
-        Err(Error::NotConnected { .. } | Error::UserNotConnected { .. }) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let Desk { app, by, class, .. } = *desk;
-    *task = rest;
-    task.events += 1;
-    let id = EventId::derived(&[
-        b"calbridge/task-event/v1",
-        app.settings.namespace.as_bytes(),
-        &item.id.as_u128().to_be_bytes(),
-        &task.events.to_be_bytes(),
-    ]);
-    let event =
-        Event { source: Source::Task(item.id), ..events::begin(app, by, id, draft, place)? };
-    let job = events::push(app, &event, class, app.clock.now());
-    item.event = Some(id);
-    step.accepts.push((Event { job: job.id, ..event }, job));
+    let id = item.id.as_u128().to_be_bytes();
+    let nth = (task.events + 1).to_be_bytes();
+    let name: [&[u8]; 3] = [b"calbridge/task-event/v1", &id, &nth];
+    if let Some(event) = desk.place((draft, aim), Source::Task(item.id), name, step).await? {
+        *task = rest;
+        task.events += 1;
+        item.event = Some(event);
+    }
     Ok(())
 }
 

@@ -1,12 +1,13 @@
 //! Changing tasks: what they say, and how far they are done.
 
-use super::calendar::{Desk, Turn, arrange, turn};
+use super::calendar::{Turn, arrange, turn};
 use super::create::seal;
 use super::{TaskEdit, TaskView, get, given_to, must_be_shown};
 use crate::app::access::Caller;
+use crate::app::desk::Desk;
 use crate::app::events::Said;
 use crate::app::items::{self, MOST_EDITS};
-use crate::app::{App, Error, categories};
+use crate::app::{App, Error, categories, reminders};
 use crate::model::category::Category;
 use crate::model::history::By;
 use crate::model::id::ItemId;
@@ -59,9 +60,9 @@ pub async fn complete(
         let named = named.map_err(named_wrongly)?;
         let known = |original: &Original| routine.done.contains(original);
         match (at_hand, named) {
-            (None, _) => return Ok(Turn::Same),
-            (_, Some(named)) if known(&named) => return Ok(Turn::Same),
-            (Some(at_hand), Some(named)) if at_hand != named => return Err(not_at_hand()),
+            (None, _) => Ok(Turn::Same),
+            (_, Some(named)) if known(&named) => Ok(Turn::Same),
+            (Some(at_hand), Some(named)) if at_hand != named => Err(not_at_hand()),
             (Some(at_hand), _) => {
                 routine.done.push(at_hand);
                 if routine.at_hand(&first)?.is_none() {
@@ -91,9 +92,9 @@ pub async fn reopen(
         };
         let named = named.map(|named| Original::read(named, &first)).transpose();
         match (routine.done.last().copied(), named.map_err(named_wrongly)?) {
-            (None, _) => return Ok(Turn::Same),
-            (Some(_), Some(named)) if !routine.done.contains(&named) => return Ok(Turn::Same),
-            (Some(last), Some(named)) if last != named => return Err(not_done_last()),
+            (None, _) => Ok(Turn::Same),
+            (Some(_), Some(named)) if !routine.done.contains(&named) => Ok(Turn::Same),
+            (Some(last), Some(named)) if last != named => Err(not_done_last()),
             (Some(last), _) => {
                 routine.done.pop();
                 task.completed = None;
@@ -165,7 +166,8 @@ async fn keep(
     item.version += 1;
     match how {
         Turn::Same => arrange(&mut desk, &mut item, &mut task, category, &mut step).await?,
-        how => turn(&mut desk, &mut item, &mut task, (how, category), &mut step).await?,
+        // Far the largest of what comes of a change, and seldom what does.
+        how => Box::pin(turn(&mut desk, &mut item, &mut task, (how, category), &mut step)).await?,
     }
     seal(app, &mut item, &task)?;
     let same = Item { version: item.version, sealed: item.sealed.clone(), ..before.clone() };
@@ -173,6 +175,7 @@ async fn keep(
         return Ok(Some(TaskView::of(before, said)));
     }
     step.items.push(item.clone());
+    reminders::follow(app, &mut step).await?;
     match items::keep(app, step).await? {
         Kept::Yes(written) => Ok(Some(TaskView { item, task, written })),
         Kept::NoRoom(crowd) => Err(Error::Backlog(crowd)),

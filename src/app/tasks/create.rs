@@ -1,9 +1,10 @@
 //! Making tasks, one or many.
 
-use super::calendar::{Desk, arrange};
+use super::calendar::arrange;
 use super::{State, TaskDraft, TaskView, given_to, must_be_shown};
 use crate::app::access::Caller;
 use crate::app::categories::Named;
+use crate::app::desk::Desk;
 use crate::app::events::{Identity, request};
 use crate::app::items;
 use crate::app::placement::{Aim, Places};
@@ -72,7 +73,10 @@ async fn make(
                 tracing::info!(task.id = %view.item.id, "task made");
                 Ok((TaskView { written, ..view }, false))
             }
-            Kept::Known(item) => Ok((TaskView::of(item.clone(), app.task(&item)?), true)),
+            Kept::Known(item) => {
+                let task = app.task(&item)?;
+                Ok((TaskView::of(*item, task), true))
+            }
             Kept::OtherBody => Err(Error::KeyReused),
             Kept::Overtaken => Err(Error::Overtaken),
             Kept::NoRoom(crowd) => Err(Error::Backlog(crowd)),

@@ -3,7 +3,7 @@
 use super::State;
 use super::TaskView;
 use super::change::arrange_again;
-use crate::app::{App, Error};
+use crate::app::{App, Error, reminders};
 use crate::model::connection::Health;
 use crate::model::history::By;
 use crate::model::item::Noun;
@@ -16,20 +16,22 @@ const PAGE: usize = 100;
 /// Makes the events of the tasks that waited until `owner` connected an account. The account is
 /// connected whatever comes of it: what still waits is looked for again from time to time.
 pub async fn place_waiting(app: &App, owner: &Owner) {
-    if let Err(error) = place_of(app, owner).await {
+    // Connecting an account is long enough without it.
+    if let Err(error) = Box::pin(place_of(app, owner)).await {
         let error = &error as &dyn std::error::Error;
         tracing::error!(error, "not every task that waited for this account has its event yet");
     }
 }
 
-/// Makes the events of all tasks that wait for one though their doer's account is connected: those that
-/// could not be made when it was.
+/// Makes the events of all tasks and reminders that wait for one though the account is connected: those
+/// that could not be made when it was.
 pub async fn place_all_waiting(app: &App) -> Result<(), Error> {
     let mut after = None;
     loop {
         let page = app.store.all_connections(after, PAGE).await?;
         for connection in page.iter().filter(|connection| connection.state == Health::Connected) {
             place_waiting(app, &connection.owner).await;
+            reminders::place_waiting(app, &connection.owner).await;
         }
         match page.last() {
             Some(last) if page.len() == PAGE => after = Some(last.id),

@@ -8,6 +8,10 @@ use crate::http::policy::row::Class;
 type Named = (&'static str, &'static str);
 
 /// Which headers an operation reads that are answered by others.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each stands for a header, and says all there is to say"
+)]
 pub struct Asks {
     key: bool,
     preference: bool,

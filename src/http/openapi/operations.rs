@@ -40,6 +40,7 @@ use super::super::{
         reminders::deeds::snooze,
         reminders::deeds::dismiss,
         reminders::deeds::deliveries,
+        reminders::batch::create,
         events::batch::create,
         jobs::list,
         jobs::show,

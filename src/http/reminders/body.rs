@@ -135,7 +135,7 @@ pub struct ReminderChange {
 #[serde(deny_unknown_fields)]
 pub struct Snooze {
     /// From now on.
-    #[schema(minimum = 1, maximum = 525600)]
+    #[schema(minimum = 1, maximum = 525_600)]
     minutes: Option<i64>,
     /// RFC 3339.
     #[schema(format = DateTime)]
@@ -188,7 +188,7 @@ pub fn read(caller: &Caller, body: NewReminder) -> Result<ReminderDraft, Problem
     let of = faults.keep_all(read_thing(body.task.as_deref(), body.event.as_deref()));
     let when = faults.keep_all(read_when(&body));
     let digest = faults.keep(read_digest(&body));
-    let ways = faults.keep(body.deliver.map(read_ways).transpose());
+    let ways = faults.keep(body.deliver.map(|ways| read_ways(&ways)).transpose());
     let to = faults.keep_all(body.to.map(read_addresses).transpose());
     let category = faults.keep(body.category.as_deref().map(read_category).transpose());
     let aim = faults.keep_all(read_aim(body.user, None, body.calendar));
@@ -225,7 +225,7 @@ pub fn read_change(body: ReminderChange) -> Result<ReminderEdit, Problem> {
     let first = faults.keep_all(read_first(body.at.as_deref(), zone, dst));
     let minutes = body.minutes_before.map(|minutes| When::before(minutes, None).map(|_| minutes));
     let minutes = faults.keep(minutes.transpose());
-    let ways = faults.keep(body.deliver.map(read_ways).transpose());
+    let ways = faults.keep(body.deliver.map(|ways| read_ways(&ways)).transpose());
     let to = faults.keep_all(body.to.read(read_addresses));
     let category = faults.keep(body.category.read(|id| read_category(&id)));
     let text = faults.keep(body.text.read(read_text));
@@ -347,7 +347,7 @@ fn read_thing(task: Option<&str>, event: Option<&str>) -> Result<Option<Thing>, 
     }
 }
 
-fn read_ways(written: Vec<String>) -> Result<BTreeSet<Way>, Invalid> {
+fn read_ways(written: &[String]) -> Result<BTreeSet<Way>, Invalid> {
     if written.is_empty() {
         return Err(Invalid::new("deliver", "`mail`, `google` or both"));
     }

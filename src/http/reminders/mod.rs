@@ -1,5 +1,6 @@
 //! Reminders on `/api/v1`.
 
+pub mod batch;
 mod body;
 pub mod deeds;
 mod shown;

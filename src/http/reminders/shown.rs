@@ -50,6 +50,10 @@ pub struct ShownReminder {
     meet: Option<bool>,
     /// Whose it is, if a user's.
     user: Option<String>,
+    /// The event that stands for it, which tells how far Google has it.
+    event_id: Option<String>,
+    /// `connection` while its entry in the calendar waits for an account.
+    waits_for: Option<&'static str>,
 }
 
 /// What became of telling one occurrence.
@@ -109,7 +113,7 @@ impl From<&ReminderView> for ShownReminder {
             id: item.id.to_string(),
             etag: ETag::default(),
             version: item.version,
-            state: if item.gone.is_some() { "deleted" } else { view.state().as_str() },
+            state: view.word(),
             created: utc(item.created),
             title: reminder.title.clone(),
             text: reminder.text.clone(),
@@ -129,6 +133,8 @@ impl From<&ReminderView> for ShownReminder {
             calendar: reminder.calendar.clone(),
             meet: reminder.meet,
             user: user_of(&item.owner),
+            event_id: item.event.map(|event| event.to_string()),
+            waits_for: view.waits().then_some("connection"),
         };
         Self { etag: ETag::of(item.version, 0, &body), ..body }
     }

@@ -207,7 +207,11 @@ pub async fn a_step_is_kept_whole(store: &dyn Store) {
     ] {
         assert_eq!(told.recv().await.unwrap(), expected);
     }
-    assert_eq!(take(store, step).await, Kept::Known(item(1)), "and its request is remembered");
+    assert_eq!(
+        take(store, step).await,
+        Kept::Known(Box::new(item(1))),
+        "and its request is remembered"
+    );
 }
 
 /// Whichever of its parts somebody else was faster with.
@@ -243,10 +247,10 @@ pub async fn a_repeated_request_finds_its_item(store: &dyn Store) {
     take(store, brought(request(1, 1), 1)).await;
     let newer = Item { version: 2, state: 4, ..item(1) };
     take(store, of([newer.clone()])).await;
-    assert_eq!(take(store, brought(request(1, 1), 2)).await, Kept::Known(newer.clone()));
+    assert_eq!(take(store, brought(request(1, 1), 2)).await, Kept::Known(Box::new(newer.clone())));
     assert_eq!(take(store, brought(request(1, 2), 2)).await, Kept::OtherBody);
     assert_eq!(store.item(item(2).id).await.unwrap(), None);
-    assert_eq!(take(store, brought(request(2, 1), 1)).await, Kept::Known(newer));
+    assert_eq!(take(store, brought(request(2, 1), 1)).await, Kept::Known(Box::new(newer)));
     assert_eq!(take(store, brought(request(2, 2), 2)).await, Kept::OtherBody, "remembered since");
     let late = request(1, 1).expires;
     let kept = store.keep(vec![brought(request(1, 2), 3)], ROOM, late).await.unwrap();
@@ -282,6 +286,25 @@ pub async fn a_step_has_room_for_all_its_events_or_none(store: &dyn Store) {
     assert_eq!(kept, [Kept::NoRoom(Crowd::Owner)]);
     assert_eq!(store.count_jobs().await.unwrap().live, 2);
     assert_eq!(listed(store, &tasks_of("ana"), 9).await, [4, 7]);
+}
+
+/// But what is there already rings, and is changed, however many wait.
+pub async fn a_new_reminder_needs_room(store: &dyn Store) {
+    let reminder = |n, version| Item { noun: Noun::Reminder, version, ..item(n) };
+    let ringing = |item: Item| {
+        let kind = Kind::FireReminder { reminder: item.id };
+        let line = Line { class: Class::Normal, owner: item.owner.clone(), lane: Lane::Reminders };
+        let job = NewJob { kind, line, ..push(&event(1), item.id.as_u128(), NOON) };
+        Step { jobs: vec![job], ..of([item]) }
+    };
+    let two = Backlog { all: 9, owner: 2 };
+    let steps = [1, 2, 3].map(|n| ringing(reminder(n, 1)));
+    let kept = store.keep(steps.to_vec(), two, NOON).await.unwrap();
+    let yes = Kept::Yes(Vec::new());
+    assert_eq!(kept, [yes.clone(), yes.clone(), Kept::NoRoom(Crowd::Owner)]);
+    assert_eq!(store.item(item(3).id).await.unwrap(), None);
+    let again = store.keep(vec![ringing(reminder(1, 2))], two, NOON).await.unwrap();
+    assert_eq!(again, [yes], "it has its place");
 }
 
 /// With all that came with it.

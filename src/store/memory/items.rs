@@ -123,11 +123,15 @@ impl State {
                 && earlier.expires > now
             {
                 let same = earlier.body == request.body;
-                return Some(if same { Kept::Known(item.clone()) } else { Kept::OtherBody });
+                return Some(if same {
+                    Kept::Known(Box::new(item.clone()))
+                } else {
+                    Kept::OtherBody
+                });
             }
             if let Some(item) = self.items.get(id).cloned() {
                 self.requests.insert(request.key, (*request, named(*id)));
-                return Some(Kept::Known(item));
+                return Some(Kept::Known(Box::new(item)));
             }
         }
         let version = |id| self.items.get(id).map_or(0, |item| item.version);

@@ -171,14 +171,14 @@ async fn take_step(
         }
         if let Some(item) = find(tx, *id).await? {
             remember(tx, &void, vec![RequestRow::new(request, named(*id))]).await?;
-            return Ok(Kept::Known(item));
+            return Ok(Kept::Known(Box::new(item)));
         }
     }
     if !is_as_expected(tx, step).await? {
         return Ok(Kept::Overtaken);
     }
-    if !step.accepts.is_empty() {
-        let owners = step.accepts.iter().map(|(_, job)| owner_text(&job.line.owner)).collect();
+    let owners: Vec<_> = step.admitted().map(|job| owner_text(&job.line.owner)).collect();
+    if !owners.is_empty() {
         let (live, owned) = live_jobs(tx, owners).await?;
         let owned =
             |owner: &_| Ok::<_, Trouble>(owned.get(&owner_text(owner)).copied().unwrap_or(0));
@@ -227,7 +227,7 @@ async fn known(
     let Some(earlier) = earlier.filter(|earlier| earlier.expires > now) else { return Ok(None) };
     let item = find(tx, ItemId::from_u128(earlier.event()?.as_u128())).await?;
     let same = earlier.body.0 == request.body;
-    Ok(item.map(|item| if same { Kept::Known(item) } else { Kept::OtherBody }))
+    Ok(item.map(|item| if same { Kept::Known(Box::new(item)) } else { Kept::OtherBody }))
 }
 
 /// Whether items and events are all in the versions before those of the step.

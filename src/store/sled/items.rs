@@ -37,7 +37,7 @@ impl ItemStore for SledStore {
     ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
         let asked = asked.clone();
         let prefix = keys::items_of(asked.noun, &asked.owner);
-        self.read_aside(move |tree| page(tree, prefix, after, most, |item| asked.has(item))).await
+        self.read_aside(move |tree| page(tree, &prefix, after, most, |item| asked.has(item))).await
     }
 
     async fn attached(
@@ -47,7 +47,7 @@ impl ItemStore for SledStore {
         most: usize,
     ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
         let prefix = keys::attached_to(thing);
-        self.read_aside(move |tree| page(tree, prefix, after, most, |_| true)).await
+        self.read_aside(move |tree| page(tree, &prefix, after, most, |_| true)).await
     }
 
     async fn keep(
@@ -68,25 +68,25 @@ impl ItemStore for SledStore {
 /// A page of the list whose keys begin so, of those that are `asked` for.
 fn page(
     tree: &Tree,
-    prefix: Vec<u8>,
+    prefix: &[u8],
     after: Option<Mark>,
     most: usize,
     asked: impl Fn(&Item) -> bool,
 ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
     let from = after.map_or_else(
-        || Bound::Included(prefix.clone()),
-        |(created, id)| Bound::Excluded(keys::placed(prefix.clone(), created, id)),
+        || Bound::Included(prefix.to_vec()),
+        |(created, id)| Bound::Excluded(keys::placed(prefix.to_vec(), created, id)),
     );
     let (mut page, mut last) = (Vec::new(), after);
     for (read, found) in tree.range((from, Bound::Unbounded)).enumerate() {
         let (key, _) = found.map_err(failed)?;
-        if !key.starts_with(&prefix) {
+        if !key.starts_with(prefix) {
             break;
         }
         if page.len() == most || read > most * ROWS_AN_ITEM {
             return Ok((page, last));
         }
-        let mut listed = KeyReader::behind(&prefix, &key)?;
+        let mut listed = KeyReader::behind(prefix, &key)?;
         let mark = (listed.time()?, listed.id()?);
         last = Some(mark);
         // None, or gone, if it was deleted since its place in the list was read.
@@ -143,11 +143,11 @@ fn refuse(
             && let Some(item) = find(ledger, ItemId::from_u128(earlier.event().as_u128()))?
         {
             let same = earlier.body == request.body;
-            return Ok(Some(if same { Kept::Known(item) } else { Kept::OtherBody }));
+            return Ok(Some(if same { Kept::Known(Box::new(item)) } else { Kept::OtherBody }));
         }
         if let Some(item) = find(ledger, *id)? {
             events::remember_anew(ledger, request, named(*id))?;
-            return Ok(Some(Kept::Known(item)));
+            return Ok(Some(Kept::Known(Box::new(item))));
         }
     }
     for item in &step.items {

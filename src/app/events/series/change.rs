@@ -2,7 +2,7 @@
 
 use crate::app::events::change::wanted;
 use crate::app::events::{Edit, google_id, push};
-use crate::app::{App, Error};
+use crate::app::{App, Error, items, reminders};
 use crate::model::event::{Content, Copied, Event, Known, Meet, Meeting, Presence};
 use crate::model::history::By;
 use crate::model::id::{EventId, GoogleId, JobId};
@@ -114,14 +114,13 @@ impl Change {
     }
 
     /// Makes the change true. None if somebody else was faster.
-    pub async fn keep(self, app: &App) -> Result<Option<Event>, Error> {
+    pub async fn keep(mut self, app: &App) -> Result<Option<Event>, Error> {
         if !self.is_empty() {
-            let kept =
-                app.store.keep(vec![self.step], app.settings.backlog, app.clock.now()).await?;
-            match kept.into_iter().next() {
-                Some(Kept::Yes(_)) => {}
-                Some(Kept::NoRoom(crowd)) => return Err(Error::Backlog(crowd)),
-                _ => return Ok(None),
+            reminders::follow(app, &mut self.step).await?;
+            match items::keep(app, self.step).await? {
+                Kept::Yes(_) => {}
+                Kept::NoRoom(crowd) => return Err(Error::Backlog(crowd)),
+                Kept::Known(_) | Kept::OtherBody | Kept::Overtaken => return Ok(None),
             }
         }
         app.store.event(self.shown).await?.map(Some).ok_or(Error::NotFound("event"))

@@ -35,7 +35,7 @@ pub(super) enum Plan {
     /// An event that is changed by itself, as any that does not recur.
     Alone(EventId),
     /// Events of a series, all in one step.
-    Together(Change),
+    Together(Box<Change>),
 }
 
 /// Changes what the caller wants of an event, as far as the change reaches; if the caller says which
@@ -114,7 +114,7 @@ pub(super) async fn plan_edit(
             }
         }
     };
-    Ok(Plan::Together(change))
+    Ok(Plan::Together(Box::new(change)))
 }
 
 /// Takes the caller's event out of the calendar, as far as that reaches. Once more changes nothing.
@@ -174,7 +174,7 @@ pub(super) async fn plan_cancel(
             }
         }
     };
-    Ok(Plan::Together(change))
+    Ok(Plan::Together(Box::new(change)))
 }
 
 /// The instance that `start` names; one that is as its series has it is shown as that, then.

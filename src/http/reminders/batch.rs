@@ -1,0 +1,64 @@
+//! Many reminders at once: `POST /api/v1/reminders/batch`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::body::{NewReminder, read};
+use crate::app::access::Caller;
+use crate::app::reminders::{self, Created, ReminderWish};
+use crate::http::batch::{self, BatchBody, ItemBody};
+use crate::http::body::{self, Body};
+use crate::http::problem::{Code, Problem};
+use crate::http::{Door, idempotency};
+
+/// The route's name in what a repeated item is known by.
+const CREATE: &str = "/api/v1/reminders/batch";
+
+/// The body: each item is judged on its own.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReminderBatch {
+    #[validate(length(min = 1, max = 1000, message = "1 to 1,000 items"))]
+    #[schema(value_type = Vec<Value>, min_items = 1, max_items = 1000)]
+    reminders: Vec<Value>,
+}
+
+/// `POST /api/v1/reminders/batch`: makes the reminders that are valid, and their entries with them, all of
+/// them on disk together.
+#[utoipa::path(
+    post,
+    path = "/api/v1/reminders/batch",
+    operation_id = "create_reminders",
+    tag = "Reminders",
+    params(idempotency::IdempotencyKey),
+    request_body = ReminderBatch,
+    responses((status = 200, description = "What became of each item.", body = BatchBody)),
+    extensions(("x-codes" = json!([Code::TooLarge])))
+)]
+pub async fn create(
+    State(door): State<Door>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body<ReminderBatch>,
+) -> Result<Json<BatchBody>, Problem> {
+    let (wishes, faults) =
+        batch::judge(&headers, CREATE, body.value.reminders, |item, identity| {
+            let draft = read(&caller, body::read::<NewReminder>(item)?)?;
+            Ok(ReminderWish { draft, identity })
+        })?;
+    let made = reminders::create_all(&door.app, &caller, wishes).await?;
+    let shown = |Created { view, repeated }| ItemBody::Taken {
+        status: if repeated { StatusCode::OK } else { StatusCode::CREATED }.as_u16(),
+        id: view.item.id.to_string(),
+        job_id: None,
+        state: view.word(),
+        replayed: repeated,
+    };
+    let taken = made.into_iter().map(|made| made.map(shown).map_err(Problem::from)).collect();
+    Ok(Json(faults.with(taken)))
+}

@@ -1,0 +1,181 @@
+//! The entries that stand for reminders in calendars: one for each, kept in step with it.
+
+use calbridge::simulator::{Fault, FaultKind};
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::{
+    REMINDERS, at, call, change, daily, log, make, path_of, read, refused, rows, say, start,
+};
+use crate::accounts::link;
+use crate::bridge::{ANA, Bridge, with};
+
+const BEN: &str = "ben@example.com";
+
+async fn connected() -> Bridge {
+    let bridge = start().await;
+    bridge.connect(ANA).await.expect("the account can be connected");
+    bridge
+}
+
+fn committed(bridge: &Bridge, method: &str) -> usize {
+    let ledger = bridge.google.ledger();
+    ledger.iter().filter(|entry| entry.method == method && entry.committed).count()
+}
+
+/// The begin of the only entry in an account's calendar.
+fn begins(bridge: &Bridge, account: &str) -> String {
+    let events = bridge.google.events(account);
+    assert_eq!(events.len(), 1, "{events:?}");
+    let begins = events[0]["start"]["dateTime"].as_str().expect("a time");
+    super::moment(begins).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+#[tokio::test]
+async fn a_reminders_whole_life_is_one_entry_and_no_mail_to_anyone() {
+    let bridge = start().await;
+    link(&bridge, "u-ben", BEN).await;
+    bridge.fault(Fault::new(FaultKind::ServerError).times(500));
+    let reminder = make(&bridge, &with(call(), &json!({ "user": "u-ben" }))).await;
+    for n in 1..=10 {
+        change(&bridge, &reminder, &json!({ "title": format!("Call {n}") })).await;
+        bridge.work().await;
+    }
+    assert_eq!(bridge.titles(BEN), Vec::<String>::new(), "Google is down");
+    bridge.google.clear_faults();
+    at(&bridge, "2026-11-02T09:55:00Z").await;
+    assert_eq!(bridge.titles(BEN), ["Call 10"]);
+    assert_eq!(begins(&bridge, BEN), "2026-11-02T10:00:00Z");
+    assert_eq!(committed(&bridge, "calendar.events.insert"), 1);
+    at(&bridge, "2026-11-02T09:56:00Z").await;
+    let shown = bridge.event(&read(&bridge, &reminder).await["event_id"]).await;
+    assert_eq!((&shown["state"], &shown["user"]), (&json!("confirmed"), &json!("u-ben")));
+    assert_eq!(
+        (&shown["source"]["kind"], &shown["source"]["id"]),
+        (&json!("reminder"), &reminder["id"])
+    );
+    let popup = json!([{ "method": "popup", "minutes": 0 }]);
+    assert_eq!((&shown["reminders"], &shown["meet"]["state"]), (&popup, &json!("ready")));
+    assert_eq!(shown["end"]["instant"], "2026-11-02T10:15:00Z");
+
+    at(&bridge, "2026-11-02T10:00:00Z").await;
+    assert_eq!(begins(&bridge, BEN), "2026-11-02T10:00:00Z", "what was stays");
+    say(&bridge, &reminder, "snooze", &json!({ "minutes": 30 })).await;
+    bridge.work().await;
+    assert_eq!(begins(&bridge, BEN), "2026-11-02T10:30:00Z");
+    say(&bridge, &reminder, "dismiss", &Value::Null).await;
+    bridge.work().await;
+    assert_eq!(bridge.titles(BEN), Vec::<String>::new(), "nobody wants to hear of it");
+    change(&bridge, &reminder, &json!({ "at": "2026-11-03T10:00:00Z" })).await;
+    bridge.run_until_idle().await;
+    assert_eq!(begins(&bridge, BEN), "2026-11-03T10:00:00Z");
+    let expected = rows(&[
+        ("2026-11-02T10:00:00Z", "told"),
+        ("2026-11-02T10:30:00Z", "dismissed"),
+        ("2026-11-03T10:00:00Z", "told"),
+    ]);
+    assert_eq!(log(&bridge, &reminder).await, expected);
+    let gone = bridge.send_json(Method::DELETE, &path_of(&reminder), &Value::Null, &[]).await;
+    assert_eq!(gone.status, 204, "{}", gone.text);
+    bridge.run_until_idle().await;
+    assert_eq!(bridge.titles(BEN), Vec::<String>::new());
+    assert_eq!(committed(&bridge, "calendar.events.insert"), 2);
+    assert_eq!(bridge.google.outbox().len(), 0);
+}
+
+#[tokio::test]
+async fn a_series_is_one_entry_that_recurs() {
+    let bridge = connected().await;
+    let members = json!({ "recurrence": ["RRULE:FREQ=DAILY;COUNT=3"], "meet": false });
+    let reminder = make(&bridge, &with(daily(), &members)).await;
+    bridge.run_until_idle().await;
+    let entry = bridge.google.events(ANA)[0].clone();
+    assert_eq!(entry["recurrence"], members["recurrence"]);
+    assert_eq!(entry["start"]["timeZone"], "Europe/Lisbon");
+    assert_eq!(entry["conferenceData"], Value::Null, "no Meet link, as was said");
+    assert_eq!(bridge.titles(ANA).len(), 1);
+    assert_eq!(committed(&bridge, "calendar.events.insert"), 1);
+    assert_eq!(committed(&bridge, "calendar.events.patch"), 0, "ringing changes nothing");
+    assert_eq!(log(&bridge, &reminder).await.len(), 3);
+}
+
+#[tokio::test]
+async fn what_a_category_says_holds_for_the_entry() {
+    let bridge = connected().await;
+    let quiet = json!({ "name": "Quiet", "color": "grape", "meet": false });
+    let quiet = bridge.send_json(Method::POST, "/api/v1/categories", &quiet, &[]).await.json();
+    let reminder = make(&bridge, &with(call(), &json!({ "category": quiet["id"] }))).await;
+    let entry = bridge.event(&reminder["event_id"]).await;
+    assert_eq!((&entry["color"], &entry["meet"]["state"]), (&json!("grape"), &json!("none")));
+    let asks =
+        make(&bridge, &with(call(), &json!({ "category": quiet["id"], "meet": true }))).await;
+    assert_eq!(bridge.event(&asks["event_id"]).await["meet"]["state"], "pending");
+}
+
+#[tokio::test]
+async fn an_entry_waits_for_an_account_and_comes_with_it() {
+    let bridge = start().await;
+    let reminder = make(&bridge, &call()).await;
+    assert_eq!(
+        (&reminder["waits_for"], &reminder["event_id"]),
+        (&json!("connection"), &Value::Null)
+    );
+    let gone = make(&bridge, &with(call(), &json!({ "title": "Never" }))).await;
+    bridge.send_json(Method::DELETE, &path_of(&gone), &Value::Null, &[]).await;
+    bridge.connect(ANA).await.expect("the account can be connected");
+    bridge.work().await;
+    assert_eq!(bridge.titles(ANA), ["Call"]);
+    let placed = read(&bridge, &reminder).await;
+    assert_eq!((&placed["waits_for"], placed["event_id"].is_string()), (&Value::Null, true));
+}
+
+#[tokio::test]
+async fn an_entry_moves_with_the_thing_it_stands_before_and_goes_with_it() {
+    let bridge = connected().await;
+    let task = json!({ "title": "Paint", "due": "2026-11-02T14:00:00Z", "meet": false });
+    let task = bridge.send_json(Method::POST, "/api/v1/tasks", &task, &[]).await.json();
+    let before = json!({
+        "title": "Soon", "task": task["id"], "minutes_before": 60, "deliver": ["google"], "meet": false
+    });
+    make(&bridge, &before).await;
+    bridge.work().await;
+    let starts = || {
+        let events = bridge.google.events(ANA);
+        let soon = events.iter().find(|event| event["summary"] == "Soon")?;
+        Some(super::moment(soon["start"]["dateTime"].as_str()?))
+    };
+    assert_eq!(starts(), Some(super::moment("2026-11-02T13:00:00Z")));
+    let path = format!("/api/v1/tasks/{}", task["id"].as_str().expect("an id"));
+    let moved = json!({ "due": "2026-11-02T16:00:00Z" });
+    let moved = bridge.send_json(Method::PATCH, &path, &moved, &[]).await;
+    assert_eq!(moved.status, 200, "{}", moved.text);
+    bridge.work().await;
+    assert_eq!(starts(), Some(super::moment("2026-11-02T15:00:00Z")));
+    for (word, there) in [("complete", false), ("reopen", true)] {
+        let said = format!("{path}/{word}");
+        bridge.send_json(Method::POST, &said, &Value::Null, &[]).await;
+        bridge.work().await;
+        assert_eq!(starts().is_some(), there, "{word}");
+    }
+}
+
+#[tokio::test]
+async fn a_reminder_before_something_that_recurs_has_no_entry_and_says_so() {
+    let bridge = connected().await;
+    let standup = json!({
+        "summary": "Standup", "start": "2026-11-02T12:00:00", "end": "2026-11-02T12:30:00",
+        "time_zone": "Europe/Lisbon", "recurrence": ["RRULE:FREQ=DAILY"], "meet": false
+    });
+    let standup = bridge.send_json(Method::POST, "/api/v1/events", &standup, &[]).await.json();
+    let before = json!({
+        "title": "Soon", "event": standup["id"], "minutes_before": 10, "deliver": ["google"]
+    });
+    assert_eq!(refused(&bridge, Method::POST, REMINDERS, &before).await, ["/deliver"]);
+    let mail = with(before, &json!({ "deliver": ["mail"], "to": [ANA] }));
+    let mail = make(&bridge, &mail).await;
+    let google = json!({ "deliver": ["mail", "google"] });
+    assert_eq!(refused(&bridge, Method::PATCH, &path_of(&mail), &google).await, ["/deliver"]);
+    let series = make(&bridge, &daily()).await;
+    let path = format!("{}/snooze", path_of(&series));
+    assert_eq!(refused(&bridge, Method::POST, &path, &json!({ "minutes": 5 })).await, ["/until"]);
+}
