@@ -367,10 +367,21 @@ impl Bridge {
             }
             // Neither work nor the clock will wake it: something outside will, or there is no work
             // yet, since the store takes its time.
-            tokio::select! {
-                response = answer.as_mut() => {
-                    return read(response.unwrap_or_else(|never| match never {})).await;
+            let answered = poll_fn(|context| {
+                if let Poll::Ready(response) = answer.as_mut().poll(context) {
+                    return Poll::Ready(Some(response));
                 }
+                // What woke it may have led it to where it waits for the clock.
+                if self.clock.next_waited_for().is_some() {
+                    Poll::Ready(None)
+                } else {
+                    Poll::Pending
+                }
+            });
+            tokio::select! {
+                response = answered => if let Some(response) = response {
+                    return read(response.unwrap_or_else(|never| match never {})).await;
+                },
                 _ = changes.recv() => {}
             }
         }

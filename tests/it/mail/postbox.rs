@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::packages::python_with;
 
 /// A server that takes longer to do as it is told hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The server.
 pub struct Postbox {
