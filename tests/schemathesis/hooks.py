@@ -60,6 +60,9 @@ UNTELLABLE_OF = {
     "list_reminders": {"task", "event"},
     # So many minutes, or until then.
     "snooze_reminder": {"minutes"},
+    # The occurrence at hand of a task that recurs.
+    "complete_task": {"occurrence"},
+    "reopen_task": {"occurrence"},
     # Only beside `return_to`.
     "create_link": {"state"},
     "reconnect": {"state"},
