@@ -222,6 +222,11 @@ pub(super) async fn delete(visit: &mut Visit, token: &AccessToken) -> Outcome {
 /// person's, and no later wish of a caller's undoes it; else it was an earlier run's of ours.
 async fn was_gone(visit: &mut Visit, token: &AccessToken) -> Outcome {
     match visit.calendar(token).get(visit.name()).await {
+        // An answer from before the deletion tells nothing of it: it is looked at again.
+        Ok(copy) if !copy.cancelled => {
+            let text = "Google still shows what it says is deleted";
+            Ok(End::Snooze(Until::Backoff, Cause::new("stale_read", text)))
+        }
         Ok(copy) if copy.updated.is_some_and(|at| at < visit.event.wanted.since) => {
             Ok(visit.removed())
         }
