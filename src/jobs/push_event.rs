@@ -207,32 +207,10 @@ fn written(visit: &mut Visit, copy: &Copy) -> Outcome {
     Ok(visit.rest())
 }
 
-/// Takes the event out of the calendar.
+/// Takes the event out of the calendar. One that is gone already was cancelled all the same: an earlier
+/// run may have done it, and nothing that Google tells says who did.
 pub(super) async fn delete(visit: &mut Visit, token: &AccessToken) -> Outcome {
     match visit.calendar(token).delete(visit.name(), notify(visit)).await {
-        Err(failure) if failure.verdict == Verdict::Gone => was_gone(visit, token).await,
-        Err(failure) if !matches!(failure.verdict, Verdict::NotFound | Verdict::Gone) => {
-            Err(failure.into())
-        }
-        _ => Ok(withdrawn(visit)),
-    }
-}
-
-/// Somebody deleted the event before this run. A deletion from before anybody asked us for one is a
-/// person's, and no later wish of a caller's undoes it; else it was an earlier run's of ours.
-async fn was_gone(visit: &mut Visit, token: &AccessToken) -> Outcome {
-    match visit.calendar(token).get(visit.name()).await {
-        // An answer from before the deletion tells nothing of it: it is looked at again.
-        Ok(copy) if !copy.cancelled => {
-            let text = "Google still shows what it says is deleted";
-            Ok(End::Snooze(Until::Backoff, Cause::new("stale_read", text)))
-        }
-        // A run that came to nothing may have deleted it, and clocks are set back at times.
-        Ok(copy)
-            if visit.tries == 0 && copy.updated.is_some_and(|at| at < visit.event.wanted.since) =>
-        {
-            Ok(visit.removed())
-        }
         Err(failure) if !matches!(failure.verdict, Verdict::NotFound | Verdict::Gone) => {
             Err(failure.into())
         }

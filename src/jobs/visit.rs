@@ -36,8 +36,6 @@ pub struct Visit {
     links: Links,
     connection: Connection,
     class: Class,
-    /// Runs in a row of the job that came to nothing.
-    pub tries: u32,
     /// Attempts that the job has spent so far.
     spent: u32,
 }
@@ -64,7 +62,6 @@ impl Visit {
             known: event.known.clone(),
             then: None,
             class: job.line.class,
-            tries: job.tries,
             spent: job.spent,
             app,
             event,

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::google::error::Failure;
@@ -28,8 +27,6 @@ pub struct Copy {
     pub id: String,
     /// Whether it was deleted.
     pub cancelled: bool,
-    /// When it was changed last, its deletion included, if Google says so.
-    pub updated: Option<DateTime<Utc>>,
     /// Changes with every change.
     pub etag: Option<String>,
     /// The event's page.
@@ -68,7 +65,6 @@ impl Copy {
         Ok(Self {
             id: text("id").ok_or_else(|| Failure::unknown(Some(200)))?,
             cancelled: event["status"] == "cancelled",
-            updated: event["updated"].as_str().and_then(|at| at.parse().ok()),
             etag: text("etag"),
             html_link: text("htmlLink"),
             stamp: Stamp::read(&event["extendedProperties"]["private"]),

@@ -41,7 +41,6 @@ fn changed(content: &Content, present: &[Value]) -> Members {
     let copy = Copy {
         id: ID.to_string(),
         cancelled: false,
-        updated: None,
         etag: None,
         html_link: None,
         stamp: None,
