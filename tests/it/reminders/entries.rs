@@ -6,7 +6,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{
-    REMINDERS, at, call, change, daily, log, make, path_of, read, refused, rows, say, start,
+    REMINDERS, at, call, change, daily, log, mailing, make, path_of, read, refused, rows, say, start,
 };
 use crate::accounts::link;
 use crate::bridge::{ANA, Bridge, with};
@@ -14,7 +14,10 @@ use crate::bridge::{ANA, Bridge, with};
 const BEN: &str = "ben@example.com";
 
 async fn connected() -> Bridge {
-    let bridge = start().await;
+    with_account(start().await).await
+}
+
+async fn with_account(bridge: Bridge) -> Bridge {
     bridge.connect(ANA).await.expect("the account can be connected");
     bridge
 }
@@ -165,7 +168,7 @@ async fn an_entry_moves_with_the_thing_it_stands_before_and_goes_with_it() {
 
 #[tokio::test]
 async fn a_reminder_before_something_that_recurs_has_no_entry_and_says_so() {
-    let bridge = connected().await;
+    let bridge = with_account(mailing().await).await;
     let standup = json!({
         "summary": "Standup", "start": "2026-11-02T12:00:00", "end": "2026-11-02T12:30:00",
         "time_zone": "Europe/Lisbon", "recurrence": ["RRULE:FREQ=DAILY"], "meet": false
