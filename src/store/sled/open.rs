@@ -195,9 +195,8 @@ impl Layout {
         }
         let as_closed = file.head.clean && bytes == file.head.db_bytes;
         let footing = options.boot.as_deref().and_then(|boot| Footing::of(&self.db, boot));
-        let stands = footing.is_some()
-            && footing == file.head.footing
-            && bytes >= file.head.db_bytes;
+        let stands =
+            footing.is_some() && footing == file.head.footing && bytes >= file.head.db_bytes;
         let trust = match (stands, as_closed) {
             (true, _) => Trust::Killed,
             (false, true) => Trust::Closed,

@@ -336,10 +336,7 @@ async fn a_killed_store_is_read_anew_after_another_start_of_the_machine_and_as_a
         take_in(&store, accept(1), NOON).await.unwrap();
         store.close().unwrap();
         as_if_killed(dir.path());
-        tamper(dir.path(), |tree| {
-            let (key, _) = tree.scan_prefix(b"L").next().unwrap().unwrap();
-            tree.remove(key).unwrap();
-        });
+        lose_a_row(dir.path());
         let place = if as_a_copy { copied(&dir).0 } else { dir };
         let opened = open_with(place.path(), &boot(run));
         assert_eq!(opened.is_ok(), trusted, "{run}, a copy: {as_a_copy}");
@@ -357,6 +354,30 @@ fn as_if_killed(data_dir: &Path) {
         format!("{:<255}\n", format!("{told} {sum}"))
     });
     fs::write(head, lines.collect::<String>()).unwrap();
+}
+
+/// What was accepted is in its owner's list no more.
+fn lose_a_row(data_dir: &Path) {
+    tamper(data_dir, |tree| {
+        let (key, _) = tree.scan_prefix(b"L").next().unwrap().unwrap();
+        tree.remove(key).unwrap();
+    });
+}
+
+#[tokio::test]
+async fn a_store_that_failed_is_read_anew() {
+    let dir = TempDir::new().unwrap();
+    let options = Options { boot: Some("first".to_owned()), ..roomy() };
+    let store = open_with(dir.path(), &options).unwrap();
+    take_in(&store, accept(1), NOON).await.unwrap();
+    store.close().unwrap();
+    let fails = Arc::new(|_: &Path| panic!("the disk is not what it was"));
+    let store = open_with(dir.path(), &Options { free_space: fails, ..options.clone() }).unwrap();
+    assert!(take_in(&store, accept(2), NOON).await.is_err());
+    assert!(store.close().is_err());
+    lose_a_row(dir.path());
+    let refused = open_with(dir.path(), &options).expect_err("something was lost");
+    assert!(refused.to_string().contains("are left"), "{refused}");
 }
 
 fn tamper(data_dir: &Path, with: impl FnOnce(&sled::Tree)) {
