@@ -187,6 +187,13 @@ async fn a_reminder_before_something_that_recurs_has_no_entry_and_says_so() {
     assert_eq!(refused(&bridge, Method::POST, &path, &json!({ "minutes": 5 })).await, ["/until"]);
 }
 
+/// An instance waits until its series is written, and looks again a little later.
+async fn settle(bridge: &Bridge) {
+    bridge.work().await;
+    bridge.pass(TimeDelta::minutes(1));
+    bridge.work().await;
+}
+
 /// The moments at which Google tells of the only series there is.
 async fn told_of(bridge: &Bridge) -> Vec<String> {
     let events = bridge.google.events(ANA);
@@ -201,18 +208,18 @@ async fn google_tells_of_no_occurrence_that_was_dismissed_before_it_came() {
     let bridge = connected().await;
     let members = json!({ "recurrence": ["RRULE:FREQ=DAILY;COUNT=4"], "meet": false });
     let reminder = make(&bridge, &with(daily(), &members)).await;
-    bridge.work().await;
+    settle(&bridge).await;
     assert_eq!(told_of(&bridge).await, ["02 10:00", "03 10:00", "04 10:00", "05 10:00"]);
     say(&bridge, &reminder, "dismiss", &Value::Null).await;
-    bridge.work().await;
+    settle(&bridge).await;
     assert_eq!(told_of(&bridge).await, ["03 10:00", "04 10:00", "05 10:00"]);
     at(&bridge, "2026-11-03T10:00:00Z").await;
     say(&bridge, &reminder, "dismiss", &Value::Null).await;
-    bridge.work().await;
+    settle(&bridge).await;
     assert_eq!(told_of(&bridge).await[0], "03 10:00", "what came stays as what was");
     say(&bridge, &reminder, "dismiss", &Value::Null).await;
     change(&bridge, &reminder, &json!({ "title": "Call again" })).await;
-    bridge.work().await;
+    settle(&bridge).await;
     assert_eq!(told_of(&bridge).await, ["03 10:00", "05 10:00"], "an edit brings nothing back");
     assert_eq!(read(&bridge, &reminder).await["next"], "2026-11-05T10:00:00Z");
     bridge.run_until_idle().await;
@@ -235,16 +242,16 @@ async fn an_occurrence_that_was_moved_in_the_calendar_goes_when_it_is_dismissed(
     let bridge = connected().await;
     let members = json!({ "recurrence": ["RRULE:FREQ=DAILY;COUNT=2"], "meet": false });
     let reminder = make(&bridge, &with(daily(), &members)).await;
-    bridge.work().await;
+    settle(&bridge).await;
     let entry = reminder["event_id"].as_str().expect("an entry");
     let path = format!("/api/v1/events/{entry}?instance=2026-11-02T10:00:00Z");
     let later = json!({ "start": "2026-11-02T16:00:00Z", "end": "2026-11-02T16:15:00Z" });
     let moved = bridge.send_json(Method::PATCH, &path, &later, &[]).await;
     assert_eq!(moved.status, 202, "{}", moved.text);
-    bridge.work().await;
+    settle(&bridge).await;
     assert_eq!(told_of(&bridge).await, ["02 16:00", "03 10:00"]);
     say(&bridge, &reminder, "dismiss", &Value::Null).await;
-    bridge.work().await;
+    settle(&bridge).await;
     assert_eq!(told_of(&bridge).await, ["03 10:00"]);
 }
 
@@ -256,9 +263,9 @@ async fn google_does_not_tell_of_what_was_put_off_and_a_mail_does() {
         "to": [ANA],
     });
     let reminder = make(&bridge, &with(daily(), &members)).await;
-    bridge.work().await;
+    settle(&bridge).await;
     say(&bridge, &reminder, "snooze", &json!({ "until": "2026-11-02T15:00:00Z" })).await;
-    bridge.work().await;
+    settle(&bridge).await;
     assert_eq!(told_of(&bridge).await, ["03 10:00", "04 10:00"]);
     at(&bridge, "2026-11-02T15:00:00Z").await;
     let expected =
