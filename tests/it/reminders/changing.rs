@@ -5,7 +5,9 @@ use calbridge::model::item::Thing;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{at, call, change, daily, log, mailing, make, path_of, read, refused, rows, say, start};
+use super::{
+    at, call, change, daily, log, mailing, make, path_of, read, refused, rows, say, start,
+};
 use crate::bridge::with;
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{
-    REMINDERS, at, call, change, daily, log, mailing, make, path_of, read, refused, rows, say, start,
+    REMINDERS, at, call, change, daily, log, mailing, make, path_of, read, refused, rows, say,
+    start,
 };
 use crate::accounts::link;
 use crate::bridge::{ANA, Bridge, with};
