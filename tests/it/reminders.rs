@@ -3,6 +3,7 @@
 mod changing;
 mod entries;
 mod firing;
+mod following;
 mod letting;
 mod many;
 mod relative;

@@ -16,7 +16,7 @@ use crate::model::reminder::{Reminder, Way};
 use crate::store::{Kept, MAX_SEALED, Step, StoreError};
 
 /// No thing has more reminders: they all move when it does.
-const MOST_OF_ONE: usize = 50;
+pub(super) const MOST_OF_ONE: usize = 50;
 
 /// A reminder to be made.
 #[derive(Clone, Debug)]
