@@ -2,14 +2,17 @@
 //! status for people.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::time::Duration;
 
 use calbridge::clock::Clock;
+use calbridge::limits::Refusal;
 use calbridge::simulator::{Fault, FaultKind};
 use chrono::TimeDelta;
 use hyper::Method;
 use serde_json::Value;
 
-use crate::bridge::{ANA, Bridge, tea};
+use crate::bridge::{ANA, Bridge, poll_once, tea};
 
 /// An exposition in the text format of `OpenMetrics`, read strictly (version 1.0.0, "ABNF" and
 /// "Overall structure").
@@ -125,6 +128,49 @@ async fn metrics_tell_quota_and_queue_in_the_format_of_openmetrics() {
     assert_eq!(after.samples["calbridge_jobs{state=\"live\"}"], 0.0);
     assert_eq!(after.samples["calbridge_jobs{state=\"done\"}"], 1.0);
     assert_eq!(after.types["calbridge_google_paid_units"], "counter");
+}
+
+#[tokio::test]
+#[expect(clippy::float_cmp, reason = "all of them are numbers that can be told exactly")]
+async fn metrics_tell_what_went_wrong_and_what_is_waited_for() {
+    let mut bridge = Bridge::connected().await;
+    bridge.expect_dead(1);
+    let insert = "calendar.events.insert";
+    bridge.fault(Fault::status(400).method(insert).times(1));
+    bridge.accept(&tea()).await;
+    bridge.run_until_idle().await;
+    assert_eq!(metrics(&bridge).await.samples["calbridge_jobs{state=\"dead\"}"], 1.0);
+
+    bridge.fault(Fault::new(FaultKind::UserRateLimited).method(insert).times(1));
+    bridge.accept(&tea()).await;
+    bridge.work().await;
+    let slowed = metrics(&bridge).await.samples;
+    assert_eq!(slowed["calbridge_quota_accounts_slowed"], 1.0);
+    assert_eq!(slowed["calbridge_google_refused_calls_total"], 1.0);
+    assert_eq!(slowed["calbridge_quota_factor_ratios"], 1.0, "the account's fault alone");
+    bridge.run_until_idle().await;
+
+    let limits = &bridge.tied.app.limits;
+    limits.refused(None, Refusal::Rate, Some(Duration::from_secs(2)));
+    let mut call = pin!(limits.pay(None, 3));
+    assert!(poll_once(call.as_mut()).await.is_pending());
+    let held = metrics(&bridge).await.samples;
+    assert_eq!(held["calbridge_quota_factor_ratios"], 0.7);
+    assert_eq!(held["calbridge_quota_waiting_units"], 3.0);
+    assert_eq!(held["calbridge_quota_next_seconds"], 2.0);
+    assert_eq!(held["calbridge_quota_accounts"], 1.0, "one is slowed still, though it is at rest");
+
+    limits.share(1, TimeDelta::seconds(15));
+    limits.share(4, TimeDelta::seconds(15));
+    bridge.pass(TimeDelta::days(1));
+    let next_day = metrics(&bridge).await.samples;
+    assert_eq!(next_day["calbridge_quota_processes"], 4.0);
+    assert_eq!(next_day["calbridge_quota_limit_units"], 2_500.0);
+    assert_eq!(next_day["calbridge_google_day_calls"], 0.0, "those of the day alone");
+    assert!(next_day["calbridge_google_paid_units_total"] > 0.0);
+    assert_eq!(next_day["calbridge_google_day_calls_warning"], 800_000.0);
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(next_day[&format!("calbridge_build_info{{version=\"{version}\"}}")], 1.0);
 }
 
 #[tokio::test]

@@ -6,5 +6,6 @@ mod bridge;
 mod migration;
 mod nodes;
 mod processes;
+mod rivals;
 pub mod server;
 mod word;

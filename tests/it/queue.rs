@@ -1,6 +1,6 @@
 //! The engine's choices: whose turn it is, what is shut, and how long to wait.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use calbridge::model::id::ConnectionId;
 use calbridge::model::job::{Class, Lane, Line, Obstacle, Until};
@@ -193,6 +193,18 @@ fn who_comes_anew_owes_nothing_and_is_owed_nothing() {
 }
 
 #[test]
+fn a_class_that_comes_anew_is_owed_nothing() {
+    let normal = line(Class::Normal, "ana", 1);
+    let mut desk = Desk::with(std::slice::from_ref(&normal));
+    for _ in 0..1_000 {
+        desk.serve();
+    }
+    desk.dispatcher.look_at(tea());
+    let turns = (0..100).filter(|_| desk.serve() == normal).count();
+    assert!((19..=21).contains(&turns), "{turns} of 100 turns");
+}
+
+#[test]
 fn a_line_is_picked_once_until_it_is_given_back() {
     let mut desk = Desk::with(&[tea(), tea()]);
     assert_eq!(desk.pick(), Some(tea()));
@@ -255,6 +267,30 @@ fn an_outage_that_lasts_is_probed_less_and_less_often() {
     }
     assert!(waits[0] <= TimeDelta::seconds(1) && waits[7] >= PATIENCE / 2, "{waits:?}");
     assert!(waits.iter().all(|wait| *wait <= PATIENCE), "{waits:?}");
+}
+
+#[test]
+fn runs_that_meet_one_wall_together_wait_as_one_would() {
+    let lines: Vec<Line> = (0..4).map(|calendar| line(Class::Normal, "ana", calendar)).collect();
+    let mut desk = Desk::with(&lines);
+    let runs: Vec<_> = (0..4).map(|_| desk.start_more()).collect();
+    for (line, begun) in runs {
+        desk.end(&line, begun, Some(Obstacle::Google(Until::Backoff)));
+    }
+    let next = desk.dispatcher.next_moment().expect("another look");
+    assert!(next - desk.now <= TimeDelta::seconds(1), "{}", next - desk.now);
+}
+
+#[test]
+fn what_a_run_says_of_google_from_before_it_was_mended_counts_no_more() {
+    let mut desk = Desk::with(&[tea()]);
+    let early = desk.start_more();
+    desk.dispatcher.google_mended();
+    let wall = Obstacle::Google(Until::Moment(desk.now + TimeDelta::hours(1)));
+    desk.end(&early.0, early.1, Some(wall));
+    assert!(!desk.dispatcher.google_is_shut());
+    desk.meet(&tea(), wall);
+    assert!(desk.dispatcher.google_is_shut(), "what a later run says does");
 }
 
 #[test]
@@ -342,6 +378,25 @@ fn a_lane_is_narrowed_by_its_walls_and_widened_by_clean_runs() {
 }
 
 #[test]
+fn a_run_that_began_before_the_wall_widens_nothing() {
+    let mut desk = Desk::with(&[tea()]);
+    let (early, late) = (desk.start_more(), desk.start_more());
+    desk.end(
+        &late.0,
+        late.1,
+        Some(Obstacle::Lane(Until::Moment(desk.now + TimeDelta::seconds(2)))),
+    );
+    desk.pass(2);
+    for _ in 0..19 {
+        desk.serve();
+    }
+    desk.end(&early.0, early.1, None);
+    assert_eq!(desk.dispatcher.width(&tea()), 2);
+    desk.serve();
+    assert_eq!(desk.dispatcher.width(&tea()), 3);
+}
+
+#[test]
 fn a_run_that_began_before_the_wall_does_not_open_it() {
     let mut desk = Desk::with(&[tea()]);
     let (early, late) = (desk.start_more(), desk.start_more());
@@ -372,12 +427,15 @@ fn a_line_without_quota_waits_for_it_and_holds_nobody_up() {
 fn jobs_are_taken_together_only_while_nobody_else_waits() {
     let bulk = line(Class::Bulk, "ana", 1);
     let mut desk = Desk::with(std::slice::from_ref(&bulk));
-    let most =
-        |desk: &mut Desk| desk.dispatcher.pick(desk.now, 100, &desk.quotas).map(|pick| pick.most);
-    assert_eq!(most(&mut desk), Some(3), "a lane's first width, less the place that is kept");
+    let most = |desk: &mut Desk, free| {
+        desk.dispatcher.pick(desk.now, free, &desk.quotas).map(|pick| pick.most)
+    };
+    assert_eq!(most(&mut desk, 100), Some(3), "a lane's first width, less the place that is kept");
+    desk.dispatcher.look_at(bulk.clone());
+    assert_eq!(most(&mut desk, 3), Some(2), "the free workers, less the one that is kept");
     desk.dispatcher.look_at(bulk);
     desk.dispatcher.look_at(line(Class::Bulk, "ben", 1));
-    assert_eq!(most(&mut desk), Some(1));
+    assert_eq!(most(&mut desk, 100), Some(1));
 }
 
 proptest! {
@@ -389,6 +447,13 @@ proptest! {
             prop_assert!(wait <= whole && wait >= whole / 2, "{wait} of {whole}");
         }
     }
+}
+
+#[test]
+fn who_failed_together_does_not_come_back_together() {
+    let wait = |seed| backoff::delay(6, PATIENCE, &CountingRandom::new(seed));
+    let waits: BTreeSet<TimeDelta> = (0..20).map(wait).collect();
+    assert!(waits.len() > 15, "{waits:?}");
 }
 
 /// 25 attempts that nobody can explain take about three days, which is when a job may be given up.

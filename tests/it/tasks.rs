@@ -6,6 +6,7 @@ mod recurring;
 
 use calbridge::model::key::Scope;
 use calbridge::simulator::{Fault, FaultKind};
+use chrono::TimeDelta;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -181,6 +182,7 @@ async fn what_completion_does_to_the_event_is_said_by_the_task_or_else_by_its_ca
     assert_eq!((color("Kept"), color("Usual")), (json!("3"), Value::Null), "as Google knows it");
     for task in &tasks {
         say(&bridge, task, "complete").await;
+        bridge.pass(TimeDelta::minutes(1));
         let again = say(&bridge, task, "complete").await;
         assert_eq!(again["version"], 2, "once more changes nothing");
     }
@@ -192,6 +194,23 @@ async fn what_completion_does_to_the_event_is_said_by_the_task_or_else_by_its_ca
     bridge.run_until_idle().await;
     assert!(bridge.titles(ANA).contains(&"Removed".to_owned()), "{:?}", bridge.titles(ANA));
     assert_eq!(bridge.google.events(ANA).len(), 3);
+}
+
+#[tokio::test]
+async fn a_category_that_is_deleted_says_nothing_of_its_tasks_and_that_of_nobody_is_refused() {
+    let bridge = connected().await;
+    let removes = json!({ "name": "Chores", "completion": "remove" });
+    let removes = bridge.send_json(Method::POST, "/api/v1/categories", &removes, &[]).await.json();
+    let task = make(&bridge, &json!({ "category": removes["id"] })).await;
+    let path = format!("/api/v1/categories/{}", removes["id"].as_str().expect("an id"));
+    assert_eq!(bridge.send_json(Method::DELETE, &path, &Value::Null, &[]).await.status, 204);
+    say(&bridge, &task, "complete").await;
+    bridge.run_until_idle().await;
+    assert_eq!(bridge.titles(ANA), ["✓ Paint"], "as is usual");
+    let other = make(&bridge, &json!({})).await;
+    let into = json!({ "category": removes["id"] });
+    let refused = bridge.send_json(Method::PATCH, &path_of(&other), &into, &[]).await;
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/category", "{}", refused.text);
 }
 
 #[tokio::test]

@@ -99,6 +99,9 @@ async fn a_reminder_is_mailed_when_it_is_due_and_its_row_says_so() {
     assert_eq!(mail["headers"]["Date"], "Mon, 02 Nov 2026 08:10:00 +0000");
     desk.bridge.run_until_idle().await;
     assert_eq!(postbox.mails().len(), 1, "once");
+    let plain = json!({ "title": "Cake", "at": "2026-11-03T10:00:00Z", "to": ["ana@mail.test"] });
+    let plain = desk.ask(Method::POST, "/api/v1/reminders", &plain).await;
+    assert_eq!(plain["deliver"], json!(["mail"]), "as is usual where mail is set up");
 }
 
 #[tokio::test]

@@ -83,6 +83,7 @@ async fn a_refusal_is_told_in_the_servers_words_without_the_address() {
     assert!(text.contains("550") && text.contains("nobody of this name"), "{text}");
     assert!(!text.contains("nobody@mail.test"), "{text}");
     assert_eq!(status(&bridge).await["failed"], 1);
+    assert!(bridge.get("/metrics").await.text.contains("calbridge_mail_refused_total 1"));
 }
 
 #[tokio::test]

@@ -1,16 +1,21 @@
 //! How often callers may knock, and what they are told of it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::body::Body;
 use calbridge::http::Peer;
-use calbridge::http::policy::row::{Class, Pass};
+use calbridge::http::policy::row::{Class, Face, Pass, Row};
+use calbridge::model::id::InstanceId;
 use calbridge::model::key::Scope;
+use calbridge::store::memory::MemoryStore;
 use chrono::TimeDelta;
 use hyper::{Method, Request, header};
 
 use super::{NOBODYS, bearer, knock, rows};
 use crate::bridge::{Answer, Bridge, Choices};
+use crate::effect::mortal::MortalStore;
+use crate::jwt::application::{AUDIENCE, ISSUER, SECRET, Shop, Way, secret_file};
 
 async fn with(settings: &str) -> Bridge {
     Bridge::with(Choices { settings: settings.to_owned(), ..Choices::default() }).await
@@ -76,6 +81,48 @@ async fn whoever_shows_nothing_that_works_is_soon_not_looked_at() {
     );
     bridge.pass(TimeDelta::seconds(60));
     assert_eq!(ask(&bridge, guesser, None).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_failure_of_the_bridges_own_is_held_against_nobody() {
+    let store = MortalStore::over(Arc::new(MemoryStore::new(InstanceId::from_u128(1))));
+    let settings = "limits.refusals = 1".to_owned();
+    let choices = Choices { store: Some(store.clone()), settings, ..Choices::default() };
+    let bridge = Bridge::with(choices).await;
+    let right = bearer(&bridge, &[Scope::EventsRead]).await;
+    store.around.kill();
+    for _ in 0..2 {
+        let failed = ask(&bridge, "192.0.2.1", Some(&right)).await;
+        assert!(failed.status >= 500, "{}: {}", failed.status, failed.text);
+    }
+}
+
+#[tokio::test]
+async fn whoever_knocks_at_pages_without_a_session_is_soon_not_looked_at() {
+    let bridge = with("[limits]\nrefusals = 1\nwindow_secs = 60").await;
+    let is_shut = |row: &Row| row.face == Face::Page && !row.lets(Pass::Anybody);
+    let row = rows().into_iter().find(is_shut).expect("an administrator's page");
+    assert_eq!(knock(&bridge, &row, NOBODYS, &[]).await.status, 403);
+    assert_eq!(knock(&bridge, &row, NOBODYS, &[]).await.status, 429);
+}
+
+#[tokio::test]
+async fn each_user_has_their_own_allowance_wherever_they_call_from() {
+    let place = Arc::new(tempfile::tempdir().expect("a directory"));
+    let settings = format!(
+        "[limits]\nreads = 1\n[auth.jwt]\nissuer = \"{ISSUER}\"\naudience = \"{AUDIENCE}\"\n\
+         algorithm = \"HS256\"\nsecret_file = \"{}\"",
+        secret_file(place.path(), SECRET)
+    );
+    let choices = Choices { place: Some(place), settings, ..Choices::default() };
+    let shop = Shop { bridge: Bridge::with(choices).await, way: Way::Hs256 };
+    let read = async |user: &str, peer: &str| {
+        let shown = format!("Bearer {}", shop.token(user));
+        ask(&shop.bridge, peer, Some(&shown)).await.status
+    };
+    assert_eq!(read("ana", "192.0.2.1").await, 404);
+    assert_eq!(read("ben", "192.0.2.1").await, 404, "another user's is their own");
+    assert_eq!(read("ana", "192.0.2.2").await, 429, "and goes with them");
 }
 
 #[tokio::test]

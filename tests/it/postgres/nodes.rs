@@ -94,6 +94,7 @@ async fn a_process_that_leaves_hands_its_work_over_at_once() {
     give(&leader, 1, 1).await;
     let cut_off = claim(&leader, 1, NOON).await;
     leader.leave(after(1)).await.unwrap();
+    assert_eq!(leader.renew(&cut_off, after(99)).await.unwrap(), [cut_off[0].job.id]);
     assert_eq!(beat(&heir, after(1)).await, Beat { nodes: 1, leads: true });
     assert_eq!(claim(&heir, 1, after(1)).await.len(), 1);
     assert_eq!(leader.settle(&cut_off[0], done(), after(1)).await.unwrap(), Settled::LeaseLost);

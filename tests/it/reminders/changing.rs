@@ -34,6 +34,7 @@ async fn a_reminder_that_is_put_to_another_moment_rings_then_alone() {
     change(&bridge, &later, &json!({ "at": "2026-11-02T12:00:00Z" })).await;
     bridge.work().await;
     assert_eq!(log(&bridge, &later).await.len(), 2);
+    assert_eq!(read(&bridge, &later).await["state"], "over");
     let same = change(&bridge, &sooner, &json!({ "title": "Ring" })).await;
     assert_eq!(same["version"], read(&bridge, &sooner).await["version"], "nothing changed");
 }
@@ -66,6 +67,17 @@ async fn a_series_keeps_its_days_when_its_time_moves_and_may_become_a_single_one
 }
 
 #[tokio::test]
+async fn what_a_series_leaves_out_moves_with_it() {
+    let bridge = start().await;
+    let lines = json!(["RRULE:FREQ=DAILY", "EXDATE;TZID=Europe/Lisbon:20261103T100000"]);
+    let reminder = make(&bridge, &with(daily(), &json!({ "recurrence": lines }))).await;
+    let moved = json!({ "at": "2026-11-02T18:00:00", "time_zone": "Europe/Lisbon" });
+    change(&bridge, &reminder, &moved).await;
+    at(&bridge, "2026-11-02T18:00:00Z").await;
+    assert_eq!(read(&bridge, &reminder).await["next"], "2026-11-04T18:00:00Z");
+}
+
+#[tokio::test]
 async fn what_rings_is_put_off_and_rings_again_with_a_row_of_its_own() {
     let bridge = start().await;
     let reminder = make(&bridge, &call()).await;
@@ -80,7 +92,8 @@ async fn what_rings_is_put_off_and_rings_again_with_a_row_of_its_own() {
     at(&bridge, "2026-11-02T10:20:00Z").await;
     let expected = rows(&[("2026-11-02T10:00:00Z", "told"), ("2026-11-02T10:20:00Z", "told")]);
     assert_eq!(log(&bridge, &reminder).await, expected);
-    assert_eq!(read(&bridge, &reminder).await["state"], "over");
+    let over = read(&bridge, &reminder).await;
+    assert_eq!((&over["state"], &over["snoozed_until"]), (&json!("over"), &Value::Null));
     for (body, pointer) in [
         (json!({}), "/minutes"),
         (json!({ "minutes": 0 }), "/minutes"),

@@ -6,11 +6,11 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{
-    REMINDERS, at, call, change, daily, log, mailing, make, path_of, read, refused, rows, say,
-    start,
+    REMINDERS, at, call, change, chosen, daily, log, mailing, make, path_of, read, refused, rows,
+    say, start,
 };
 use crate::accounts::link;
-use crate::bridge::{ANA, Bridge, with};
+use crate::bridge::{ANA, Bridge, Choices, with};
 
 const BEN: &str = "ben@example.com";
 
@@ -135,6 +135,23 @@ async fn an_entry_waits_for_an_account_and_comes_with_it() {
 }
 
 #[tokio::test]
+async fn an_entry_that_could_not_be_made_with_the_account_is_there_within_the_hour() {
+    let settings = "[queue]\nmax_jobs_per_owner = 6\n".to_owned();
+    let bridge = chosen(Choices { settings, ..Choices::default() }).await;
+    bridge.tied.periodic.take_turns().await;
+    for _ in 0..4 {
+        make(&bridge, &call()).await;
+    }
+    bridge.connect(ANA).await.expect("the account can be connected");
+    bridge.work().await;
+    assert_eq!(bridge.titles(ANA).len(), 2, "no more jobs may wait");
+    bridge.pass(TimeDelta::hours(1));
+    bridge.tied.periodic.take_turns().await;
+    bridge.work().await;
+    assert_eq!(bridge.titles(ANA).len(), 4);
+}
+
+#[tokio::test]
 async fn an_entry_moves_with_the_thing_it_stands_before_and_goes_with_it() {
     let bridge = connected().await;
     let task = json!({ "title": "Paint", "due": "2026-11-02T14:00:00Z", "meet": false });
@@ -179,8 +196,17 @@ async fn a_reminder_before_something_that_recurs_has_no_entry_and_says_so() {
         "title": "Soon", "event": standup["id"], "minutes_before": 10, "deliver": ["google"]
     });
     assert_eq!(refused(&bridge, Method::POST, REMINDERS, &before).await, ["/deliver"]);
-    let mail = with(before, &json!({ "deliver": ["mail"], "to": [ANA] }));
+    let mail = with(before.clone(), &json!({ "deliver": ["mail"], "to": [ANA] }));
+    let bens = with(mail.clone(), &json!({ "user": "u-ben" }));
+    assert_eq!(refused(&bridge, Method::POST, REMINDERS, &bens).await, ["/event"], "none of his");
     let mail = make(&bridge, &mail).await;
+    let chore = json!({
+        "title": "Chore", "due": "2026-11-30T14:00:00", "time_zone": "Europe/Lisbon",
+        "recurrence": ["RRULE:FREQ=DAILY"], "meet": false
+    });
+    let chore = bridge.send_json(Method::POST, "/api/v1/tasks", &chore, &[]).await.json();
+    let before = with(before, &json!({ "event": null, "task": chore["id"] }));
+    assert_eq!(refused(&bridge, Method::POST, REMINDERS, &before).await, ["/deliver"]);
     let google = json!({ "deliver": ["mail", "google"] });
     assert_eq!(refused(&bridge, Method::PATCH, &path_of(&mail), &google).await, ["/deliver"]);
     let series = make(&bridge, &daily()).await;

@@ -56,12 +56,29 @@ async fn what_cannot_be_a_reminder_is_refused_by_name() {
         (&own, json!({ "time_zone": "Europe/Lisbon" }), "/time_zone"),
         (&own, json!({ "recurrence": ["RRULE:FREQ=DAILY"] }), "/time_zone"),
         (&own, json!({ "deliver": ["mail"] }), "/to"),
+        (&own, json!({ "category": task["id"] }), "/category"),
         (&relative, json!({ "at": "2026-11-02T10:00:00Z" }), "/at"),
         (&relative, json!({ "recurrence": ["RRULE:FREQ=DAILY"] }), "/recurrence"),
     ] {
         let told = refused(&bridge, Method::PATCH, &path_of(reminder), &body).await;
         assert_eq!(told, [pointer], "{body}");
     }
+}
+
+#[tokio::test]
+async fn whoever_does_a_task_may_be_reminded_of_it_too() {
+    let bridge = start().await;
+    let task = json!({
+        "title": "Paint", "due": "2026-11-30T14:00:00Z", "user": "u-ben", "assignee": "u-cleo"
+    });
+    let task = bridge.send_json(Method::POST, "/api/v1/tasks", &task, &[]).await.json();
+    let before = json!({ "title": "Soon", "task": task["id"], "minutes_before": 30 });
+    for user in ["u-ben", "u-cleo"] {
+        let made = make(&bridge, &with(before.clone(), &json!({ "user": user }))).await;
+        assert_eq!(made["deliver"], json!(["google"]), "no mail server is set up");
+    }
+    let stranger = with(before, &json!({ "user": "u-dan" }));
+    assert_eq!(refused(&bridge, Method::POST, REMINDERS, &stranger).await, ["/task"]);
 }
 
 #[tokio::test]
@@ -138,6 +155,7 @@ async fn reminders_are_listed_by_whose_they_are_where_they_stand_and_what_they_b
         ("user=u-ben&state=dismissed", vec!["four"]),
         (&format!("user=u-ben&task={task}"), vec!["three", "six"]),
         (&format!("user=u-ben&task={task}&state=over"), vec![]),
+        (&format!("user=u-ben&task={task}&to=2026-11-30T13:30:00Z"), vec!["three"]),
         (&format!("task={task}"), vec![]),
         (&format!("user=u-ben&event={task}"), vec![]),
         (&format!("user=u-ben&{from}"), vec!["two", "three", "six"]),

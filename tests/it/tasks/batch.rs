@@ -1,5 +1,6 @@
 //! Many tasks in one request: each judged on its own, all of them on disk together.
 
+use calbridge::model::job::Class;
 use calbridge::model::key::Scope;
 use hyper::Method;
 use serde_json::{Value, json};
@@ -90,6 +91,8 @@ async fn a_batch_holds_a_thousand_tasks_and_no_more() {
     let answer = send(&bridge, &items, &[]).await;
     assert_eq!((answer.status, &answer.json()["accepted"]), (200, &json!(1000)));
     assert_eq!(bridge.tied.app.store.count_jobs().await.expect("counts").live, 1000);
+    let lines = bridge.tied.app.store.lines().await.expect("a store that works");
+    assert!(lines.iter().all(|line| line.class == Class::Bulk), "who waits for one comes first");
     let more: Vec<Value> = (0..1001).map(|n| titled(&format!("task {n}"))).collect();
     for items in [&more[..], &[]] {
         let answer = send(&bridge, items, &[]).await;

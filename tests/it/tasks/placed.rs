@@ -61,6 +61,23 @@ async fn what_google_refuses_there_still_goes_here() {
 }
 
 #[tokio::test]
+async fn what_nobody_writes_there_any_more_still_goes_here() {
+    let mut bridge = start().await;
+    let task = bens_task(&bridge).await;
+    change(&bridge, &task, &json!({ "assignee": "u-cleo" })).await;
+    bridge.key = bridge.key_for(&[Scope::Admin]).await;
+    let jobs = bridge
+        .router_send(Method::GET, "/api/v1/jobs?state=live&owner=user:u-cleo", &Value::Null)
+        .await;
+    let job = jobs.json()["data"][0]["id"].clone();
+    let path = format!("/api/v1/jobs/{}/cancel", job.as_str().expect("an id"));
+    let cancelled = bridge.router_send(Method::POST, &path, &Value::Null).await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.text);
+    bridge.run_until_idle().await;
+    assert_eq!((bridge.titles(BEN), bridge.titles(ANA)), (nothing(), nothing()));
+}
+
+#[tokio::test]
 async fn whoever_prefers_to_wait_is_answered_when_google_has_it() {
     let bridge = connected().await;
     let wait = [("prefer", "wait=10")];
@@ -109,6 +126,10 @@ async fn a_tasks_event_goes_through_the_account_that_is_named() {
         (own["connection"].as_str(), bridge.titles(BEN)),
         (Some("own"), vec!["Paint".to_owned()])
     );
+    let cleos =
+        with(paint(), &json!({ "user": "u-ben", "assignee": "u-cleo", "connection": "own" }));
+    let refused = bridge.send_json(Method::POST, TASKS, &cleos, &[]).await;
+    assert_eq!(refused.status, 409, "whoever does it has none: {}", refused.text);
     let odd = with(paint(), &json!({ "connection": "theirs" }));
     let odd = bridge.send_json(Method::POST, TASKS, &odd, &[]).await;
     assert_eq!((odd.status, &odd.json()["errors"][0]["pointer"]), (422, &json!("/connection")));

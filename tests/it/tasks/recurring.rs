@@ -91,6 +91,58 @@ async fn what_completion_does_is_done_to_the_occurrence_alone() {
 }
 
 #[tokio::test]
+async fn whoever_waits_is_answered_when_the_occurrence_is_marked() {
+    let bridge = connected().await;
+    let task = choir(&bridge, &json!({})).await;
+    let path = format!("{}/complete", path_of(&task));
+    let done = bridge.send_json(Method::POST, &path, &Value::Null, &[("prefer", "wait=10")]).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    assert_eq!(calendar(&bridge).await[0], "2026-11-05T13:30 ✓ Choir");
+}
+
+#[tokio::test]
+async fn a_task_is_listed_by_the_occurrence_at_hand() {
+    let bridge = connected().await;
+    let task = choir(&bridge, &json!({})).await;
+    let first = format!("{TASKS}?to=2026-11-06T00:00:00Z");
+    assert_eq!(bridge.get(&first).await.json()["data"][0]["id"], task["id"]);
+    say(&bridge, &task, "complete").await;
+    assert_eq!(bridge.get(&first).await.json()["data"], json!([]), "it is due a week later");
+}
+
+#[tokio::test]
+async fn a_series_that_is_done_stays_where_new_dates_begin_another() {
+    let bridge = connected().await;
+    let kept = choir(&bridge, &json!({})).await;
+    for _ in 0..3 {
+        and_settle(&bridge, &kept, "complete").await;
+    }
+    let again = json!({ "due": "2026-12-03T14:00:00", "time_zone": "Europe/Lisbon" });
+    let again = change(&bridge, &kept, &again).await;
+    bridge.run_until_idle().await;
+    assert_eq!((&again["state"], hand(&again).0), (&json!("open"), "2026-12-03T14:00:00"));
+    assert_ne!(again["event_id"], kept["event_id"]);
+    let marked =
+        ["2026-11-05T13:30 ✓ Choir", "2026-11-12T13:30 ✓ Choir", "2026-11-19T13:30 ✓ Choir"];
+    assert_eq!(calendar(&bridge).await[..3], marked, "what was done stays");
+    assert_eq!(calendar(&bridge).await[3], "2026-12-03T13:30 Choir");
+}
+
+#[tokio::test]
+async fn an_occurrence_is_done_whatever_times_somebody_gave_its_event() {
+    let bridge = connected().await;
+    let task = choir(&bridge, &json!({})).await;
+    let times = json!({
+        "start": "2026-11-05T18:00:00", "end": "2026-11-05T18:30:00", "time_zone": "Europe/Lisbon"
+    });
+    let event = format!("/api/v1/events/{}", task["event_id"].as_str().expect("an id"));
+    let moved = bridge.send_json(Method::PATCH, &event, &times, &[]).await;
+    assert!(moved.status < 300, "{}", moved.text);
+    let done = and_settle(&bridge, &task, "complete").await;
+    assert_eq!(done["completed_occurrences"], json!(["2026-11-05T13:30:00Z"]));
+}
+
+#[tokio::test]
 async fn a_request_that_names_its_occurrence_does_no_other() {
     let bridge = connected().await;
     let task = choir(&bridge, &json!({})).await;
@@ -109,6 +161,15 @@ async fn a_request_that_names_its_occurrence_does_no_other() {
         assert_eq!(answer.status, status, "{word}: {}", answer.text);
     }
     assert_eq!(bridge.get(&path_of(&task)).await.json()["version"], 2, "nothing came of them");
+    say(&bridge, &task, "complete").await;
+    let path = format!("{}/reopen?occurrence=2026-11-05T13:30:00Z", path_of(&task));
+    let refused = bridge.send_json(Method::POST, &path, &Value::Null, &[]).await;
+    assert_eq!(
+        refused.json()["errors"][0]["pointer"],
+        "/occurrence",
+        "not the last: {}",
+        refused.text
+    );
     let once = make(&bridge, &json!({})).await;
     let path = format!("{}/{first}", path_of(&once));
     let refused = bridge.send_json(Method::POST, &path, &Value::Null, &[]).await;
@@ -146,6 +207,17 @@ async fn new_dates_are_those_of_what_is_at_hand_and_follows_and_what_was_done_st
     assert_eq!(calendar(&bridge).await, [now[0], now[1]]);
     and_settle(&bridge, &task, "complete").await;
     assert_eq!(calendar(&bridge).await, [now[0], "2026-11-13T17:30 ✓ Choir again"]);
+}
+
+#[tokio::test]
+async fn what_a_series_leaves_out_moves_with_it() {
+    let bridge = connected().await;
+    let lines = json!(["RRULE:FREQ=WEEKLY;COUNT=3", "EXDATE;TZID=Europe/Lisbon:20261112T133000"]);
+    let task = choir(&bridge, &json!({ "recurrence": lines })).await;
+    let late = json!({ "due": "2026-11-05T18:00:00", "time_zone": "Europe/Lisbon" });
+    change(&bridge, &task, &late).await;
+    bridge.run_until_idle().await;
+    assert_eq!(calendar(&bridge).await, ["2026-11-05T17:30 Choir", "2026-11-19T17:30 Choir"]);
 }
 
 #[tokio::test]
