@@ -284,7 +284,7 @@ async fn tasks_are_listed_for_those_who_own_or_do_them() {
     ] {
         let dated = json!({ "title": title, "due": format!("2026-12-0{day}T10:00:00Z") });
         let task = make(&bridge, &with(dated, &members)).await;
-        bridge.pass(chrono::TimeDelta::seconds(1));
+        bridge.pass(TimeDelta::seconds(1));
         if title == "three" {
             say(&bridge, &task, "complete").await;
         }
