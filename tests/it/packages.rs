@@ -3,9 +3,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Tests that need the same packages wait for whoever came first to fetch them.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    // One that failed left nothing that counts as fetched.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A Python of this name that has these packages.
 pub fn python_with(name: &str, requirements: &Path) -> PathBuf {
+    let _turn = turn();
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let python = place.join("bin/python");
     let kept = place.join("requirements.txt");
@@ -26,6 +36,7 @@ pub fn python_with(name: &str, requirements: &Path) -> PathBuf {
 
 /// A directory of this name with Node's suite and the packages it wants beside it.
 pub fn node_with(name: &str, suite: &Path) -> PathBuf {
+    let _turn = turn();
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&place).expect("a directory");
     for entry in std::fs::read_dir(suite).expect("Node's suite") {
