@@ -12,8 +12,9 @@ use tokio::sync::watch;
 
 use crate::packages::python_with;
 
-/// A server that takes longer to do as it is told hangs.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// A server that takes longer to do as it is told hangs. A mail whose connection is lost on a busy machine
+/// is tried again after half a minute of silence and up to 64 s of backoff, more than once if need be.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The server.
 pub struct Postbox {
