@@ -117,10 +117,18 @@ pub fn check(file: File) -> Result<Checked, BackupError> {
     Ok(Checked { file, records, keystone })
 }
 
-/// Keeps everything in `store`. Records that are there already stay, so that an import which was
-/// broken off can be done again; what opens the vault comes last, so that a store with half of an
-/// export is not taken for a whole one.
+/// Keeps everything in `store`; what opens the vault comes last, so that a store with half of an export
+/// is not taken for a whole one.
 pub async fn restore(store: &dyn Store, checked: Checked) -> Result<u64, BackupError> {
+    let records = checked.records;
+    let keystone = fill(store, checked).await?;
+    open(store, keystone).await?;
+    Ok(records)
+}
+
+/// Keeps everything in `store` but what opens the vault, which it returns. Records that are there
+/// already stay, so that an import which was broken off can be done again.
+pub async fn fill(store: &dyn Store, checked: Checked) -> Result<Keystone, BackupError> {
     let mut reader = Reader::begin(checked.file)?;
     let mut batch = Vec::with_capacity(AT_ONCE);
     while let Some(record) = reader.next()? {
@@ -133,8 +141,12 @@ pub async fn restore(store: &dyn Store, checked: Checked) -> Result<u64, BackupE
         }
     }
     store.restore(batch).await?;
-    store.restore(vec![Record::Keystone(checked.keystone)]).await?;
-    Ok(checked.records)
+    Ok(checked.keystone)
+}
+
+/// Lays what opens the vault into a store that was filled: from now on it can be served.
+pub async fn open(store: &dyn Store, keystone: Keystone) -> Result<(), BackupError> {
+    Ok(store.restore(vec![Record::Keystone(keystone)]).await?)
 }
 
 struct Writer {

@@ -11,7 +11,12 @@ use crate::model::history::By;
 use crate::model::id::EventId;
 use crate::model::item::Item;
 use crate::model::job::Class;
+use crate::model::timing::Original;
 use crate::store::Step;
+
+/// A series keeps the list of its instances that stand apart in its own record, which has an end. No
+/// more of them are taken out than this.
+const MOST_APART: usize = 1_000;
 
 /// Where such events are arranged: on whose behalf, and how soon somebody looks for them.
 pub(super) struct Desk<'a> {
@@ -63,6 +68,26 @@ impl<'a> Desk<'a> {
         let wanted = events::next(app, by, &event, &before, content, presence)?;
         let job = events::push(app, &event, class, app.clock.now());
         step.changes.push((event.id, wanted, job));
+        Ok(())
+    }
+
+    /// Adds to `step` that an instance of a standing event is gone. Where the event has no such instance,
+    /// since somebody gave it other times, nothing is.
+    pub async fn take_out(
+        &self,
+        event: Event,
+        original: Original,
+        step: &mut Step,
+    ) -> Result<(), Error> {
+        let Ok(series) = Series::of(self.app, (self.by, self.class), event)? else { return Ok(()) };
+        if series.apart() >= MOST_APART {
+            return Ok(());
+        }
+        match series.cancel_one(self.app, original).await {
+            Ok(change) => add(step, change),
+            Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 

@@ -32,6 +32,9 @@ pub struct Freeze {
     pub since: DateTime<Utc>,
     /// Who wanted it so.
     pub by: &'static str,
+    /// Whether the store was put back from an export, and nobody has said yet that it is the one to go
+    /// on with. Then not even grants are given back: another bridge may live by them.
+    pub is_unconfirmed: bool,
 }
 
 impl Frozen {
@@ -45,9 +48,11 @@ impl Frozen {
         let said = app.store.audit_head().await?.freeze;
         let freeze = if said.on {
             let entry = app.store.audit(said.seq - 1, 1).await?.into_iter().next();
-            let by = entry.as_ref().map_or("somebody", |entry| told(entry.act.actor));
+            let actor = entry.as_ref().map(|entry| entry.act.actor);
+            let by = actor.map_or("somebody", told);
+            let is_unconfirmed = actor == Some(Actor::Import);
             let since = entry.map_or_else(|| app.clock.now(), |entry| entry.act.at);
-            Some(Freeze { seq: said.seq, since, by })
+            Some(Freeze { seq: said.seq, since, by, is_unconfirmed })
         } else {
             None
         };
@@ -63,6 +68,7 @@ fn told(actor: Actor) -> &'static str {
         Actor::Administrator => "an administrator",
         Actor::Console => "the console",
         Actor::Bridge => "the bridge",
+        Actor::Import => "an import",
     }
 }
 
@@ -86,6 +92,16 @@ pub async fn freeze(app: &App, by: &Caller, reason: &str) -> Result<Freeze, Erro
         tracing::warn!("writes are frozen; `calbridge incident thaw` takes them again");
     }
     app.frozen.now().ok_or(Error::Overtaken)
+}
+
+/// Refuses writes in a store that is being put back from an export, until [`thaw`] says that it is the one
+/// to go on with.
+pub async fn freeze_unconfirmed(app: &App) -> Result<(), Error> {
+    if app.frozen.now().is_none_or(|freeze| !freeze.is_unconfirmed) {
+        app.act(By::Import, Action::WritesFrozen).keep().await?;
+        app.frozen.look(app).await?;
+    }
+    Ok(())
 }
 
 /// Takes writes again.

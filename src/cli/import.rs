@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{Failed, SettingsArguments};
 use crate::config::Loaded;
-use crate::daemon;
+use crate::daemon::{self, Imported, Start};
 
 #[derive(Args)]
 pub struct ImportArguments {
@@ -17,6 +17,10 @@ pub struct ImportArguments {
     /// The export; standard input without it
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Go on at once where the export was made: take writes, write to Google and send mail as soon as
+    /// it is served. For a move, when the store it came from is stopped for good
+    #[arg(long)]
+    live: bool,
 }
 
 /// Takes the export in. Nothing is changed before it was read through and found whole.
@@ -31,11 +35,20 @@ pub async fn run(loaded: Loaded, arguments: &ImportArguments) -> Result<(), Fail
             Ok(spooled)
         }),
     };
-    let imported = Box::pin(daemon::import(&loaded.config, export.map_err(unreadable)?)).await;
-    let records = imported.map_err(|error| Failed::new(error.exit_code(), error.to_string()))?;
+    let start = if arguments.live { Start::Live } else { Start::Frozen };
+    let imported = Box::pin(daemon::import(&loaded.config, export.map_err(unreadable)?, start));
+    let imported = imported.await;
+    let Imported { records, is_frozen } =
+        imported.map_err(|error| Failed::new(error.exit_code(), error.to_string()))?;
     eprintln!(
         "{records} records were imported. The store they came from must not be served any more: two \
          bridges with the same records would both write to the same calendars."
     );
+    if is_frozen {
+        eprintln!(
+            "Its writes are frozen: until `calbridge incident thaw` it shows what it has, refuses changes, writes \
+             nothing to Google and sends no mail."
+        );
+    }
     Ok(())
 }

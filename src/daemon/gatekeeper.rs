@@ -15,7 +15,7 @@ use crate::queue::Gates;
 const LOOK: TimeDelta = TimeDelta::seconds(5);
 
 /// Lets calls through as quotas allow and, while writes are frozen, none for a connection. Grants are
-/// given back all the same.
+/// given back all the same, but not by a store that was put back and is not confirmed.
 pub struct Gatekeeper {
     limits: Limits,
     frozen: Arc<Frozen>,
@@ -37,6 +37,9 @@ impl Gates for Gatekeeper {
     }
 
     fn project_not_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if self.frozen.now().is_some_and(|freeze| freeze.is_unconfirmed) {
+            return Some(now + LOOK);
+        }
         self.limits.project_not_before(now)
     }
 }

@@ -47,15 +47,14 @@ pub async fn unlock(
     Ok(vault)
 }
 
-/// Refuses unless the key ring in `file` opens what `keystone` was sealed with.
+/// The vault that `keystone` belongs to. Refuses unless the key ring in `file` opens it.
 pub fn must_fit(
     keystone: &Keystone,
     file: &Path,
     random: Arc<dyn Random>,
-) -> Result<(), DaemonError> {
+) -> Result<Vault, DaemonError> {
     let ring = keyfile::open(file)?.ok_or_else(|| KeyMissing { path: file.to_owned() })?;
-    vault::unlock(ring, &keystone.clone().into(), random)?;
-    Ok(())
+    Ok(vault::unlock(ring, &keystone.clone().into(), random)?.kept_in(file.to_owned()))
 }
 
 /// Whether nothing is kept that a vault would have to open.

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::access::Gate;
 use crate::app::backup;
 use crate::app::client::Credentials;
+use crate::app::incident::Freeze;
 use crate::app::tokens::Tokens;
 use crate::app::{self, App, access, audit};
 use crate::clock::{Clock, SystemClock};
@@ -47,9 +48,10 @@ use crate::store::memory::MemoryStore;
 use crate::store::postgres::{self, PostgresStore};
 use crate::store::sled::{Options, SledStore};
 use crate::store::{Backlog, Beat, Retention, Store};
+use crate::vault::Vault;
 pub use error::DaemonError;
 use gatekeeper::Gatekeeper;
-pub use import::import;
+pub use import::{Imported, Start, import};
 
 /// The administrator's socket, in the data directory.
 pub const ADMIN_SOCKET: &str = "admin.sock";
@@ -90,8 +92,14 @@ pub struct Bridge {
 impl Bridge {
     /// Ties `parts` together as `config` says.
     pub async fn tie(config: &Config, parts: Parts) -> Result<Self, DaemonError> {
+        let (file, random) = (&config.vault.key_file, Arc::clone(&parts.random));
+        let vault = keys::unlock(&*parts.store, file, random).await?;
+        Self::tie_over(config, parts, vault).await
+    }
+
+    /// The same over a vault that was unlocked before.
+    async fn tie_over(config: &Config, parts: Parts, vault: Vault) -> Result<Self, DaemonError> {
         let Parts { store, clock, random, wires } = parts;
-        let vault = keys::unlock(&*store, &config.vault.key_file, Arc::clone(&random)).await?;
         let redirects = listed_redirects(&config.google.credentials_file);
         let public_url = config.public_url(&redirects);
         let endpoints = Endpoints {
@@ -283,6 +291,12 @@ impl Daemon {
                 "setup code for the first administrator: {code} (also in {}); type it in at {}",
                 app.settings.setup_code_file.display(),
                 app.settings.setup_url,
+            );
+        }
+        if let Some(Freeze { since, by, .. }) = app.frozen.now() {
+            tracing::warn!(
+                %since,
+                "writes are frozen by {by}, and nothing is written to Google; `calbridge incident thaw` goes on"
             );
         }
         if let Err(error) = backup::sweep(&data_dir) {

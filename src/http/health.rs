@@ -8,7 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Door;
+use super::events::utc;
 use crate::app::App;
+use crate::app::incident::Freeze;
 
 /// That it is well, in the words of one seed.
 #[derive(Serialize, ToSchema)]
@@ -62,11 +64,22 @@ pub async fn ready(State(door): State<Door>, RawQuery(query): RawQuery) -> Respo
         (Ok(()), false) => "ok\n".to_owned(),
         (Err(_), false) => "not ready\n".to_owned(),
         (Ok(()), true) => {
-            format!("[+] store ok\n[+] vault ok\n{}ready\n", mail(&door.app))
+            let app = &door.app;
+            format!("[+] store ok\n[+] vault ok\n{}{}ready\n", freeze(app), mail(app))
         }
         (Err(error), true) => format!("[-] store: {error}\n[+] vault ok\nnot ready\n"),
     };
     (status, told).into_response()
+}
+
+/// That writes are refused because somebody wants it so. The bridge is ready nonetheless: it shows what it
+/// has, and nobody is to take it out of service for that.
+fn freeze(app: &App) -> String {
+    let told = |Freeze { since, by, .. }| {
+        let since = utc(since);
+        format!("[!] writes are frozen by {by} since {since}: `calbridge incident thaw` goes on\n")
+    };
+    app.frozen.now().map_or_else(String::new, told)
 }
 
 /// What stands before all mails. The bridge is ready nonetheless: they wait.

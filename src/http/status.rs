@@ -10,6 +10,7 @@ use super::Door;
 use super::events::{CauseBody, utc};
 use super::openapi::Id;
 use super::problem::Problem;
+use crate::app::incident::Freeze;
 use crate::app::mail::Report;
 use crate::app::{App, Error, Used, client, connections};
 use crate::model::connection::{Connection, Health};
@@ -33,6 +34,8 @@ pub struct StatusBody {
     connection: AccountBody,
     jobs: CountsBody,
     store: StoreBody,
+    /// Why writes are refused, while somebody wants it so.
+    frozen: Option<FrozenBody>,
     limits: LimitsBody,
     mail: MailBody,
 }
@@ -66,6 +69,15 @@ struct CountsBody {
 struct StoreBody {
     /// Whether it takes writes.
     writable: bool,
+}
+
+/// A freeze of the writes, which `calbridge incident thaw` ends.
+#[derive(Serialize, ToSchema)]
+struct FrozenBody {
+    #[schema(format = DateTime)]
+    since: String,
+    /// Who wanted it so, such as `the console`, or `an import` that nobody has confirmed yet.
+    by: &'static str,
 }
 
 /// Mail, since this process started.
@@ -154,6 +166,7 @@ pub async fn show(State(door): State<Door>) -> Result<Json<StatusBody>, Problem>
             .unwrap_or(AccountBody { state: "disconnected", ..AccountBody::default() }),
         jobs: CountsBody { live: jobs.live, done: jobs.done, given_up: jobs.dead },
         store: StoreBody { writable: app.store.writable().await.is_ok() },
+        frozen: app.frozen.now().map(FrozenBody::from),
         limits: limits(app),
         mail: mail(app),
     }))
@@ -206,6 +219,12 @@ fn mail(app: &App) -> MailBody {
         failed: refused,
         waiting_since: trouble.as_ref().map(|trouble| utc(trouble.since)),
         cause: trouble.as_ref().map(|trouble| (&trouble.cause).into()),
+    }
+}
+
+impl From<Freeze> for FrozenBody {
+    fn from(Freeze { since, by, .. }: Freeze) -> Self {
+        Self { since: utc(since), by }
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Actor {
     Console,
     /// The bridge itself.
     Bridge,
+    /// Whoever put the whole store back from an export.
+    Import,
 }
 
 /// To what it was done.
@@ -204,6 +206,7 @@ impl Actor {
             Self::Administrator => ("administrator", None),
             Self::Console => ("console", None),
             Self::Bridge => ("bridge", None),
+            Self::Import => ("import", None),
         }
     }
 
@@ -218,6 +221,7 @@ impl Actor {
             ("administrator", None) => Some(Self::Administrator),
             ("console", None) => Some(Self::Console),
             ("bridge", None) => Some(Self::Bridge),
+            ("import", None) => Some(Self::Import),
             _ => None,
         }
     }

@@ -49,7 +49,9 @@ async fn a_bridge_goes_on_from_an_export_that_was_made_while_it_ran() {
     }
     assert_eq!(process.stop().await.code(), Some(0));
     std::fs::rename(process.home.data_dir(), process.home.place.path().join("old")).unwrap();
-    process.home.told(&["import", &file.to_string_lossy()]).await;
+    let imported = process.home.cli(&["import", "--live", &file.to_string_lossy()]).await;
+    let told = String::from_utf8_lossy(&imported.stderr);
+    assert!(imported.status.success() && !told.contains("frozen"), "{told}");
 
     google.google.clear_faults();
     process.restart().await;
@@ -63,6 +65,51 @@ async fn a_bridge_goes_on_from_an_export_that_was_made_while_it_ran() {
     let titles: Vec<_> =
         google.google.events(ANA).iter().map(|event| event["summary"].clone()).collect();
     assert_eq!(titles, [json!("Tea"), json!("Coffee")]);
+}
+
+#[tokio::test]
+async fn what_was_put_back_shows_what_it_has_and_goes_on_once_somebody_says_so() {
+    let google = Simulated::start();
+    let mut process = Process::start(&google, "").await;
+    let browser = process.connect(ANA).await;
+    let key = process.new_key().await;
+    let base = process.home.base.clone();
+    google.google.add_fault(Fault::new(FaultKind::ServerError));
+    let waits = browser.create(&base, &key, &tea(), LATER).await.unwrap();
+    assert_eq!(waits.status, 202, "{}", waits.text);
+    let file = process.home.place.path().join("backup");
+    process.home.told(&["export", "--output", &file.to_string_lossy()]).await;
+    assert_eq!(process.stop().await.code(), Some(0));
+    std::fs::rename(process.home.data_dir(), process.home.place.path().join("old")).unwrap();
+    let imported = process.home.cli(&["import", &file.to_string_lossy()]).await;
+    let told = String::from_utf8_lossy(&imported.stderr);
+    assert!(imported.status.success(), "{told}");
+    assert!(
+        told.contains("writes are frozen") && told.contains("calbridge incident thaw"),
+        "{told}"
+    );
+
+    google.google.clear_faults();
+    process.restart().await;
+    let coffee = with(tea(), &json!({ "summary": "Coffee" }));
+    let refused = browser.create(&base, &key, &coffee, &[]).await.unwrap();
+    assert_eq!((refused.status, &refused.json()["code"]), (503, &json!("frozen")));
+    let message = refused.json()["message"].clone();
+    assert!(message.as_str().unwrap().contains("frozen by an import since"), "{message}");
+    let ready = browser.get(&format!("{base}/readyz?verbose")).await;
+    assert!(ready.text.contains("[!] writes are frozen by an import since"), "{}", ready.text);
+    let listed = process.home.told(&["audit", "list"]).await;
+    assert!(listed.contains("writes.frozen") && listed.contains("import"), "{listed}");
+    assert_eq!(google.google.events(ANA).len(), 0);
+
+    process.home.told(&["incident", "thaw"]).await;
+    let arrived = browser.create(&base, &key, &tea(), &[("idempotency-key", "coffee")]).await;
+    let arrived = arrived.unwrap();
+    assert_eq!(arrived.status, 200, "what waited arrives: {}", arrived.text);
+    assert_eq!(arrived.json()["id"], waits.json()["id"]);
+    let ready = browser.get(&format!("{base}/readyz?verbose")).await;
+    assert!(!ready.text.contains("frozen"), "{}", ready.text);
+    assert_eq!(process.stop().await.code(), Some(0));
 }
 
 #[tokio::test]

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use calbridge::model::id::InstanceId;
+use calbridge::model::key::Scope;
 use calbridge::simulator::{Fault, FaultKind};
 use calbridge::store::memory::MemoryStore;
 use chrono::TimeDelta;
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
+use crate::accounts::link;
 use crate::bridge::{ANA, Bridge, Choices, with};
 use crate::effect::mortal::{Death, MortalStore};
 
@@ -165,4 +167,119 @@ async fn promise_9_nobody_gets_mail_unless_it_is_asked_for() {
     assert_eq!(bridge.google.outbox().len(), 0, "{:?}", bridge.google.outbox());
     change(&bridge, &path, &json!({"guests": [GUS], "notify": "all"})).await;
     assert!(bridge.google.outbox().iter().any(|mail| format!("{mail:?}").contains(GUS)));
+}
+
+/// A bridge whose users Ana and Ben have accounts, and the category of a caller who has mail sent
+/// about everything.
+async fn loud() -> (Bridge, Value) {
+    let mut bridge = Bridge::start().await;
+    bridge.key = bridge.key_for(&[Scope::EventsWrite, Scope::TasksWrite]).await;
+    link(&bridge, "u-ben", "ben@example.com").await;
+    link(&bridge, "u-ana", ANA).await;
+    let category = json!({"name": "Loud", "notify": "all"});
+    let category = send(&bridge, Method::POST, "/api/v1/categories", &category).await;
+    (bridge, category["id"].clone())
+}
+
+/// Sends it, and lets Google have whatever comes of it.
+async fn send(bridge: &Bridge, method: Method, path: &str, body: &Value) -> Value {
+    let sent = bridge.send_json(method.clone(), path, body, &[]).await;
+    assert!((200..300).contains(&sent.status), "{method} {path} {body}: {}", sent.text);
+    // So many calls in one moment use up what may be called at once.
+    bridge.pass(TimeDelta::minutes(1));
+    bridge.work().await;
+    if sent.text.is_empty() { Value::Null } else { sent.json() }
+}
+
+fn invite_zoe(bridge: &Bridge) {
+    by_hand(bridge, |attendees| {
+        attendees.push(json!({"email": ZOE, "responseStatus": "accepted"}));
+    });
+}
+
+/// Does all of it, one after the other: Zoe stays, and nobody hears of it.
+async fn zoe_is_left_in_peace(bridge: &Bridge, path: &str, deeds: &[(Method, &str, Value)]) {
+    for (method, word, body) in deeds {
+        send(bridge, method.clone(), &format!("{path}{word}"), body).await;
+        assert_eq!(guests(bridge), told(&[(ZOE, "accepted")]), "{method} {word} {body}");
+        assert_eq!(bridge.google.outbox().len(), 0, "{method} {word} {body}");
+    }
+}
+
+#[tokio::test]
+async fn promise_9_a_guest_whom_a_person_added_to_a_tasks_event_stays_and_gets_no_mail() {
+    let (bridge, category) = loud().await;
+    let task = json!({
+        "title": "Paint", "due": "2026-11-30T14:00:00Z", "user": "u-ana", "category": category,
+    });
+    let task = send(&bridge, Method::POST, "/api/v1/tasks", &task).await;
+    let path = format!("/api/v1/tasks/{}", task["id"].as_str().expect("an id"));
+    invite_zoe(&bridge);
+    let deeds = [
+        (Method::PATCH, "", json!({"title": "Paint more"})),
+        (Method::PATCH, "", json!({"notes": "With a *brush*"})),
+        (Method::PATCH, "", json!({"due": "2026-12-01T14:00:00Z"})),
+        (Method::POST, "/complete", Value::Null),
+        (Method::POST, "/reopen", Value::Null),
+        (Method::PATCH, "", json!({"due": "2026-12-02"})),
+    ];
+    zoe_is_left_in_peace(&bridge, &path, &deeds).await;
+    send(&bridge, Method::PATCH, &path, &json!({"assignee": "u-ben"})).await;
+    assert_eq!((bridge.titles(ANA).len(), bridge.google.outbox().len()), (0, 0), "it moved");
+    send(&bridge, Method::PATCH, &path, &json!({"assignee": null})).await;
+    invite_zoe(&bridge);
+    send(&bridge, Method::DELETE, &path, &Value::Null).await;
+    assert_eq!((bridge.titles(ANA).len(), bridge.google.outbox().len()), (0, 0), "it went");
+}
+
+#[tokio::test]
+async fn promise_9_a_guest_whom_a_person_added_to_a_tasks_series_stays_and_gets_no_mail() {
+    let (bridge, category) = loud().await;
+    let task = json!({
+        "title": "Choir", "due": "2026-11-05T14:00:00", "time_zone": "Europe/Lisbon",
+        "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=9"], "user": "u-ana", "category": category,
+    });
+    let task = send(&bridge, Method::POST, "/api/v1/tasks", &task).await;
+    let path = format!("/api/v1/tasks/{}", task["id"].as_str().expect("an id"));
+    invite_zoe(&bridge);
+    let deeds = [
+        (Method::PATCH, "", json!({"title": "Late choir"})),
+        (Method::POST, "/complete", Value::Null),
+        (Method::POST, "/reopen", Value::Null),
+        (Method::POST, "/complete", Value::Null),
+        (Method::PATCH, "", json!({"completion": "remove"})),
+        (Method::POST, "/complete", Value::Null),
+        // The series ends here, and another goes on.
+        (Method::PATCH, "", json!({"due": "2026-11-20T18:00:00", "time_zone": "Europe/Lisbon"})),
+    ];
+    zoe_is_left_in_peace(&bridge, &path, &deeds).await;
+    send(&bridge, Method::DELETE, &path, &Value::Null).await;
+    assert_eq!(bridge.google.outbox().len(), 0);
+}
+
+#[tokio::test]
+async fn promise_9_a_guest_whom_a_person_added_to_a_reminders_entry_stays_and_gets_no_mail() {
+    let (bridge, category) = loud().await;
+    for recurrence in [Value::Null, json!(["RRULE:FREQ=DAILY;COUNT=9"])] {
+        let reminder = json!({
+            "title": "Call", "at": "2026-11-05T10:00:00", "time_zone": "Europe/Lisbon",
+            "recurrence": recurrence, "deliver": ["google"], "user": "u-ana", "category": category,
+        });
+        let reminder = send(&bridge, Method::POST, "/api/v1/reminders", &reminder).await;
+        let path = format!("/api/v1/reminders/{}", reminder["id"].as_str().expect("an id"));
+        invite_zoe(&bridge);
+        let later = json!({"at": "2026-11-05T16:00:00", "time_zone": "Europe/Lisbon"});
+        let mut deeds = vec![
+            (Method::PATCH, "", json!({"title": "Call again"})),
+            (Method::PATCH, "", json!({"text": "It is urgent"})),
+            (Method::PATCH, "", later),
+        ];
+        if recurrence.is_null() {
+            deeds.push((Method::POST, "/snooze", json!({"until": "2026-11-06T10:00:00Z"})));
+        }
+        zoe_is_left_in_peace(&bridge, &path, &deeds).await;
+        send(&bridge, Method::POST, &format!("{path}/dismiss"), &Value::Null).await;
+        send(&bridge, Method::DELETE, &path, &Value::Null).await;
+        assert_eq!((bridge.titles(ANA).len(), bridge.google.outbox().len()), (0, 0), "it went");
+    }
 }

@@ -1,11 +1,13 @@
 //! What an operator does when something went wrong, one command each.
 
 use calbridge::app::access::{Caller, KeyWish, Proof};
-use calbridge::app::{App, Error, access, audit, incident};
+use calbridge::app::connections::Waiting;
+use calbridge::app::{App, Error, access, audit, connections, incident};
 use calbridge::model::key::Scope;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
+use crate::accounts::link;
 use crate::bridge::{ANA, Bridge, brew, tea, with};
 use crate::process::{Process, Simulated};
 
@@ -42,6 +44,41 @@ async fn while_writes_are_frozen_nothing_is_taken_in_and_nothing_written_to_goog
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(ANA), ["Tea"], "what waited goes on");
     assert_eq!(bridge.post(&tea(), &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_was_put_back_and_is_not_confirmed_reaches_nobody_and_spends_no_attempt() {
+    let mut bridge = Bridge::start().await;
+    bridge.key = bridge.key_for(&[Scope::EventsWrite, Scope::AdminRead]).await;
+    let bens = link(&bridge, "u-ben", "ben@example.com").await;
+    bridge.connect(ANA).await.expect("the account can be connected");
+    bridge.accept(&tea()).await;
+    let (app, console) = (&bridge.tied.app, Caller::console());
+    connections::disconnect(app, &console, bens, Waiting::Kept).await.expect("it is let go");
+    incident::freeze_unconfirmed(app).await.expect("it is frozen");
+    let calls = bridge.google.ledger().len();
+    for _ in 0..3 {
+        bridge.work().await;
+        bridge.pass(chrono::TimeDelta::hours(1));
+    }
+    assert_eq!(bridge.google.ledger().len(), calls, "not even a grant is given back");
+    let status = bridge.get("/api/v1/status").await.json();
+    assert_eq!(status["frozen"], json!({"since": "2026-11-02T08:00:00Z", "by": "an import"}));
+    assert_eq!((&status["jobs"]["live"], &status["store"]["writable"]), (&json!(2), &json!(true)));
+    let jobs = bridge.get("/api/v1/jobs?state=live").await.json();
+    for job in jobs["data"].as_array().expect("a list") {
+        assert_eq!(job["attempts"], 0, "{job}");
+    }
+    assert!(
+        bridge.get("/readyz?verbose").await.text.contains("[!] writes are frozen by an import")
+    );
+    assert_eq!(bridge.post(&tea(), &[]).await.json()["code"], "frozen");
+
+    incident::thaw(app, &console).await.expect("it is thawed");
+    bridge.run_until_idle().await;
+    assert_eq!((bridge.titles(ANA), bridge.calls("revoke")), (vec!["Tea".to_owned()], 1));
+    assert_eq!(bridge.get("/api/v1/status").await.json()["frozen"], json!(null));
+    assert_eq!(audit::verify(app).await.unwrap().findings, []);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod changing;
 mod entries;
 mod firing;
+mod following;
 mod letting;
 mod many;
 mod relative;
@@ -16,6 +17,10 @@ use crate::bridge::{Bridge, Choices, with};
 
 const REMINDERS: &str = "/api/v1/reminders";
 
+/// A mail server behind a port that nobody listens at.
+const NO_ANSWER: &str = "[mail]\nhost = \"127.0.0.1\"\nport = 9\nsecurity = \"none\"\n\
+                         from = \"bridge@mail.test\"\n";
+
 /// A bridge whose key may write reminders.
 async fn start() -> Bridge {
     chosen(Choices::default()).await
@@ -25,6 +30,11 @@ async fn chosen(choices: Choices) -> Bridge {
     let mut bridge = Bridge::with(choices).await;
     bridge.key = bridge.key_for(&[Scope::EventsWrite, Scope::TasksWrite]).await;
     bridge
+}
+
+/// The same where mail is set up, and its server cannot be reached.
+async fn mailing() -> Bridge {
+    chosen(Choices { settings: NO_ANSWER.to_owned(), ..Choices::default() }).await
 }
 
 /// A reminder at ten, told by the calendar alone.

@@ -44,9 +44,9 @@ fn open_with(data_dir: &Path, options: &Options) -> Result<SledStore, OpenError>
     SledStore::open(data_dir, InstanceId::from_u128(1), NOON, options)
 }
 
-/// Whatever is free on this machine is enough.
+/// Whatever is free on this machine is enough, and what may have become of it meanwhile is unknown.
 fn roomy() -> Options {
-    Options { min_free: 0, ..Options::default() }
+    Options { min_free: 0, boot: None, ..Options::default() }
 }
 
 mod damage;

@@ -37,6 +37,8 @@ pub enum By {
     Console,
     /// The bridge itself.
     Bridge,
+    /// Whoever put the whole store back from an export.
+    Import,
 }
 
 impl From<&Caller> for By {
@@ -76,6 +78,7 @@ impl App {
             By::Administrator => Actor::Administrator,
             By::Console => Actor::Console,
             By::Bridge => Actor::Bridge,
+            By::Import => Actor::Import,
         };
         Telling { app: self, actor, action, subject: None, row: None, detail }
     }

@@ -12,7 +12,7 @@ use crate::model::item::Item;
 use crate::model::owner::Owner;
 use crate::model::recurrence::Recurrence;
 use crate::model::reminder::{Reminder, Way, When, entry};
-use crate::model::timing::Timing;
+use crate::model::timing::{Original, Timing};
 use crate::model::when::Moment;
 use crate::store::Step;
 
@@ -36,6 +36,11 @@ pub(super) async fn arrange(
     step: &mut Step,
 ) -> Result<(), Error> {
     let standing = desk.standing(item).await?;
+    let is_changed = |event: &Event| step.changes.iter().any(|(id, ..)| *id == event.id);
+    if standing.as_ref().is_some_and(is_changed) {
+        // An occurrence of it is taken out, and all else is as it was.
+        return Ok(());
+    }
     let shown = shown(desk.app, item, reminder, standing.as_ref(), next)?;
     let (timing, recurrence) = match (shown, &standing) {
         (Shown::At(timing, recurrence), _) => (timing, recurrence),
@@ -58,6 +63,24 @@ pub(super) async fn arrange(
         item.event = Some(event);
     }
     Ok(())
+}
+
+/// Adds to `step` that the occurrence of a series that was to ring at `moment` is gone from its entry. What
+/// has come stays as what was.
+pub(super) async fn take_out(
+    desk: &Desk<'_>,
+    item: &Item,
+    reminder: &Reminder,
+    moment: DateTime<Utc>,
+    step: &mut Step,
+) -> Result<(), Error> {
+    if !reminder.is_series() || moment <= desk.app.clock.now() {
+        return Ok(());
+    }
+    match desk.standing(item).await? {
+        Some(event) => desk.take_out(event, Original::Moment(moment), step).await,
+        None => Ok(()),
+    }
 }
 
 /// Whether the reminder's entry waits for an account.

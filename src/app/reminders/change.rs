@@ -61,6 +61,7 @@ enum Deed<'a> {
 struct Draft<'a> {
     app: &'a App,
     caller: &'a Caller,
+    desk: Desk<'a>,
     item: Item,
     reminder: Reminder,
     step: Step,
@@ -132,12 +133,12 @@ async fn rewrite(
         let ReminderView { item: before, reminder: said } = get(app, caller, id).await?;
         items::must_be(&before, seen)?;
         let (item, reminder) = (before.clone(), said.clone());
-        let mut draft = Draft { app, caller, item, reminder, step: Step::default() };
+        let desk = Desk::new(app, &bridge, caller.by(), Class::Interactive);
+        let mut draft = Draft { app, caller, desk, item, reminder, step: Step::default() };
         draft.take(&deed).await?;
-        let Draft { mut item, mut reminder, mut step, .. } = draft;
+        let Draft { mut desk, mut item, mut reminder, mut step, .. } = draft;
         let now = app.clock.now();
         let next = moments::ahead(app, &step, &item, &reminder, now).await?.first();
-        let mut desk = Desk::new(app, &bridge, caller.by(), Class::Interactive);
         calendar::arrange(&mut desk, &mut item, &mut reminder, next, &mut step).await?;
         let quiet = step.items.is_empty() && step.changes.is_empty() && next == before.at;
         if quiet && reminder == said && item == before {
@@ -246,14 +247,17 @@ impl Draft<'_> {
         Ok(ahead.first())
     }
 
-    /// The occurrence of that moment does not ring.
+    /// The occurrence of that moment does not ring, and if it lies ahead, Google does not tell of it.
     async fn silence(&mut self, moment: DateTime<Utc>, cause: Cause) -> Result<(), Error> {
         let state = DeliveryState::Dismissed;
         log(self.app, &self.item, moment, state, None, Some(cause), &mut self.step).await?;
         if self.reminder.snoozed == Some(moment) {
             self.reminder.snoozed = None;
         } else {
-            self.reminder.deal(moment);
+            let Self { desk, item, reminder, step, .. } = self;
+            // Far the largest of what comes of it, and seldom what does.
+            Box::pin(calendar::take_out(desk, item, reminder, moment, step)).await?;
+            reminder.deal(moment);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::{ReminderView, calendar, finish, moments};
 use crate::app::access::{Caller, Who};
 use crate::app::desk::Desk;
 use crate::app::events::Identity;
-use crate::app::{App, Error, categories, connections, events, items};
+use crate::app::{App, Error, categories, connections, events, items, mail};
 use crate::model::id::ItemId;
 use crate::model::invalid::Invalid;
 use crate::model::item::{Item, Noun, Thing};
@@ -16,7 +16,7 @@ use crate::model::reminder::{Reminder, Way};
 use crate::store::{Kept, MAX_SEALED, Step, StoreError};
 
 /// No thing has more reminders: they all move when it does.
-const MOST_OF_ONE: usize = 50;
+pub(super) const MOST_OF_ONE: usize = 50;
 
 /// A reminder to be made.
 #[derive(Clone, Debug)]
@@ -231,7 +231,8 @@ fn not_found(error: Error, missing: Error) -> Error {
 }
 
 /// Who gets the reminder's mail: whoever is named, else the owner's connected account. Users have mail
-/// sent to accounts that they connected, and to nobody else.
+/// sent to accounts that they connected, and to nobody else. Refused where no mail server is set up: such
+/// a mail would wait for days, and then not go.
 pub(super) async fn addressees(
     app: &App,
     caller: &Caller,
@@ -244,12 +245,13 @@ pub(super) async fn addressees(
     let connected = connections::of(app, owner).await?;
     let own = connected.map(|connection| app.profile(&connection)).transpose()?;
     let own = own.map(|profile| profile.email);
-    if reminder.to.is_empty() && !reminder.ways.contains(&Way::Mail) {
+    let mails = reminder.ways.contains(&Way::Mail);
+    if reminder.to.is_empty() && !mails {
         return Ok(Vec::new());
     }
-    if reminder.to.is_empty() {
+    if reminder.to.is_empty() && own.is_none() {
         let rule = "is required: the owner has connected no account whose address could be taken";
-        return own.map(|own| vec![own]).ok_or_else(|| Invalid::new("to", rule).into());
+        return Err(Invalid::new("to", rule).into());
     }
     let strange =
         |address: &String| !own.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(address));
@@ -258,5 +260,8 @@ pub(super) async fn addressees(
                     may name any";
         return Err(Invalid::new("to", rule).into());
     }
-    Ok(reminder.to.clone())
+    if mails {
+        mail::mailer(app)?;
+    }
+    Ok(if reminder.to.is_empty() { own.into_iter().collect() } else { reminder.to.clone() })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{calendar, finish, moments};
+use super::{calendar, finish, moments, split};
 use crate::app::access::Caller;
 use crate::app::desk::Desk;
 use crate::app::{App, Error, items};
@@ -17,7 +17,7 @@ use crate::store::{Changed, Kept, Step};
 const PAGE: usize = 100;
 
 /// Adds to `step` every reminder that comes due at another moment once it is true, or not at all, or
-/// again.
+/// again; and those before what goes on from a series that is cut in it.
 pub async fn follow(app: &App, step: &mut Step) -> Result<(), Error> {
     for thing in touched(app, step).await? {
         let mut after = None;
@@ -33,7 +33,7 @@ pub async fn follow(app: &App, step: &mut Step) -> Result<(), Error> {
             }
         }
     }
-    Ok(())
+    split::inherit(app, step).await
 }
 
 /// What the step changes that reminders may belong to. What becomes of an instance moves the reminders of

@@ -9,6 +9,7 @@ mod fire;
 mod follow;
 mod letter;
 mod moments;
+mod split;
 mod waiting;
 
 use chrono::{DateTime, Utc};

@@ -43,7 +43,7 @@ const ROUTE: &str = "/api/v1/reminders";
         (status = 200, description = "Known already, by its key.", body = ShownReminder, headers(("Location" = String, description = "Where it is shown."))),
         (status = 201, description = "Made.", body = ShownReminder, headers(("Location" = String, description = "Where it is shown.")))
     ),
-    extensions(("x-codes" = json!([Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
+    extensions(("x-codes" = json!([Code::BacklogFull, Code::MailNotConfigured, Code::OwnerBacklogFull, Code::TooLarge])))
 )]
 pub async fn create(
     State(door): State<Door>,
@@ -124,7 +124,7 @@ pub async fn show(
     params(("id" = Id, Path), etag::IfMatch),
     request_body = ReminderChange,
     responses((status = 200, description = "Changed.", body = ShownReminder)),
-    extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
+    extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::MailNotConfigured, Code::OwnerBacklogFull, Code::TooLarge])))
 )]
 pub async fn edit(
     State(door): State<Door>,

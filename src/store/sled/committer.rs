@@ -69,11 +69,13 @@ impl Committer {
         let (steps, waiting) = channel();
         let (fail, failure) = watch::channel(None);
         let work = move || {
+            let mut desk = desk;
             let ended = catch_unwind(AssertUnwindSafe(|| desk.work(&waiting)));
             let ended = ended.unwrap_or_else(|_| Err(StoreError::Failed("it panicked".into())));
             match ended {
-                Ok(head) => Some(head),
+                Ok(()) => Some(desk.head),
                 Err(error) => {
+                    desk.head.distrust();
                     tracing::error!(error = &error as &dyn std::error::Error, "the store stopped");
                     fail.send_replace(Some(error));
                     None
@@ -139,7 +141,7 @@ fn closed() -> StoreError {
 
 impl Desk {
     /// Works until nobody can bring more, or anything fails.
-    fn work(mut self, waiting: &Receiver<Step>) -> Result<HeadFile, StoreError> {
+    fn work(&mut self, waiting: &Receiver<Step>) -> Result<(), StoreError> {
         loop {
             let first = if self.head.head == self.head.synced {
                 waiting.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -149,7 +151,7 @@ impl Desk {
             match first {
                 Ok(first) => self.batch(first, waiting)?,
                 Err(RecvTimeoutError::Timeout) => self.head.sync().map_err(head_failed)?,
-                Err(RecvTimeoutError::Disconnected) => return Ok(self.head),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
     }

@@ -10,10 +10,14 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use super::footing::Footing;
 use crate::model::id::{InstanceId, base32hex, digest_of};
 
 /// Bytes of a line, its end included.
 const LINE: usize = 256;
+
+/// Stands for no footing.
+const NOWHERE: &str = "-";
 
 /// How far a store is known to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub(super) struct Head {
     pub db_bytes: u64,
     /// Whether it was closed, and is exactly so.
     pub clean: bool,
+    /// On what its rows were known to be whole, all of them; none where that has to be seen.
+    pub footing: Option<Footing>,
 }
 
 /// The head file, opened.
@@ -81,6 +87,15 @@ impl HeadFile {
         Ok(())
     }
 
+    /// Has the next start read every row: what the kernel could not write it may have forgotten. A disk
+    /// that does not take that either is not asked for more.
+    pub(super) fn distrust(&mut self) {
+        let told = self.keep(Head { footing: None, ..self.head });
+        if let Err(error) = told {
+            tracing::warn!(%error, "`store.head` cannot be written any more");
+        }
+    }
+
     /// Writes `head` and makes it durable.
     pub(super) fn keep(&mut self, head: Head) -> io::Result<()> {
         self.note(head)?;
@@ -89,9 +104,11 @@ impl HeadFile {
 }
 
 fn line(head: &Head, turn: u64) -> String {
-    let Head { instance, sequence, db_bytes, clean } = head;
+    let Head { instance, sequence, db_bytes, clean, footing } = head;
     let state = if *clean { "closed" } else { "open" };
-    let told = format!("calbridge-store-head 1 {turn} {instance} {sequence} {db_bytes} {state}");
+    let footing = footing.map_or_else(|| NOWHERE.to_owned(), |footing| footing.to_string());
+    let told =
+        format!("calbridge-store-head 2 {turn} {instance} {sequence} {db_bytes} {state} {footing}");
     let told = format!("{told} {}", checksum(&told));
     format!("{told:<width$}\n", width = LINE - 1)
 }
@@ -103,14 +120,18 @@ fn parse(line: &[u8]) -> Option<(u64, Head)> {
         return None;
     }
     let words: Vec<_> = told.split(' ').collect();
-    let ["calbridge-store-head", "1", turn, instance, sequence, db_bytes, state] = words[..] else {
-        return None;
+    let (words, footing) = match words[..] {
+        ["calbridge-store-head", "1", ref words @ ..] => (words, NOWHERE),
+        ["calbridge-store-head", "2", ref words @ .., footing] => (words, footing),
+        _ => return None,
     };
+    let [turn, instance, sequence, db_bytes, state] = *words else { return None };
     let head = Head {
         instance: instance.parse().ok()?,
         sequence: sequence.parse().ok()?,
         db_bytes: db_bytes.parse().ok()?,
         clean: state == "closed",
+        footing: if footing == NOWHERE { None } else { Some(footing.parse().ok()?) },
     };
     Some((turn.parse().ok()?, head))
 }

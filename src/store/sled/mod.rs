@@ -13,6 +13,7 @@ mod committer;
 mod connections;
 mod envelopes;
 mod events;
+mod footing;
 mod head;
 mod items;
 mod jobs;
@@ -57,22 +58,31 @@ pub struct Options {
     pub cache: u64,
     /// Tells how many bytes are free where a path lies.
     pub free_space: FreeSpace,
+    /// What this run of the machine is called; without that, each start after a kill reads every row.
+    pub boot: Option<String>,
 }
 
 /// Tells how many bytes are free where a path lies.
 pub type FreeSpace = Arc<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>;
 
 impl Default for Options {
-    /// 200 MB kept free, 4 MB of cache, and the system asked for what is free.
+    /// 200 MB kept free, 4 MB of cache, and the system asked for the rest.
     fn default() -> Self {
-        Self { min_free: 200_000_000, cache: 4 << 20, free_space: Arc::new(free_space) }
+        Self {
+            min_free: 200_000_000,
+            cache: 4 << 20,
+            free_space: Arc::new(free_space),
+            boot: footing::boot(),
+        }
     }
 }
 
 impl fmt::Debug for Options {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { min_free, cache, free_space: _ } = self;
-        out.debug_struct("Options").field("min_free", min_free).field("cache", cache).finish()
+        let Self { min_free, cache, free_space: _, boot } = self;
+        let mut out = out.debug_struct("Options");
+        out.field("min_free", min_free).field("cache", cache).field("boot", boot);
+        out.finish_non_exhaustive()
     }
 }
 
@@ -124,8 +134,8 @@ pub struct SledStore {
 
 impl SledStore {
     /// Opens the store in `data_dir`, or makes one named `fresh` if there was never any. Reads
-    /// every row of a store that was not closed, so it may take a while: call it where blocking
-    /// is fine.
+    /// every row of one that was neither closed nor left by a process that was killed in this run of
+    /// the machine, so it may take a while: call it where blocking is fine.
     pub fn open(
         data_dir: &Path,
         fresh: InstanceId,
@@ -134,7 +144,7 @@ impl SledStore {
     ) -> Result<Self, OpenError> {
         let layout = Layout::of(data_dir)?;
         let lock = Lock::take(data_dir, now)?;
-        let opened = layout.open(fresh, options.cache)?;
+        let opened = layout.open(fresh, options)?;
         let probe = Arc::new(Probe {
             data_dir: data_dir.to_owned(),
             min_free: options.min_free,
@@ -177,7 +187,7 @@ impl SledStore {
         self.sync_is_interposed
     }
 
-    /// Finishes what waits and closes the store, so that the next opening need not read it all.
+    /// Finishes what waits and closes the store, so that no later opening need read it all.
     pub fn close(mut self) -> Result<(), StoreError> {
         self.shut()
     }

@@ -13,10 +13,11 @@ use std::time::Duration;
 use sled::{Config, Db, Mode};
 
 use super::committer::{Durability, flush};
+use super::footing::Footing;
 use super::head::{Head, HeadFile, sync_dir};
 use super::ledger::Read;
 use super::meta::{FORMAT, MetaRow};
-use super::{check, keys, migration, sync};
+use super::{Options, check, keys, migration, sync};
 use crate::model::id::InstanceId;
 use crate::store::StoreError;
 use crate::store::rows::Row;
@@ -84,6 +85,17 @@ impl OpenError {
     }
 }
 
+/// Why a store's rows need not be read to know that they are all there.
+#[derive(Clone, Copy, Debug)]
+enum Trust {
+    /// It was closed, and its file is as long as it was then.
+    Closed,
+    /// Whoever had it was killed, and the machine went on.
+    Killed,
+    /// It has to be seen.
+    None,
+}
+
 /// Where everything lies.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
@@ -118,14 +130,14 @@ impl Layout {
     }
 
     /// Opens the store that is there, or makes one named `fresh`.
-    pub(super) fn open(&self, fresh: InstanceId, cache: u64) -> Result<Opened, OpenError> {
+    pub(super) fn open(&self, fresh: InstanceId, options: &Options) -> Result<Opened, OpenError> {
         self.warn_of_filesystem();
         let head = HeadFile::open(&self.head).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => self.damaged("`store.head` cannot be read"),
             _ => OpenError::io("read", &self.head)(error),
         })?;
         let head = match (head, self.store.exists()) {
-            (None, false) => self.create(fresh, cache)?,
+            (None, false) => self.create(fresh, options.cache)?,
             (None, true) => {
                 return Err(self.damaged("there is a `store` but no `store.head` beside it"));
             }
@@ -138,7 +150,7 @@ impl Layout {
             }
             (Some(head), true) => head,
         };
-        self.open_known(head, cache)
+        self.open_known(head, options)
     }
 
     /// Makes an empty store aside, then its head, then moves it to its place: cut short anywhere,
@@ -163,7 +175,7 @@ impl Layout {
         sync_files(&self.nascent).map_err(OpenError::io("sync", &self.nascent))?;
         // Before there is a head: one without a store is taken for a loss.
         sync_dir(&self.data_dir).map_err(OpenError::io("sync", &self.data_dir))?;
-        let head = Head { instance: fresh, sequence: 1, db_bytes, clean: true };
+        let head = Head { instance: fresh, sequence: 1, db_bytes, clean: true, footing: None };
         let head = HeadFile::create(&self.head, head);
         let head = head.map_err(OpenError::io("write", &self.head))?;
         self.finish_creation()?;
@@ -176,28 +188,37 @@ impl Layout {
     }
 
     /// Opens a store that must be as far as its head says.
-    fn open_known(&self, mut file: HeadFile, cache: u64) -> Result<Opened, OpenError> {
+    fn open_known(&self, mut file: HeadFile, options: &Options) -> Result<Opened, OpenError> {
         let bytes = fs::metadata(&self.db).map_or(0, |found| found.len());
         if bytes == 0 {
             return Err(self.damaged("the file `store/db` is missing or empty"));
         }
         let as_closed = file.head.clean && bytes == file.head.db_bytes;
+        let footing = options.boot.as_deref().and_then(|boot| Footing::of(&self.db, boot));
+        let stands =
+            footing.is_some() && footing == file.head.footing && bytes >= file.head.db_bytes;
+        let trust = match (stands, as_closed) {
+            (true, _) => Trust::Killed,
+            (false, true) => Trust::Closed,
+            (false, false) => Trust::None,
+        };
         // Whatever comes of this, the next start must not trust that the store was closed.
         let head = Head { clean: false, ..file.head };
         file.keep(head).map_err(OpenError::io("write", &self.head))?;
-        let db = self.open_sled(&self.store, cache)?;
-        let meta = self.guarded(|| self.compare(&db, &head, as_closed))?;
+        let db = self.open_sled(&self.store, options.cache)?;
+        let meta = self.guarded(|| self.compare(&db, &head, trust))?;
         let meta = migration::bring(&db, meta).map_err(|error| self.unsound(error))?;
         let (meta, durability) = self.first_write(&db, meta)?;
         let found = fs::metadata(&self.db).map_err(OpenError::io("look at", &self.db))?;
-        let head = Head { sequence: meta.sequence, db_bytes: found.len(), ..head };
+        let (sequence, db_bytes) = (meta.sequence, found.len());
+        let head = Head { sequence, db_bytes, footing, ..head };
         file.keep(head).map_err(OpenError::io("write", &self.head))?;
         Ok(Opened { db, meta, head: file, durability })
     }
 
-    /// Holds the store against its head and, unless it is as it was closed, every row against the
+    /// Holds the store against its head and, unless it is known to be whole, every row against the
     /// others.
-    fn compare(&self, db: &Db, head: &Head, as_closed: bool) -> Result<MetaRow, OpenError> {
+    fn compare(&self, db: &Db, head: &Head, trust: Trust) -> Result<MetaRow, OpenError> {
         let found = Read::get(&**db, &keys::tally()).map_err(|error| self.unsound(error))?;
         let Some(found) = found else {
             return Err(self.damaged("it holds nothing, though its head says otherwise"));
@@ -219,7 +240,13 @@ impl Layout {
             );
             return Err(self.damaged(told));
         }
-        if !as_closed || meta.sequence != head.sequence {
+        // The last batch of a killed process may be in the store and not yet in the head.
+        let whole = match trust {
+            Trust::Closed => meta.sequence == head.sequence,
+            Trust::Killed => true,
+            Trust::None => false,
+        };
+        if !whole {
             check::every_row(db, &meta).map_err(|error| self.unsound(error))?;
         }
         Ok(meta)

@@ -1,14 +1,30 @@
 //! What every answer carries, and which other sites' pages may read any.
 
+use std::collections::BTreeSet;
+
 use axum::body::Body;
+use calbridge::http::openapi;
 use calbridge::http::policy::row::{Face, Row};
 use calbridge::model::key::Scope;
 use hyper::{Method, Request, header};
+use serde_json::Value;
 
 use super::{NOBODYS, bearer, knock, path, rows};
 use crate::bridge::{Answer, Bridge, Choices};
 
 const APP: &str = "https://app.example.com";
+/// What pages of other sites may read of our answers' headers, beside what every page may.
+const SHOWN: [&str; 9] = [
+    "etag",
+    "idempotent-replayed",
+    "location",
+    "preference-applied",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "www-authenticate",
+    "x-request-id",
+];
 
 fn is_armed(told: &str, answer: &Answer, https: bool) {
     let is_page = answer.header("content-type").starts_with("text/html");
@@ -91,6 +107,38 @@ async fn from_page(bridge: &Bridge, row: &Row, origin: &str, asks: bool) -> Answ
     bridge.send(request.body(Body::empty()).expect("a request")).await
 }
 
+/// The headers that a page of another site may read of this answer.
+fn exposed(answer: &Answer) -> Vec<&str> {
+    let names = answer.header("access-control-expose-headers").split(',').map(str::trim);
+    let mut names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Every header that the description of the API tells of, in lower case.
+fn described() -> BTreeSet<String> {
+    let document = openapi::document();
+    let objects = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    let mut names = BTreeSet::new();
+    for (_, path) in objects(&document["paths"]) {
+        for (_, operation) in objects(&path) {
+            for (_, response) in objects(&operation["responses"]) {
+                let headers = objects(&response["headers"]);
+                names.extend(headers.keys().map(|name| name.to_lowercase()));
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn every_header_that_is_told_of_can_be_read_by_pages_of_named_sites() {
+    let described = described();
+    assert!(described.len() >= 8, "{described:?}");
+    let hidden: Vec<_> = described.iter().filter(|name| !SHOWN.contains(&name.as_str())).collect();
+    assert_eq!(hidden, [""; 0]);
+}
+
 #[tokio::test]
 async fn pages_of_named_sites_may_call_what_takes_a_bearer_and_nothing_else() {
     let settings = format!(
@@ -118,10 +166,8 @@ async fn pages_of_named_sites_may_call_what_takes_a_bearer_and_nothing_else() {
                     headers.contains("authorization") && headers.contains("idempotency-key"),
                     "{headers}"
                 );
-                assert!(
-                    sent.header("access-control-expose-headers").contains("retry-after"),
-                    "{told}"
-                );
+                assert_eq!(exposed(&sent), SHOWN, "{told}");
+                assert_eq!(exposed(&asked), [""; 0], "{told}: only answers show headers");
                 assert!(sent.header("vary").contains("origin"), "{told}");
             } else {
                 assert_eq!(asked.status, 405, "{told}");

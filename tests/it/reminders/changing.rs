@@ -5,7 +5,9 @@ use calbridge::model::item::Thing;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{at, call, change, daily, log, make, path_of, read, refused, rows, say, start};
+use super::{
+    at, call, change, daily, log, mailing, make, path_of, read, refused, rows, say, start,
+};
 use crate::bridge::with;
 
 #[tokio::test]
@@ -106,7 +108,7 @@ async fn what_rings_is_put_off_and_rings_again_with_a_row_of_its_own() {
 
 #[tokio::test]
 async fn the_next_occurrence_is_put_off_where_none_rings_and_the_series_goes_on() {
-    let bridge = start().await;
+    let bridge = mailing().await;
     let mailed = json!({ "deliver": ["mail"], "to": ["ana@example.com"] });
     let reminder = make(&bridge, &with(daily(), &mailed)).await;
     let off = say(&bridge, &reminder, "snooze", &json!({ "until": "2026-11-02T15:00:00Z" })).await;
@@ -119,12 +121,12 @@ async fn the_next_occurrence_is_put_off_where_none_rings_and_the_series_goes_on(
         ("2026-11-02T15:00:00Z", "pending"),
         ("2026-11-03T10:00:00Z", "pending"),
     ]);
-    assert_eq!(log(&bridge, &reminder).await, expected, "no mail server is set up");
+    assert_eq!(log(&bridge, &reminder).await, expected, "the mail server does not answer");
 }
 
 #[tokio::test]
 async fn what_is_silenced_before_its_mail_went_is_not_mailed() {
-    let bridge = start().await;
+    let bridge = mailing().await;
     let mailed = json!({ "deliver": ["mail"], "to": ["ana@example.com"] });
     let mut made = Vec::new();
     for _ in 0..3 {

@@ -6,7 +6,8 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{
-    REMINDERS, at, call, change, chosen, daily, log, make, path_of, read, refused, rows, say, start,
+    REMINDERS, at, call, change, chosen, daily, log, mailing, make, path_of, read, refused, rows,
+    say, start,
 };
 use crate::accounts::link;
 use crate::bridge::{ANA, Bridge, Choices, with};
@@ -14,7 +15,10 @@ use crate::bridge::{ANA, Bridge, Choices, with};
 const BEN: &str = "ben@example.com";
 
 async fn connected() -> Bridge {
-    let bridge = start().await;
+    with_account(start().await).await
+}
+
+async fn with_account(bridge: Bridge) -> Bridge {
     bridge.connect(ANA).await.expect("the account can be connected");
     bridge
 }
@@ -182,7 +186,7 @@ async fn an_entry_moves_with_the_thing_it_stands_before_and_goes_with_it() {
 
 #[tokio::test]
 async fn a_reminder_before_something_that_recurs_has_no_entry_and_says_so() {
-    let bridge = connected().await;
+    let bridge = with_account(mailing().await).await;
     let standup = json!({
         "summary": "Standup", "start": "2026-11-02T12:00:00", "end": "2026-11-02T12:30:00",
         "time_zone": "Europe/Lisbon", "recurrence": ["RRULE:FREQ=DAILY"], "meet": false
@@ -208,4 +212,90 @@ async fn a_reminder_before_something_that_recurs_has_no_entry_and_says_so() {
     let series = make(&bridge, &daily()).await;
     let path = format!("{}/snooze", path_of(&series));
     assert_eq!(refused(&bridge, Method::POST, &path, &json!({ "minutes": 5 })).await, ["/until"]);
+}
+
+/// An instance waits until its series is written, and looks again a little later.
+async fn settle(bridge: &Bridge) {
+    bridge.work().await;
+    bridge.pass(TimeDelta::minutes(1));
+    bridge.work().await;
+}
+
+/// The moments at which Google tells of the only series there is.
+async fn told_of(bridge: &Bridge) -> Vec<String> {
+    let events = bridge.google.events(ANA);
+    let series = events.iter().find(|event| event["recurrence"].is_array()).expect("a series");
+    let told = bridge.instances(series["id"].as_str().expect("an id")).await;
+    let starts = told.iter().map(|entry| entry["start"]["dateTime"].as_str().expect("a time"));
+    starts.map(|start| super::moment(start).format("%d %H:%M").to_string()).collect()
+}
+
+#[tokio::test]
+async fn google_tells_of_no_occurrence_that_was_dismissed_before_it_came() {
+    let bridge = connected().await;
+    let members = json!({ "recurrence": ["RRULE:FREQ=DAILY;COUNT=4"], "meet": false });
+    let reminder = make(&bridge, &with(daily(), &members)).await;
+    settle(&bridge).await;
+    assert_eq!(told_of(&bridge).await, ["02 10:00", "03 10:00", "04 10:00", "05 10:00"]);
+    say(&bridge, &reminder, "dismiss", &Value::Null).await;
+    settle(&bridge).await;
+    assert_eq!(told_of(&bridge).await, ["03 10:00", "04 10:00", "05 10:00"]);
+    at(&bridge, "2026-11-03T10:00:00Z").await;
+    say(&bridge, &reminder, "dismiss", &Value::Null).await;
+    settle(&bridge).await;
+    assert_eq!(told_of(&bridge).await[0], "03 10:00", "what came stays as what was");
+    say(&bridge, &reminder, "dismiss", &Value::Null).await;
+    change(&bridge, &reminder, &json!({ "title": "Call again" })).await;
+    settle(&bridge).await;
+    assert_eq!(told_of(&bridge).await, ["03 10:00", "05 10:00"], "an edit brings nothing back");
+    assert_eq!(read(&bridge, &reminder).await["next"], "2026-11-05T10:00:00Z");
+    bridge.run_until_idle().await;
+    let expected = rows(&[
+        ("2026-11-02T10:00:00Z", "dismissed"),
+        ("2026-11-03T10:00:00Z", "told"),
+        ("2026-11-04T10:00:00Z", "dismissed"),
+        ("2026-11-05T10:00:00Z", "told"),
+    ]);
+    assert_eq!(log(&bridge, &reminder).await, expected);
+    assert_eq!(bridge.titles(ANA), ["Call again"]);
+    bridge.send_json(Method::DELETE, &path_of(&reminder), &Value::Null, &[]).await;
+    bridge.run_until_idle().await;
+    assert_eq!(bridge.titles(ANA), Vec::<String>::new());
+    assert_eq!(bridge.google.outbox().len(), 0);
+}
+
+#[tokio::test]
+async fn an_occurrence_that_was_moved_in_the_calendar_goes_when_it_is_dismissed() {
+    let bridge = connected().await;
+    let members = json!({ "recurrence": ["RRULE:FREQ=DAILY;COUNT=2"], "meet": false });
+    let reminder = make(&bridge, &with(daily(), &members)).await;
+    settle(&bridge).await;
+    let entry = reminder["event_id"].as_str().expect("an entry");
+    let path = format!("/api/v1/events/{entry}?instance=2026-11-02T10:00:00Z");
+    let later = json!({ "start": "2026-11-02T16:00:00Z", "end": "2026-11-02T16:15:00Z" });
+    let moved = bridge.send_json(Method::PATCH, &path, &later, &[]).await;
+    assert_eq!(moved.status, 202, "{}", moved.text);
+    settle(&bridge).await;
+    assert_eq!(told_of(&bridge).await, ["02 16:00", "03 10:00"]);
+    say(&bridge, &reminder, "dismiss", &Value::Null).await;
+    settle(&bridge).await;
+    assert_eq!(told_of(&bridge).await, ["03 10:00"]);
+}
+
+#[tokio::test]
+async fn google_does_not_tell_of_what_was_put_off_and_a_mail_does() {
+    let bridge = with_account(mailing().await).await;
+    let members = json!({
+        "recurrence": ["RRULE:FREQ=DAILY;COUNT=3"], "meet": false, "deliver": ["google", "mail"],
+        "to": [ANA],
+    });
+    let reminder = make(&bridge, &with(daily(), &members)).await;
+    settle(&bridge).await;
+    say(&bridge, &reminder, "snooze", &json!({ "until": "2026-11-02T15:00:00Z" })).await;
+    settle(&bridge).await;
+    assert_eq!(told_of(&bridge).await, ["03 10:00", "04 10:00"]);
+    at(&bridge, "2026-11-02T15:00:00Z").await;
+    let expected =
+        rows(&[("2026-11-02T10:00:00Z", "dismissed"), ("2026-11-02T15:00:00Z", "pending")]);
+    assert_eq!(log(&bridge, &reminder).await, expected);
 }

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{REMINDERS, call, daily, make, path_of, refused, say, start};
+use super::{NO_ANSWER, REMINDERS, call, daily, make, path_of, refused, say, start};
 use crate::accounts::link;
 use crate::bridge::{ANA, Answer, Bridge, with};
 use crate::jwt::application::{Shop, Way};
@@ -184,7 +184,7 @@ async fn as_user(shop: &Shop, user: &str, method: Method, path: &str, body: &Val
 
 #[tokio::test]
 async fn users_have_mail_sent_to_the_account_they_connected_and_to_nobody_else() {
-    let shop = Shop::signing(Way::Hs256).await;
+    let shop = Shop::with_keys(Way::Hs256, &json!({ "keys": [] }), NO_ANSWER).await;
     let bridge = &shop.bridge;
     let mail = with(call(), &json!({ "deliver": ["mail"] }));
     let to = |addresses: Value| with(mail.clone(), &json!({ "to": addresses }));
@@ -220,4 +220,27 @@ async fn users_have_mail_sent_to_the_account_they_connected_and_to_nobody_else()
         let seen = as_user(&shop, "u-cleo", Method::GET, &path_of(&id.json()), &Value::Null).await;
         assert_eq!(seen.status, 404);
     }
+}
+
+#[tokio::test]
+async fn mail_is_refused_where_no_server_takes_it() {
+    let bridge = start().await;
+    let mail = json!({ "deliver": ["mail"], "to": [ANA] });
+    let digest = json!({ "digest": true });
+    let own = make(&bridge, &call()).await;
+    for (method, path, body) in [
+        (Method::POST, REMINDERS, &with(call(), &mail)),
+        (Method::POST, REMINDERS, &with(daily(), &with(mail.clone(), &digest))),
+        (Method::PATCH, &*path_of(&own), &mail),
+    ] {
+        let refused = bridge.send_json(method, path, body, &[]).await;
+        let told = refused.json();
+        assert_eq!((refused.status, &told["code"]), (409, &json!("mail_not_configured")), "{body}");
+        assert!(told["detail"].as_str().expect("a detail").contains("`mail.host`"), "{told}");
+    }
+    let items = json!({ "reminders": [with(call(), &mail), call()] });
+    let batch = format!("{REMINDERS}/batch");
+    let answer = bridge.send_json(Method::POST, &batch, &items, &[]).await.json();
+    let status = |item: usize| answer["results"][item]["status"].clone();
+    assert_eq!((status(0), status(1)), (json!(409), json!(201)), "{answer}");
 }

@@ -3,7 +3,7 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{at, log, make, read, rows, say, start};
+use super::{at, log, mailing, make, read, rows, say, start};
 use crate::bridge::{ANA, Bridge, with};
 
 const TASKS: &str = "/api/v1/tasks";
@@ -129,7 +129,7 @@ async fn what_a_person_took_out_of_the_calendar_rings_no_more() {
 
 #[tokio::test]
 async fn before_a_series_it_rings_for_each_occurrence_and_for_those_that_were_moved() {
-    let bridge = start().await;
+    let bridge = mailing().await;
     bridge.connect(ANA).await.expect("the account can be connected");
     let series = with(tea(), &json!({ "recurrence": ["RRULE:FREQ=DAILY;COUNT=5"] }));
     let series = send(&bridge, Method::POST, EVENTS, &series).await;

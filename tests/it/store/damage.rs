@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use calbridge::model::event::{Presence, Wanted};
-use calbridge::model::id::InstanceId;
+use calbridge::model::id::{InstanceId, base32hex, digest_of};
 use calbridge::model::key::TicketKind;
 use calbridge::store::contract::examples::{
     NOON, accept, after, cause, claim_one, connection, done, event, line_of, push, request, revoke,
     sealed, some_act, take_in, ticket, user, wanted,
 };
-use calbridge::store::sled::{OpenError, SledStore};
+use calbridge::store::sled::{OpenError, Options, SledStore};
 use calbridge::store::{
     Accept, AccessStore, ConnectionStore, Counts, EventStore, Fate, JobStore, Keystone,
     PeriodStore, Ran, Store,
@@ -22,7 +22,7 @@ use chrono::TimeDelta;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use super::{open, roomy};
+use super::{open, open_with, roomy};
 
 const MANY: u128 = 20_000;
 const MIB: u64 = 1 << 20;
@@ -323,6 +323,61 @@ async fn a_killed_store_with_an_index_that_names_another_row_is_refused() {
         let told = refused(dir.path());
         assert!(told.contains("are not those that belong to the others"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn a_killed_store_is_read_anew_after_another_start_of_the_machine_and_as_a_copy() {
+    let boot = |name: &str| Options { boot: Some(name.to_owned()), ..roomy() };
+    for (run, as_a_copy, trusted) in
+        [("first", false, true), ("second", false, false), ("first", true, false)]
+    {
+        let dir = TempDir::new().unwrap();
+        let store = open_with(dir.path(), &boot("first")).unwrap();
+        take_in(&store, accept(1), NOON).await.unwrap();
+        store.close().unwrap();
+        as_if_killed(dir.path());
+        lose_a_row(dir.path());
+        let place = if as_a_copy { copied(&dir).0 } else { dir };
+        let opened = open_with(place.path(), &boot(run));
+        assert_eq!(opened.is_ok(), trusted, "{run}, a copy: {as_a_copy}");
+    }
+}
+
+/// Makes a closed store's head say what it would after a kill.
+fn as_if_killed(data_dir: &Path) {
+    let head = data_dir.join("store.head");
+    let lines = fs::read_to_string(&head).unwrap();
+    let lines = lines.lines().map(|line| {
+        let (told, _) = line.trim_end().rsplit_once(' ').unwrap();
+        let told = told.replace(" closed ", " open ");
+        let sum = base32hex(&digest_of(&[told.as_bytes()]));
+        format!("{:<255}\n", format!("{told} {sum}"))
+    });
+    fs::write(head, lines.collect::<String>()).unwrap();
+}
+
+/// What was accepted is in its owner's list no more.
+fn lose_a_row(data_dir: &Path) {
+    tamper(data_dir, |tree| {
+        let (key, _) = tree.scan_prefix(b"L").next().unwrap().unwrap();
+        tree.remove(key).unwrap();
+    });
+}
+
+#[tokio::test]
+async fn a_store_that_failed_is_read_anew() {
+    let dir = TempDir::new().unwrap();
+    let options = Options { boot: Some("first".to_owned()), ..roomy() };
+    let store = open_with(dir.path(), &options).unwrap();
+    take_in(&store, accept(1), NOON).await.unwrap();
+    store.close().unwrap();
+    let fails = Arc::new(|_: &Path| panic!("the disk is not what it was"));
+    let store = open_with(dir.path(), &Options { free_space: fails, ..options.clone() }).unwrap();
+    assert!(take_in(&store, accept(2), NOON).await.is_err());
+    assert!(store.close().is_err());
+    lose_a_row(dir.path());
+    let refused = open_with(dir.path(), &options).expect_err("something was lost");
+    assert!(refused.to_string().contains("are left"), "{refused}");
 }
 
 fn tamper(data_dir: &Path, with: impl FnOnce(&sled::Tree)) {

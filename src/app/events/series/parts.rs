@@ -155,6 +155,21 @@ impl Series {
         Ok(change)
     }
 
+    /// One instance is not there any more.
+    pub async fn cancel_one(&self, app: &App, original: Original) -> Result<Change, Error> {
+        let Some(event) = self.exception(app, original).await? else {
+            return self.except(app, original, Presence::Absent, &Edit::default()).await;
+        };
+        let mut change = Change::new(self.by, event.id);
+        change.end(app, &event)?;
+        Ok(change)
+    }
+
+    /// How many instances stand apart.
+    pub fn apart(&self) -> usize {
+        self.recurrence.exceptions().len()
+    }
+
     /// Whether an instance stands apart.
     pub fn stands_apart(&self, original: Original) -> bool {
         self.recurrence.exceptions().contains(&original)
