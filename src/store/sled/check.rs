@@ -135,9 +135,11 @@ impl Books {
             }
             Table::Content => self.find(key, &ContentRow::decode(row)?.revision.to_be_bytes()),
             Table::Request => {
-                let request = RequestRow::decode(row)?;
-                self.expect(&keys::request_over(request.expires()?, &read.bytes()?), &[]);
+                read.bytes::<32>()?;
+                RequestRow::decode(row)?.expires()?;
             }
+            // Taken away once the store is known to be whole.
+            Table::RequestOver => {}
             Table::Job => self.job(&JobRow::decode(row)?.under(read.id()?)?),
             Table::Payload => {
                 PayloadRow::decode(row)?;
@@ -178,7 +180,6 @@ impl Books {
             Table::Tally => drop((read.day()?, number(row)?)),
             Table::Meta
             | Table::OwnerEvent
-            | Table::RequestOver
             | Table::Past
             | Table::Tombstone
             | Table::OwnerItem

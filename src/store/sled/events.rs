@@ -2,19 +2,25 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sled::Tree;
 
 use super::keys::{self, KeyReader, Table};
-use super::ledger::{Ledger, Read};
+use super::ledger::{Ledger, Read, failed};
 use super::lists::{self, Found};
 use super::{SledStore, lines};
 use crate::model::event::{Event, Wanted};
 use crate::model::id::EventId;
 use crate::model::job::NewJob;
+use crate::model::key::Digest;
 use crate::store::rows::{ContentRow, EventRow, RequestRow, Row};
 use crate::store::{
     Accept, Accepted, Backlog, Change, Changed, EventFilter, EventStore, History, Learned, Place,
     Ran, Request, Retention, StoreError, fits,
 };
+
+/// How many request records are read in one look for those whose time is over. No index tells their ends:
+/// it would cost a row for each accept, and nobody minds a record that is over.
+const LOOK: usize = 10_000;
 
 #[async_trait]
 impl EventStore for SledStore {
@@ -111,7 +117,11 @@ pub(super) fn take_in(
         }
     }
     if let Some(request) = request {
-        remember_anew(ledger, &request, new.id)?;
+        let (key, row) = (keys::request(&request.key), RequestRow::new(&request, new.id));
+        match earlier {
+            Some(_) => ledger.replace(key, &row)?,
+            None => ledger.insert(key, &row)?,
+        }
     }
     if let Some(known) = known {
         return Ok(Accepted::Known(known));
@@ -135,25 +145,12 @@ pub(super) fn insert(ledger: &mut Ledger, event: &Event, row: &EventRow) -> Resu
 }
 
 /// Keeps a request record, in place of one whose time is over.
-pub(super) fn remember_anew(
+pub(super) fn remember(
     ledger: &mut Ledger,
     request: &Request,
     thing: EventId,
 ) -> Result<(), StoreError> {
-    if let Some(earlier) = ledger.row::<RequestRow>(&keys::request(&request.key))? {
-        ledger.remove(keys::request_over(earlier.expires()?, &request.key));
-        ledger.remove(keys::request(&request.key));
-    }
-    remember(ledger, request, thing)
-}
-
-pub(super) fn remember(
-    ledger: &mut Ledger,
-    request: &Request,
-    event: EventId,
-) -> Result<(), StoreError> {
-    ledger.insert(keys::request(&request.key), &RequestRow::new(request, event))?;
-    ledger.insert_bytes(keys::request_over(request.expires, &request.key), Vec::new())
+    ledger.put(keys::request(&request.key), &RequestRow::new(request, thing))
 }
 
 pub(super) fn change(
@@ -284,27 +281,49 @@ pub(super) fn prune(
     Ok(pruned)
 }
 
-/// Forgets up to `most` request records whose time is over.
-pub(super) fn prune_requests(
-    ledger: &mut Ledger,
+/// Up to `most` request records whose time is over, and where the look for them ended. It goes round: it
+/// begins at `last`, where the one before ended, and comes back to it at most.
+pub(super) fn over_requests(
+    tree: &Tree,
+    mut last: Digest,
     now: DateTime<Utc>,
     most: usize,
-) -> Result<usize, StoreError> {
+) -> Result<(Vec<Digest>, Digest), StoreError> {
+    let begin = keys::request(&last);
+    let end = keys::request(&[u8::MAX; 32]);
+    let behind = tree.range(begin.clone()..=end);
+    let before = tree.range(Table::Request.prefix()..begin);
     let mut over = Vec::new();
-    for found in ledger.scan(&Table::RequestOver.prefix()).take(most) {
-        let (index, _) = found?;
-        let mut read = KeyReader::new(&index)?;
-        if read.time()? > now {
+    for found in behind.chain(before).take(LOOK) {
+        let (key, row) = found.map_err(failed)?;
+        last = KeyReader::new(&key)?.bytes()?;
+        if RequestRow::decode(&row)?.expires()? <= now {
+            over.push(last);
+        }
+        if over.len() == most {
             break;
         }
-        over.push((index.to_vec(), read.bytes()?));
     }
-    let pruned = over.len();
-    for (index, key) in over {
-        ledger.remove(index);
-        ledger.remove(keys::request(&key));
+    Ok((over, last))
+}
+
+/// Forgets those of these request records whose time is still over. Returns how many.
+pub(super) fn forget_requests(
+    ledger: &mut Ledger,
+    over: Vec<Digest>,
+    now: DateTime<Utc>,
+) -> Result<usize, StoreError> {
+    let mut forgotten = 0;
+    for digest in over {
+        let key = keys::request(&digest);
+        if let Some(row) = ledger.row::<RequestRow>(&key)?
+            && row.expires()? <= now
+        {
+            ledger.remove(key);
+            forgotten += 1;
+        }
     }
-    Ok(pruned)
+    Ok(forgotten)
 }
 
 /// Two rows, read one after the other, were of different revisions.

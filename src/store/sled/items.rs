@@ -106,7 +106,7 @@ fn take_step(
         return Ok(answer);
     }
     if let Some((request, item)) = &step.request {
-        events::remember_anew(ledger, request, named(*item))?;
+        events::remember(ledger, request, named(*item))?;
     }
     for item in &step.items {
         write(ledger, item)?;
@@ -146,7 +146,7 @@ fn refuse(
             return Ok(Some(if same { Kept::Known(Box::new(item)) } else { Kept::OtherBody }));
         }
         if let Some(item) = find(ledger, *id)? {
-            events::remember_anew(ledger, request, named(*id))?;
+            events::remember(ledger, request, named(*id))?;
             return Ok(Some(Kept::Known(Box::new(item))));
         }
     }

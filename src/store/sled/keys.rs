@@ -31,7 +31,7 @@ pub(super) enum Table {
     Tombstone = b'z' as isize,
     /// Digest → request.
     Request = b'R' as isize,
-    /// Expiry, digest of a request.
+    /// Expiry, digest of a request, in stores of formats 1 and 2.
     RequestOver = b'r' as isize,
     Job = b'J' as isize,
     /// Job → what it carries.
@@ -169,12 +169,6 @@ pub(super) fn idle(table: Table, since: DateTime<Utc>, id: EventId) -> Vec<u8> {
 
 pub(super) fn request(key: &Digest) -> Vec<u8> {
     [&Table::Request.prefix(), &key[..]].concat()
-}
-
-pub(super) fn request_over(expires: DateTime<Utc>, key: &Digest) -> Vec<u8> {
-    let mut bytes = with_time(Table::RequestOver.prefix(), expires);
-    bytes.extend(key);
-    bytes
 }
 
 pub(super) fn job(id: JobId) -> Vec<u8> {

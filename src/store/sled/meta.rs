@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::store::rows::Row;
 
 /// The arrangement of tables and keys that this release writes.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// The store's name and its tally, rewritten with every batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -31,7 +31,7 @@ mod sync;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -43,6 +43,7 @@ pub use open::OpenError;
 use super::rows::KeystoneRow;
 use super::{Beat, Change, Changes, Keystone, Retention, Store, StoreError, fits};
 use crate::model::id::InstanceId;
+use crate::model::key::Digest;
 use committer::{Committer, Desk, Durability};
 use head::Head;
 use ledger::{Ledger, Read};
@@ -129,6 +130,7 @@ pub struct SledStore {
     sync_is_interposed: bool,
     /// None only while it is being closed.
     db: Option<Db>,
+    last_look: Mutex<Digest>,
     _lock: Lock,
 }
 
@@ -171,6 +173,7 @@ impl SledStore {
             layout,
             sync_is_interposed,
             db: Some(opened.db),
+            last_look: Mutex::default(),
             _lock: lock,
         })
     }
@@ -201,6 +204,11 @@ impl SledStore {
         let closed = settle_db(&self.layout.db)
             .and_then(|db_bytes| file.keep(Head { db_bytes, clean: true, ..file.head }));
         closed.map_err(|error| StoreError::Failed(format!("closing: {error}")))
+    }
+
+    /// Where the last look for requests whose time is over ended.
+    fn last_look(&self) -> MutexGuard<'_, Digest> {
+        self.last_look.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was written, for reading.
@@ -277,9 +285,13 @@ impl Store for SledStore {
         keep: Retention,
         most: usize,
     ) -> Result<usize, StoreError> {
+        let last = *self.last_look();
+        let look = move |tree: &Tree| events::over_requests(tree, last, now, most);
+        let (over, last) = self.read_aside(look).await?;
+        *self.last_look() = last;
         let step = move |ledger: &mut Ledger| {
             let mut left = most;
-            left -= events::prune_requests(ledger, now, left)?;
+            left -= events::forget_requests(ledger, over, now)?;
             left -= access::prune_tickets(ledger, now, left)?;
             left -= jobs::prune(ledger, now, keep, left)?;
             left -= events::prune(ledger, now, keep, left)?;

@@ -25,6 +25,9 @@ use crate::store::rows::Row;
 /// Bytes of a segment of sled's log. sled keeps up to three in memory, so small ones keep an idle
 /// process small; but a leaf must stay below a quarter of one, see `ledger::MAX_ROW`.
 const SEGMENT: usize = 4 << 20;
+/// sled's own thread writes what lies in memory, which the committer has done by then, and makes segments
+/// free again: of those half empty about one each time, so that it must come often to keep up with a busy store.
+const TIDY_EVERY_MS: u64 = 100;
 /// How many times, [`RETRY`] apart, a `db` file that something still holds is tried again: sled's
 /// own threads let go of it a moment after it was closed.
 const TRIES: usize = 200;
@@ -284,7 +287,7 @@ impl Layout {
             .mode(Mode::LowSpace)
             .segment_size(SEGMENT)
             .cache_capacity(cache)
-            .flush_every_ms(Some(500));
+            .flush_every_ms(Some(TIDY_EVERY_MS));
         drop_unfinished_snapshots(path).map_err(OpenError::io("tidy up", path))?;
         let mut tries = 0;
         loop {
