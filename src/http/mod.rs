@@ -39,6 +39,7 @@ mod status;
 mod tasks;
 pub mod vault;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ use url::Url;
 
 use crate::app::App;
 use crate::model::id::base32hex;
+use crate::random::Random;
 use address::Client;
 pub use address::{Header, Peer, Proxies};
 use limit::Limits;
@@ -70,14 +72,27 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A body that does not arrive within this time is given up.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What every handler can reach.
+/// What every handler can reach. It is cloned several times for each request, so that is made cheap.
 #[derive(Clone)]
 pub struct Door {
+    inner: Arc<Inner>,
+}
+
+/// What a [`Door`] gives.
+pub struct Inner {
     app: App,
-    limits: Arc<Limits>,
+    limits: Limits,
     /// Where people reach this server.
-    public_url: Arc<Url>,
+    public_url: Url,
     proxies: Arc<Proxies>,
+}
+
+impl Deref for Door {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
 }
 
 /// How the door is hung.
@@ -104,13 +119,14 @@ pub fn console(app: App, settings: &Settings) -> Router {
 }
 
 fn hang(app: App, settings: &Settings, table: Table) -> Router {
-    let ids = RandomIds(app.clone());
-    let door = Door {
-        limits: Arc::new(Limits::new(&settings.rates, &app)),
+    let ids = RandomIds(Arc::clone(&app.random));
+    let inner = Inner {
+        limits: Limits::new(&settings.rates, &app),
         app,
-        public_url: Arc::new(settings.public_url.clone()),
+        public_url: settings.public_url.clone(),
         proxies: Arc::clone(&settings.proxies),
     };
+    let door = Door { inner: Arc::new(inner) };
     let secure = middleware::map_response_with_state(door.clone(), headers::secure);
     let know = middleware::from_fn_with_state(door.clone(), address::know);
     table
@@ -148,11 +164,11 @@ fn span<B>(request: &Request<B>) -> tracing::Span {
 }
 
 #[derive(Clone)]
-struct RandomIds(App);
+struct RandomIds(Arc<dyn Random>);
 
 impl MakeRequestId for RandomIds {
     fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
-        let id = base32hex(&self.0.random.bytes::<16>());
+        let id = base32hex(&self.0.bytes::<16>());
         HeaderValue::from_str(&id).ok().map(RequestId::new)
     }
 }

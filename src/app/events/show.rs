@@ -12,12 +12,19 @@ use crate::store::Change;
 /// The event as it is once it has settled, an obstacle only a person can clear stands in its way,
 /// the process is about to end, or it is `until`.
 pub async fn wait(app: &App, event: Event, until: DateTime<Utc>) -> Result<Event, Error> {
+    let is_over = |event: &Event| {
+        event.is_settled() || app.clock.now() >= until || app.stopping.is_cancelled()
+    };
+    // Who does not wait is told what was just written or read.
+    if is_over(&event) {
+        return Ok(event);
+    }
     let mut changes = app.store.changes();
     let id = event.id;
     let connection = event.placement.connection;
     loop {
         let event = app.store.event(id).await?.ok_or(Error::NotFound("event"))?;
-        if event.is_settled() || app.clock.now() >= until || app.stopping.is_cancelled() {
+        if is_over(&event) {
             return Ok(event);
         }
         let placed = app.store.connection(connection).await?;

@@ -2,6 +2,7 @@
 //!
 //! There is one writer, so a step reads what every step before it wrote and needs no transaction.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -61,6 +62,8 @@ struct Undo {
 pub(super) struct Ledger {
     tree: Tree,
     probe: Arc<Probe>,
+    /// What the probe said in this batch.
+    room: OnceCell<Result<(), StoreError>>,
     meta: MetaRow,
     writes: BTreeMap<IVec, Write>,
     bytes: usize,
@@ -80,6 +83,7 @@ impl Ledger {
         Self {
             tree,
             probe,
+            room: OnceCell::new(),
             leases: Leases::above(meta.openings << 40),
             meta,
             writes: BTreeMap::new(),
@@ -114,9 +118,9 @@ impl Ledger {
         done
     }
 
-    /// Refuses unless there is room on the disk.
+    /// Refuses unless there was room on the disk when the batch was begun.
     pub(super) fn must_have_room(&self) -> Result<(), StoreError> {
-        self.probe.must_have_room()
+        self.room.get_or_init(|| self.probe.must_have_room()).clone()
     }
 
     /// Writes a row, whether or not there is one under its key.
@@ -254,6 +258,7 @@ impl Ledger {
             return Err(error);
         }
         self.bytes = 0;
+        self.room.take();
         if self.writes.is_empty() {
             return Ok(None);
         }

@@ -43,6 +43,7 @@ impl Crossed {
     /// What `step` answers, which the rival's word comes before if it waits for that.
     async fn answer<T>(&mut self, step: impl AsyncFnOnce(&PostgresStore) -> T) -> T {
         let mut answer = pin!(step(&self.store));
+        // PostgreSQL tells nobody that a session waits for another: it has to be asked.
         let waits = async {
             let waiting = "SELECT count(*) FROM pg_stat_activity
                            WHERE datname = current_database() AND wait_event_type = 'Lock'";
