@@ -8,7 +8,7 @@ use std::pin::Pin;
 
 use chrono::{DateTime, Utc};
 
-use super::verdict::{end_of, end_of_own};
+use super::verdict::{cause_of, end_of, end_of_own};
 use crate::app::{App, Error, Links, Profile, connections, tokens};
 use crate::google::error::{Failure, Verdict};
 use crate::google::events::{Conference, Copy, Events, Stamp};
@@ -18,9 +18,9 @@ use crate::model::event::{Content, Copied, Event, GoogleName, Known, Meet, Meeti
 use crate::model::id::{EventId, JobId, base32hex, digest_of};
 use crate::model::job::{Class, End, Job, Kind, Line, NewJob, Obstacle};
 
-/// An event that was there and is not found is looked for this often before that is believed: a read
-/// at Google may lag behind a write.
-const MOST_MISSING: u32 = 3;
+/// An event that was there and is not found is looked for this often again before that is believed, in
+/// a quarter of a minute at least: a read at Google may lag behind a write.
+const MOST_MISSING: u32 = 5;
 
 /// One run.
 pub struct Visit {
@@ -174,6 +174,7 @@ impl Visit {
         match failure.verdict {
             Verdict::Gone => Ok(self.removed()),
             Verdict::NotFound if self.spent >= MOST_MISSING => Ok(self.removed()),
+            Verdict::NotFound => Ok(End::Retry(cause_of(&failure))),
             _ => Err(failure.into()),
         }
     }

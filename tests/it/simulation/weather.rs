@@ -168,7 +168,8 @@ pub async fn owner(world: &World) {
     let disconnects = chance.percent(15);
     while pause(world, chance.time(TimeDelta::seconds(60))).await {
         mend(world).await;
-        if disconnects && chance.percent(20) {
+        // The bridge may have been down until it was quiet.
+        if disconnects && chance.percent(20) && !world.quiet.is_cancelled() {
             world.history.tell("person   disconnects the account");
             world.watch.grants_die.store(true, Ordering::Relaxed);
             world
