@@ -59,7 +59,6 @@ use url::Url;
 
 use crate::app::App;
 use crate::model::id::base32hex;
-use crate::random::Random;
 use address::Client;
 pub use address::{Header, Peer, Proxies};
 use limit::Limits;
@@ -119,7 +118,6 @@ pub fn console(app: App, settings: &Settings) -> Router {
 }
 
 fn hang(app: App, settings: &Settings, table: Table) -> Router {
-    let ids = RandomIds(Arc::clone(&app.random));
     let inner = Inner {
         limits: Limits::new(&settings.rates, &app),
         app,
@@ -127,6 +125,7 @@ fn hang(app: App, settings: &Settings, table: Table) -> Router {
         proxies: Arc::clone(&settings.proxies),
     };
     let door = Door { inner: Arc::new(inner) };
+    let ids = RandomIds(door.clone());
     let secure = middleware::map_response_with_state(door.clone(), headers::secure);
     let know = middleware::from_fn_with_state(door.clone(), address::know);
     table
@@ -164,11 +163,11 @@ fn span<B>(request: &Request<B>) -> tracing::Span {
 }
 
 #[derive(Clone)]
-struct RandomIds(Arc<dyn Random>);
+struct RandomIds(Door);
 
 impl MakeRequestId for RandomIds {
     fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
-        let id = base32hex(&self.0.bytes::<16>());
+        let id = base32hex(&self.0.app.random.bytes::<16>());
         HeaderValue::from_str(&id).ok().map(RequestId::new)
     }
 }

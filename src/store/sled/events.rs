@@ -281,30 +281,32 @@ pub(super) fn prune(
     Ok(pruned)
 }
 
-/// Up to `most` request records whose time is over, and where the look for them ended. It goes round: it
-/// begins at `last`, where the one before ended, and comes back to it at most.
+/// Up to `most` request records whose time is over, those first that were over first, and where the next look
+/// for them begins. It goes round: this one begins at `from`, where the one before ended, and comes back to
+/// it at most.
 pub(super) fn over_requests(
     tree: &Tree,
-    mut last: Digest,
+    from: Digest,
     now: DateTime<Utc>,
     most: usize,
 ) -> Result<(Vec<Digest>, Digest), StoreError> {
-    let begin = keys::request(&last);
+    let begin = keys::request(&from);
     let end = keys::request(&[u8::MAX; 32]);
     let behind = tree.range(begin.clone()..=end);
     let before = tree.range(Table::Request.prefix()..begin);
-    let mut over = Vec::new();
+    let (mut over, mut last) = (Vec::new(), from);
     for found in behind.chain(before).take(LOOK) {
         let (key, row) = found.map_err(failed)?;
         last = KeyReader::new(&key)?.bytes()?;
-        if RequestRow::decode(&row)?.expires()? <= now {
-            over.push(last);
-        }
-        if over.len() == most {
-            break;
+        let expires = RequestRow::decode(&row)?.expires()?;
+        if expires <= now {
+            over.push((expires, last));
         }
     }
-    Ok((over, last))
+    // The next look meets those that are left.
+    let next = if over.len() > most { from } else { last };
+    over.sort_unstable();
+    Ok((over.into_iter().take(most).map(|(_, digest)| digest).collect(), next))
 }
 
 /// Forgets those of these request records whose time is still over. Returns how many.

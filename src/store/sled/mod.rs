@@ -130,7 +130,7 @@ pub struct SledStore {
     sync_is_interposed: bool,
     /// None only while it is being closed.
     db: Option<Db>,
-    last_look: Mutex<Digest>,
+    next_look: Mutex<Digest>,
     _lock: Lock,
 }
 
@@ -173,7 +173,7 @@ impl SledStore {
             layout,
             sync_is_interposed,
             db: Some(opened.db),
-            last_look: Mutex::default(),
+            next_look: Mutex::default(),
             _lock: lock,
         })
     }
@@ -206,9 +206,9 @@ impl SledStore {
         closed.map_err(|error| StoreError::Failed(format!("closing: {error}")))
     }
 
-    /// Where the last look for requests whose time is over ended.
-    fn last_look(&self) -> MutexGuard<'_, Digest> {
-        self.last_look.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where the next look for requests whose time is over begins.
+    fn next_look(&self) -> MutexGuard<'_, Digest> {
+        self.next_look.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was written, for reading.
@@ -285,10 +285,10 @@ impl Store for SledStore {
         keep: Retention,
         most: usize,
     ) -> Result<usize, StoreError> {
-        let last = *self.last_look();
-        let look = move |tree: &Tree| events::over_requests(tree, last, now, most);
-        let (over, last) = self.read_aside(look).await?;
-        *self.last_look() = last;
+        let from = *self.next_look();
+        let look = move |tree: &Tree| events::over_requests(tree, from, now, most);
+        let (over, next) = self.read_aside(look).await?;
+        *self.next_look() = next;
         let step = move |ledger: &mut Ledger| {
             let mut left = most;
             left -= events::forget_requests(ledger, over, now)?;

@@ -205,8 +205,9 @@ impl Layout {
             (false, true) => Trust::Closed,
             (false, false) => Trust::None,
         };
-        // Whatever comes of this, the next start must not trust that the store was closed.
-        let head = Head { clean: false, ..file.head };
+        // Whatever comes of this, the next start must not trust that the store was closed, nor that
+        // nothing happened to it since.
+        let head = Head { clean: false, footing: None, ..file.head };
         file.keep(head).map_err(OpenError::io("write", &self.head))?;
         let db = self.open_sled(&self.store, options.cache)?;
         let meta = self.guarded(|| self.compare(&db, &head, trust))?;
