@@ -415,3 +415,14 @@ async fn a_read_that_lags_behind_does_not_take_an_event_for_removed() {
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(ANA), ["Coffee"]);
 }
+
+#[tokio::test]
+async fn reads_that_lag_ten_seconds_behind_do_not_take_an_event_for_removed() {
+    let bridge = Bridge::connected().await;
+    let made = bridge.post(&tea(), &[]).await.json();
+    bridge.fault(Fault::new(FaultKind::StaleRead).secs(10));
+    let edit = json!({ "summary": "Coffee" });
+    bridge.send_json(Method::PATCH, &path_of(&made), &edit, &[]).await;
+    bridge.run_until_idle().await;
+    assert_eq!(bridge.titles(ANA), ["Coffee"]);
+}
