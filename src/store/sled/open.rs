@@ -162,7 +162,7 @@ impl Layout {
         if self.nascent.exists() {
             fs::remove_dir_all(&self.nascent).map_err(OpenError::io("remove", &self.nascent))?;
         }
-        let db = self.open_sled(&self.nascent, cache)?;
+        let (db, _) = self.open_sled(&self.nascent, cache)?;
         let meta = MetaRow {
             format: FORMAT,
             instance: fresh.as_u128(),
@@ -209,7 +209,8 @@ impl Layout {
         // nothing happened to it since.
         let head = Head { clean: false, footing: None, ..file.head };
         file.keep(head).map_err(OpenError::io("write", &self.head))?;
-        let db = self.open_sled(&self.store, options.cache)?;
+        let (db, panicked) = self.open_sled(&self.store, options.cache)?;
+        let trust = if panicked { Trust::None } else { trust };
         let meta = self.guarded(|| self.compare(&db, &head, trust))?;
         let meta = migration::bring(&db, meta).map_err(|error| self.unsound(error))?;
         let (meta, durability) = self.first_write(&db, meta)?;
@@ -281,26 +282,30 @@ impl Layout {
         Ok((meta, durability))
     }
 
-    /// Opens sled's directory. Damage may make sled panic.
-    fn open_sled(&self, path: &Path, cache: u64) -> Result<Db, OpenError> {
-        let config = Config::new()
-            .path(path)
-            .mode(Mode::LowSpace)
-            .segment_size(SEGMENT)
-            .cache_capacity(cache)
-            .flush_every_ms(Some(TIDY_EVERY_MS));
+    /// Opens sled's directory, and says whether sled panicked at it first. At a torn end of its file it
+    /// may, and has emptied that end by then: it is asked a second time, and what it then has must be seen.
+    fn open_sled(&self, path: &Path, cache: u64) -> Result<(Db, bool), OpenError> {
         drop_unfinished_snapshots(path).map_err(OpenError::io("tidy up", path))?;
+        let mut panicked = false;
         let mut tries = 0;
         loop {
+            let config = Config::new()
+                .path(path)
+                .mode(Mode::LowSpace)
+                .segment_size(SEGMENT)
+                .cache_capacity(cache)
+                .flush_every_ms(Some(TIDY_EVERY_MS));
             tries += 1;
-            match self.guarded(|| Ok(config.open()))? {
-                Ok(db) => return Ok(db),
-                Err(sled::Error::Io(error))
+            match catch_unwind(AssertUnwindSafe(|| config.open())) {
+                Ok(Ok(db)) => return Ok((db, panicked)),
+                Ok(Err(sled::Error::Io(error)))
                     if tries < TRIES && error.to_string().contains("could not acquire lock") =>
                 {
                     std::thread::sleep(RETRY);
                 }
-                Err(error) => return Err(self.sled_failed(error)),
+                Ok(Err(error)) => return Err(self.sled_failed(error)),
+                Err(_) if panicked => return Err(self.damaged("reading it made sled panic")),
+                Err(_) => panicked = true,
             }
         }
     }

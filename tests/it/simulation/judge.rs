@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use calbridge::simulator::Answered;
 use calbridge::store::{JobStore, Which};
-use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::backend::{Journal, Maybe, Wish, notes, read_title, span, title};
@@ -41,16 +40,11 @@ pub async fn judge(world: &World, journal: &Journal) {
     judge_jobs(world).await;
 }
 
-/// Google never had to ask for patience, unless a fault made it: also one that kept calls on their way,
-/// so that they came in another minute than they were sent in.
+/// Google never had to ask for patience, unless a fault made it.
 fn judge_pace(world: &World) {
-    let calls = if world.tight { world.google.ledger() } else { Vec::new() };
-    for (at, call) in calls.iter().enumerate() {
+    for call in world.google.ledger().iter().filter(|_| world.tight) {
         let refused = matches!(call.answered, Answered::Status(403 | 429));
-        let minute = calls[..at].iter().rev();
-        let mut minute = minute.take_while(|other| call.time - other.time <= TimeDelta::minutes(1));
-        if refused && call.faults.is_empty() && !minute.any(|other| other.faults.contains(&"slow"))
-        {
+        if refused && call.faults.is_empty() {
             world.history.violated(format!("the quota was used up: call {}", call.number));
         }
     }
