@@ -46,11 +46,15 @@ impl Google {
         call: Pin<Box<impl Future<Output = Result<T, Failure>>>>,
     ) -> Result<T, Failure> {
         let limits = &self.inner.limits;
-        if let Err(Held(wait)) = limits.pay(access.payer, units).await {
-            return Err(Failure::new(Verdict::HeldBack, None, None).after(Some(wait)));
-        }
+        let paid = match limits.pay(access.payer, units).await {
+            Ok(paid) => paid,
+            Err(Held(wait)) => {
+                return Err(Failure::new(Verdict::HeldBack, None, None).after(Some(wait)));
+            }
+        };
         self.meter.0.fetch_add(units.into(), Ordering::Relaxed);
         let outcome = call.await;
+        drop(paid);
         match outcome.as_ref().err().map(|failure| (failure, refusal(failure.verdict))) {
             Some((failure, Some(refusal))) => {
                 limits.refused(access.payer, refusal, failure.retry_after);

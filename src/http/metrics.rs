@@ -93,7 +93,11 @@ impl Readings {
             "Google's limit for the project in a minute, this process's part.",
             project.limit,
         )?;
-        units("quota_used", "Quota paid for in the last minute.", project.used)?;
+        units(
+            "quota_used",
+            "Quota of calls under way and of those over for less than a minute.",
+            project.used,
+        )?;
         units("quota_left", "What is left of the limit.", project.left)?;
         units(
             "quota_waiting",

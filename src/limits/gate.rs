@@ -12,6 +12,8 @@ use super::{Allowance, Held, Used};
 /// Whoever is held for longer than this is told so, and comes back; nobody waits for hours with a
 /// job in hand.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Where the calls under way alone fill Google's minute, it is looked at again after so long.
+const ANSWERED_SOON: Duration = Duration::from_secs(1);
 
 pub(super) struct Gate {
     allowance: Allowance,
@@ -26,8 +28,11 @@ pub(super) struct Gate {
 
 struct Standing {
     factor: Factor,
-    /// What was paid for.
-    paid: Minute,
+    /// What calls weigh that are under way …
+    under_way: u64,
+    /// … and those that came to an end. A call reaches Google some time between its sending and its
+    /// answer, so Google may count it until a minute after that.
+    over: Minute,
     /// What Google took of it.
     taken: Minute,
     /// Google asked for quiet until then.
@@ -70,7 +75,8 @@ impl Gate {
             waiting: AtomicU64::new(0),
             standing: Mutex::new(Standing {
                 factor: Factor::whole(),
-                paid: Minute::default(),
+                under_way: 0,
+                over: Minute::default(),
                 taken: Minute::default(),
                 held: Duration::ZERO,
             }),
@@ -78,7 +84,8 @@ impl Gate {
     }
 
     /// Goes through with `units`, each of which costs `share` times as much as it would alone, and
-    /// then through `next`, before anybody else goes through here.
+    /// then through `next`, before anybody else goes through here. They are under way from then on,
+    /// until [`over`](Self::over) is told.
     pub(super) async fn pass(
         &self,
         units: u64,
@@ -90,16 +97,25 @@ impl Gate {
         self.charge(units, share).await?;
         drop(waiting);
         next.await?;
-        self.standing().paid.add(units, self.ticking.passed());
+        self.standing().under_way += units * share;
         drop(turn);
         Ok(())
     }
 
-    /// Waits until the bucket gives what `units` cost. What is more than it holds is paid in parts.
+    /// The call that went through with `units` at this `share` is answered, or will never be.
+    pub(super) fn over(&self, units: u64, share: u64) {
+        let passed = self.ticking.passed();
+        let mut standing = self.standing();
+        standing.under_way -= units * share;
+        standing.over.add(units * share, passed);
+    }
+
+    /// Waits until the bucket gives what `units` cost, and Google's minute has room for them. What is
+    /// more than the bucket holds is paid in parts.
     async fn charge(&self, units: u64, share: u64) -> Result<(), Held> {
         let mut left = self.cost(units, share);
         while left > 0 {
-            let held = self.held();
+            let held = self.held(units * share);
             if held > PATIENCE {
                 return Err(Held(held));
             }
@@ -122,7 +138,7 @@ impl Gate {
     /// After what wait one more unit could go through, behind all that wait.
     pub(super) fn wait(&self, share: u64) -> Duration {
         let units = self.waiting.load(Ordering::Relaxed) + 1;
-        self.held().max(self.bucket.wait(self.cost(units, share)))
+        self.held(units * share).max(self.bucket.wait(self.cost(units, share)))
     }
 
     /// Google took `units`.
@@ -150,7 +166,7 @@ impl Gate {
         let (passed, next) = (self.ticking.passed(), self.wait(share));
         let mut standing = self.standing();
         let limit = u64::from(self.allowance.limit.get()) / share;
-        let used = standing.paid.sum(passed);
+        let used = standing.counted(passed) / share;
         let left = limit.saturating_sub(used);
         let waiting = self.waiting.load(Ordering::Relaxed);
         Used { limit, used, left, waiting, next, factor: standing.factor.at(passed) }
@@ -162,13 +178,22 @@ impl Gate {
         let idle = self.waiting.load(Ordering::Relaxed) == 0 && self.turn.try_lock().is_ok();
         let mut standing = self.standing();
         idle && standing.held <= passed
-            && standing.paid.sum(passed) == 0
+            && standing.counted(passed) == 0
             && standing.factor.at(passed) == WHOLE
             && self.bucket.wait(self.bucket.most()).is_zero()
     }
 
-    fn held(&self) -> Duration {
-        self.standing().held.saturating_sub(self.ticking.passed())
+    /// For how long nobody goes through with what weighs so much.
+    fn held(&self, weight: u64) -> Duration {
+        let (passed, limit) = (self.ticking.passed(), u64::from(self.allowance.limit.get()));
+        let mut standing = self.standing();
+        let quiet = standing.held.saturating_sub(passed);
+        // What weighs more than the limit goes through alone.
+        let counted = standing.counted(passed) + weight.min(limit);
+        quiet.max(match counted.saturating_sub(limit) {
+            0 => Duration::ZERO,
+            surplus => standing.over.until_gone(surplus, passed).unwrap_or(ANSWERED_SOON),
+        })
     }
 
     /// What `units` cost now, in cells.
@@ -179,5 +204,12 @@ impl Gate {
 
     fn standing(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().expect("no one panics at a gate")
+    }
+}
+
+impl Standing {
+    /// What Google may count in its minute.
+    fn counted(&mut self, passed: Duration) -> u64 {
+        self.under_way + self.over.sum(passed)
     }
 }

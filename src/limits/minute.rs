@@ -29,6 +29,18 @@ impl Minute {
         self.sum
     }
 
+    /// After what wait at least `units` of those counted are not in the minute any more; none if
+    /// there are not so many.
+    pub(super) fn until_gone(&mut self, units: u64, passed: Duration) -> Option<Duration> {
+        self.forget(passed);
+        let mut gone = 0;
+        let (last, _) = self.seconds.iter().find(|(_, counted)| {
+            gone += counted;
+            gone >= units
+        })?;
+        Some(Duration::from_secs(last + MINUTE + 1).saturating_sub(passed))
+    }
+
     fn forget(&mut self, passed: Duration) {
         while let Some((second, counted)) = self.seconds.front()
             && second + MINUTE < passed.as_secs()

@@ -85,12 +85,32 @@ pub enum Refusal {
     Day,
 }
 
+/// A call that was paid for, and is under way for as long as this is there.
+pub struct Paid {
+    limits: Limits,
+    /// Its payer's.
+    gate: Option<Arc<Gate>>,
+    units: u64,
+    /// Of how many processes this was one when it was paid.
+    nodes: u64,
+}
+
+impl Drop for Paid {
+    fn drop(&mut self) {
+        self.limits.inner.project.over(self.units, self.nodes);
+        if let Some(gate) = &self.gate {
+            gate.over(self.units, 1);
+        }
+    }
+}
+
 /// How much of a limit is used, for people.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Used {
     /// Google's limit, in units a minute; of the project's, the part that is this process's own.
     pub limit: u64,
-    /// Units paid for in the last minute.
+    /// Units that Google may count at present: of calls under way, and of those that came to an end in
+    /// the last minute.
     pub used: u64,
     /// What is left of the limit.
     pub left: u64,
@@ -198,23 +218,24 @@ impl Limits {
     }
 
     /// Pays `units` for a call that is about to be made, as soon as the payer and the project have
-    /// them: first come, first served. A call without a payer is the project's alone.
-    pub async fn pay(&self, payer: Option<AccountTag>, units: u32) -> Result<(), Held> {
+    /// them: first come, first served. A call without a payer is the project's alone. What is
+    /// returned is to be kept until the call is over.
+    pub async fn pay(&self, payer: Option<AccountTag>, units: u32) -> Result<Paid, Held> {
         let units = u64::from(units);
         let nodes = self.nodes();
         let project = self.inner.project.pass(units, nodes, async { Ok(()) });
-        match payer {
+        let gate = payer.map(|account| self.gate_of(&mut self.books(), account));
+        match &gate {
             None => project.await?,
-            Some(account) => {
-                let gate = self.gate_of(&mut self.books(), account);
-                gate.pass(units, 1, project).await?;
-            }
+            Some(gate) => gate.pass(units, 1, project).await?,
         }
+        // Nothing is awaited between this and the gates: what went through them is told to be over.
+        let paid = Paid { limits: self.clone(), gate, units, nodes };
         self.inner.paid.fetch_add(units, Ordering::Relaxed);
         let today = day_of(self.inner.clock.now());
         self.books().days.add(today, 1);
         self.warn_of(today);
-        Ok(())
+        Ok(paid)
     }
 
     /// Google did what was asked for `units`.

@@ -149,8 +149,9 @@ fn fifo(calendars: Calendars, calls: usize) -> TimeDelta {
                     let next = waiting.lock().expect("no one panics").pop_front();
                     let Some(user) = next else { return };
                     let account = u8::try_from(calendars.of(user)).expect("a hundred");
-                    limits.pay(Some([account; 16]), 1).await.expect("nobody is held");
+                    let call = limits.pay(Some([account; 16]), 1).await.expect("nobody is held");
                     clock.sleep(LATENCY).await;
+                    drop(call);
                 }
             });
         }
