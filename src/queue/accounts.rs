@@ -7,32 +7,25 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
-/// The accounts of many, and inside each account those of its parts.
+/// The accounts of many.
 #[derive(Debug)]
-pub(super) struct Accounts<K, V = ()> {
+pub(super) struct Accounts<K> {
     /// The round that is being served.
     round: u64,
-    /// Those who had more than the round so far gives.
-    debtors: HashMap<K, Account<V>>,
+    /// Those who had more than the round so far gives, and the round in which their next turn comes.
+    debtors: HashMap<K, u64>,
     /// The same, in the order in which their debts are paid.
     paid: BTreeSet<(u64, K)>,
 }
 
-#[derive(Debug)]
-struct Account<V> {
-    /// The round in which the next turn comes.
-    turn: u64,
-    parts: V,
-}
-
-// Not derived: that would ask for defaults of `K` and `V`.
-impl<K, V> Default for Accounts<K, V> {
+// Not derived: that would ask for a default of `K`.
+impl<K> Default for Accounts<K> {
     fn default() -> Self {
         Self { round: 0, debtors: HashMap::new(), paid: BTreeSet::new() }
     }
 }
 
-impl<K: Clone + Eq + Hash + Ord, V: Default> Accounts<K, V> {
+impl<K: Clone + Eq + Hash + Ord> Accounts<K> {
     /// The round in which a turn comes for `who`, if it asks now.
     pub(super) fn turn(&self, who: &K) -> u64 {
         self.owed(who).max(self.round)
@@ -40,25 +33,15 @@ impl<K: Clone + Eq + Hash + Ord, V: Default> Accounts<K, V> {
 
     /// The round by which the debt of `who` is paid; long past for those who have none.
     pub(super) fn owed(&self, who: &K) -> u64 {
-        self.debtors.get(who).map_or(0, |account| account.turn)
+        self.debtors.get(who).copied().unwrap_or(0)
     }
 
-    /// The accounts inside that of `who`, if it is in debt.
-    pub(super) fn parts(&self, who: &K) -> Option<&V> {
-        self.debtors.get(who).map(|account| &account.parts)
-    }
-
-    /// `who` was served `units`. Returns the accounts inside, to be charged too.
-    pub(super) fn charge(&mut self, who: &K, units: u64) -> &mut V {
-        let round = self.round;
-        let account = self
-            .debtors
-            .entry(who.clone())
-            .or_insert_with(|| Account { turn: round, parts: V::default() });
-        self.paid.remove(&(account.turn, who.clone()));
-        account.turn += units;
-        self.paid.insert((account.turn, who.clone()));
-        &mut account.parts
+    /// `who` was served `units`.
+    pub(super) fn charge(&mut self, who: &K, units: u64) {
+        let turn = self.debtors.entry(who.clone()).or_insert(self.round);
+        self.paid.remove(&(*turn, who.clone()));
+        *turn += units;
+        self.paid.insert((*turn, who.clone()));
     }
 
     /// A turn of this round is being taken: those whose debts are paid by now start afresh.

@@ -13,9 +13,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 
+use super::books::Books;
 use super::door::{self, Door, Shut, Way};
 use super::gates::Gates;
-use super::waiting::{Books, Waiting};
+use super::waiting::Waiting;
 use crate::model::id::ConnectionId;
 use crate::model::job::{Class, Lane, Line, Obstacle};
 use crate::random::Random;
@@ -46,8 +47,6 @@ pub struct Dispatcher {
     rounds: [u64; 3],
     /// The round in which a class was served last.
     round: u64,
-    /// Lines that wait somewhere and runs that go on, by class.
-    busy: [usize; 3],
     doors: HashMap<Way, Door>,
     /// Where each line is that is anywhere here, so that none is in two places.
     places: HashMap<Line, Place>,
@@ -119,7 +118,6 @@ impl Dispatcher {
             books: Default::default(),
             rounds: [0; 3],
             round: 0,
-            busy: [0; 3],
             doors: HashMap::new(),
             places: HashMap::new(),
             timers: BTreeSet::new(),
@@ -143,7 +141,7 @@ impl Dispatcher {
             // It has its reason to wait.
             Some(_) => return,
         }
-        self.busy[at(line.class)] += 1;
+        self.books[at(line.class)].enter(&line.owner);
         self.wait_before_lane(line);
     }
 
@@ -229,10 +227,9 @@ impl Dispatcher {
     /// A job of `line` begins to run.
     pub fn begin(&mut self, line: &Line) -> Begun {
         let class = at(line.class);
-        self.busy[class] += 1;
         self.round = self.round.max(self.rounds[class]);
-        let round = self.books[class].turn(&line.owner);
-        self.books[class].reach(round);
+        self.books[class].enter(&line.owner);
+        self.books[class].reach(line);
         self.charge(line, ESTIMATE);
         for way in ways_of(line) {
             self.door(way).running += 1;
@@ -253,8 +250,6 @@ impl Dispatcher {
         random: &dyn Random,
     ) {
         self.wake(now);
-        let class = at(line.class);
-        self.busy[class] -= 1;
         self.charge(line, units.saturating_sub(ESTIMATE));
         for way in ways_of(line) {
             self.door(way).running -= 1;
@@ -288,9 +283,7 @@ impl Dispatcher {
             self.let_on_all(way);
             self.forget_idle(way);
         }
-        if self.busy[class] == 0 {
-            self.books[class].forget();
-        }
+        self.books[at(line.class)].leave(&line.owner);
     }
 
     /// Whether all of Google is taken to be out of reach.
@@ -325,9 +318,7 @@ impl Dispatcher {
     fn charge(&mut self, line: &Line, units: u64) {
         let class = at(line.class);
         self.rounds[class] += units * CLASSES[class].1;
-        let lines = self.books[class].charge(&line.owner, units);
-        lines.reach(lines.turn(line));
-        lines.charge(line, units);
+        self.books[class].charge(line, units);
     }
 
     /// Looks again at whatever waited for a moment that has come.
@@ -343,7 +334,7 @@ impl Dispatcher {
             }
             match timer {
                 Timer::Line(line) => {
-                    self.busy[at(line.class)] += 1;
+                    self.books[at(line.class)].enter(&line.owner);
                     self.wait_before_lane(line);
                 }
                 Timer::Door(way @ Way::Lane(_)) => doors.push(way),
@@ -363,7 +354,7 @@ impl Dispatcher {
     fn hand_over(&mut self, line: Line, free: usize) -> Pick {
         let class = at(line.class);
         self.places.remove(&line);
-        self.busy[class] -= 1;
+        self.books[class].leave(&line.owner);
         for way in ways_of(&line) {
             self.door(way).ahead[class] = None;
         }

@@ -6,6 +6,7 @@
 
 mod accounts;
 pub mod backoff;
+mod books;
 pub mod dispatcher;
 mod door;
 mod gates;

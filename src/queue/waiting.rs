@@ -2,12 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::accounts::Accounts;
+use super::books::Books;
 use crate::model::job::Line;
 use crate::model::owner::Owner;
-
-/// What the owners of one class were served, and inside that their lines.
-pub(super) type Books = Accounts<Owner, Accounts<Line>>;
 
 /// A round, and the order of arrival in it.
 type Place = (u64, u64);
@@ -49,8 +46,7 @@ impl Waiting {
             lines.place = (books.turn(&line.owner), self.arrivals);
             self.order.insert(lines.place, line.owner.clone());
         }
-        let turn = books.parts(&line.owner).map_or(0, |parts| parts.turn(&line));
-        let place = (turn, self.arrivals);
+        let place = (books.turn_of_line(&line), self.arrivals);
         lines.order.insert(place, line.clone());
         lines.places.insert(line, place);
     }
@@ -71,13 +67,28 @@ impl Waiting {
         }
     }
 
+    /// Whether the turn of one that waits here comes before that of `ahead`, which was let go on: it may
+    /// have been charged since, or be outrun by who has just come.
+    pub(super) fn outruns(&mut self, ahead: &Line, books: &Books) -> bool {
+        let Some(first) = self.first(books) else { return false };
+        if first < books.owed(&ahead.owner) {
+            return true;
+        }
+        let (_, owner) = self.order.first_key_value().expect("it was just seen");
+        if *owner != ahead.owner {
+            return false;
+        }
+        let lines = self.owners.get_mut(owner).expect("an owner that waits has lines");
+        lines.fairest(books).1.0 < books.owed_by_line(ahead)
+    }
+
     /// The line whose turn it is.
     pub(super) fn take(&mut self, books: &Books) -> Option<Ticket> {
         self.first(books)?;
         let (owner_place, owner) = self.order.first_key_value()?;
         let (owner_place, owner) = (*owner_place, owner.clone());
         let lines = self.owners.get_mut(&owner).expect("an owner that waits has lines");
-        let (line, place) = lines.fairest(books.parts(&owner));
+        let (line, place) = lines.fairest(books);
         self.remove(&line);
         Some(Ticket { line, owner_place, place })
     }
@@ -111,12 +122,12 @@ impl Waiting {
 
 impl Lines {
     /// The line whose turn it is, and where it waits.
-    fn fairest(&mut self, books: Option<&Accounts<Line>>) -> (Line, Place) {
+    fn fairest(&mut self, books: &Books) -> (Line, Place) {
         loop {
             let (place, line) =
                 self.order.first_key_value().expect("an owner that waits has lines");
             let (place, line) = (*place, line.clone());
-            let owed = books.map_or(0, |books| books.owed(&line));
+            let owed = books.owed_by_line(&line);
             if owed <= place.0 {
                 return (line, place);
             }

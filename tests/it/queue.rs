@@ -145,14 +145,17 @@ fn owners_of_one_class_take_turns() {
     assert!(owners.windows(2).all(|pair| pair[0] != pair[1]), "{owners:?}");
 }
 
-/// In each place where lines wait: among all, before one connection, and before one lane.
+/// In each place where lines wait, of two owners and of one: among all, before one connection, and
+/// before one lane.
 #[test]
 fn turns_are_paid_in_units_of_quota() {
     let to = |connection, calendar| Lane::Calendar { connection, calendar };
-    let bens = ConnectionId::from_u128(2);
-    for lane in [to(bens, 1), to(ANAS, 2), to(ANAS, 1)] {
+    let other = ConnectionId::from_u128(2);
+    let of_two = [("ben", to(other, 1)), ("ben", to(ANAS, 2)), ("ben", to(ANAS, 1))];
+    let of_one = [("ana", to(other, 1)), ("ana", to(ANAS, 2))];
+    for (owner, lane) in of_two.into_iter().chain(of_one) {
         let dear = line(Class::Bulk, "ana", 1);
-        let cheap = Line { lane, ..line(Class::Bulk, "ben", 1) };
+        let cheap = Line { lane, ..line(Class::Bulk, owner, 1) };
         let mut desk = Desk::with(&[dear.clone(), cheap.clone()]);
         let cost = |line: &Line| if *line == dear { 4 } else { 1 };
         let mut units = HashMap::new();
@@ -160,7 +163,7 @@ fn turns_are_paid_in_units_of_quota() {
             let served = desk.serve_at(cost);
             *units.entry(served.clone()).or_insert(0) += cost(&served);
         }
-        assert!(units[&dear].abs_diff(units[&cheap]) <= 4, "{lane:?}: {units:?}");
+        assert!(units[&dear].abs_diff(units[&cheap]) <= 4, "{owner}, {lane:?}: {units:?}");
     }
 }
 

@@ -27,7 +27,9 @@ impl Dispatcher {
     pub(super) fn let_on(&mut self, way: Way, class: usize) {
         let (books, now) = (&self.books[class], self.now);
         let Some(door) = self.doors.get_mut(&way) else { return };
-        let Some(first) = door.waiting[class].first(books) else { return };
+        if door.waiting[class].is_empty() {
+            return;
+        }
         if door.room(CLASSES[class].0, now) == 0 {
             // Shut still, or again by a clock that was set back.
             let opens = door.shut.until.filter(|opens| *opens > now);
@@ -35,8 +37,7 @@ impl Dispatcher {
             return;
         }
         if let Some(ahead) = &door.ahead[class] {
-            // Who went ahead may have been charged since, or be outrun by who has just come.
-            if books.owed(&ahead.line.owner) <= first {
+            if !door.waiting[class].outruns(&ahead.line, books) {
                 return;
             }
             let line = ahead.line.clone();
