@@ -24,12 +24,11 @@ struct Lines {
 impl Books {
     /// A line of `owner` waits from now on, or a run of it begins.
     pub(super) fn enter(&mut self, owner: &Owner) {
-        match self.lines.get_mut(owner) {
-            Some(lines) => lines.busy += 1,
-            None => {
-                let lines = Lines { busy: 1, ..Lines::default() };
-                self.lines.insert(owner.clone(), lines);
-            }
+        if let Some(lines) = self.lines.get_mut(owner) {
+            lines.busy += 1;
+        } else {
+            let lines = Lines { busy: 1, ..Lines::default() };
+            self.lines.insert(owner.clone(), lines);
         }
     }
 
