@@ -118,7 +118,8 @@ async fn settle(
             Ok(Created { view, taken: Taken::New })
         }
         (Accepted::Known(event), Some((draft, aim))) => {
-            let event = upsert(app, caller, event.id, (&draft, &aim), class).await?;
+            // Apart, since it is large and rare: what every other accept carries about stays small.
+            let event = Box::pin(upsert(app, caller, event.id, (&draft, &aim), class)).await?;
             Ok(Created { view: view(app, event).await?, taken: Taken::Found })
         }
         (Accepted::Known(event), None) | (Accepted::Repeated(event), _) => {
