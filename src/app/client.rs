@@ -1,13 +1,14 @@
 //! The files that the operator may exchange at any time: the OAuth client that people consent to, and
-//! the key of the service account. They are read whenever they are needed; what is here beyond that
-//! is what their exchange means for everything that waited for it.
+//! the key of the service account. They are read whenever they are needed, and no copy of what they
+//! hold stays in memory; what is here beyond that is what their exchange means for everything that waited for it.
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Mutex;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use super::audit::By;
@@ -24,11 +25,25 @@ const MOST_BYTES: u64 = 64 * 1024;
 const TOO_LARGE: &str = "it is far too large for a file of that kind";
 /// How many connections are read at once.
 const PAGE: usize = 500;
+/// A file that was written less long ago may be written again without another stamp: file systems
+/// count time in steps.
+const STEP: TimeDelta = TimeDelta::seconds(2);
 
 /// What was last seen of the files, and who is told when they change.
 pub struct Credentials {
     seen: Mutex<Option<Seen>>,
+    /// Which client it is while its file has this stamp; of the file itself no copy stays in memory.
+    today: Mutex<Option<(Stamp, ClientTag)>>,
     mended: watch::Sender<u64>,
+}
+
+/// What is another once a file was written, exchanged, or may be read by others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    place: (u64, u64),
+    size: u64,
+    written: (i64, i64),
+    changed: (i64, i64),
 }
 
 /// The files as they were.
@@ -60,7 +75,7 @@ pub struct Standing {
 
 impl Default for Credentials {
     fn default() -> Self {
-        Self { seen: Mutex::new(None), mended: watch::Sender::new(0) }
+        Self { seen: Mutex::new(None), today: Mutex::new(None), mended: watch::Sender::new(0) }
     }
 }
 
@@ -77,6 +92,24 @@ impl Credentials {
         let client = now.client.or(before.and_then(|before| before.client));
         *seen = Some(Seen { client, ..now });
         before
+    }
+}
+
+impl Stamp {
+    /// The stamp of a file that is there.
+    fn of(file: &Path) -> Option<Self> {
+        let found = std::fs::metadata(file).ok()?;
+        Some(Self {
+            place: (found.dev(), found.ino()),
+            size: found.size(),
+            written: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
+    }
+
+    /// Whether whoever writes the file from `now` on gives it another stamp.
+    fn is_settled(&self, now: DateTime<Utc>) -> bool {
+        self.changed.0.max(self.written.0) < (now - STEP).timestamp()
     }
 }
 
@@ -106,6 +139,7 @@ impl App {
 
 /// Reads the files anew for `by`, and tries at once whatever waited for them.
 pub async fn reload(app: &App, by: impl Into<By>) -> Result<Standing, Error> {
+    *app.credentials.today.lock().expect("no one panics while looking") = None;
     let client = app.oauth_client();
     let tag = client.as_ref().ok().map(|client| connections::client_tag(app, client));
     let now = Seen { client: tag, files: digest(app) };
@@ -170,8 +204,7 @@ pub async fn replace(app: &App, by: impl Into<By>, json: &str) -> Result<Standin
 /// How many connections were granted to another OAuth client than today's. None where today's cannot
 /// be read: nothing is known of them then.
 pub async fn strangers(app: &App) -> Result<u64, Error> {
-    let Ok(client) = app.oauth_client() else { return Ok(0) };
-    let today = connections::client_tag(app, &client);
+    let Some(today) = today(app) else { return Ok(0) };
     let mut strangers = 0;
     let mut after = None;
     loop {
@@ -191,12 +224,28 @@ pub async fn strangers(app: &App) -> Result<u64, Error> {
 /// nor given up: the old client may come back.
 pub fn obstacle(app: &App, connection: &Connection) -> Option<Cause> {
     let Means::Consent { .. } = connection.means else { return None };
-    let today = connections::client_tag(app, &app.oauth_client().ok()?);
+    let today = today(app)?;
     is_strange(connection, today).then(|| {
         let text = "calbridge was given another OAuth client than the one this account was connected \
                     with; connect the account again, or put the old client's file back";
         Cause::new("client_changed", text)
     })
+}
+
+/// Which OAuth client is today's; none if its file cannot be used. Asked for every event that comes in or
+/// goes out, so the file is read only if its stamp is another than when it was read last.
+fn today(app: &App) -> Option<ClientTag> {
+    // Looked at first: what is written while the file is read gives it another.
+    let stamp = Stamp::of(&app.settings.credentials_file)?;
+    let mut known = app.credentials.today.lock().expect("no one panics while looking");
+    if let Some((as_of, tag)) = *known
+        && as_of == stamp
+    {
+        return Some(tag);
+    }
+    let tag = connections::client_tag(app, &app.oauth_client().ok()?);
+    *known = stamp.is_settled(app.clock.now()).then_some((stamp, tag));
+    Some(tag)
 }
 
 fn is_strange(connection: &Connection, today: ClientTag) -> bool {

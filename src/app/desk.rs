@@ -108,7 +108,8 @@ impl<'a> Desk<'a> {
         let Self { app, by, class, .. } = *self;
         let [domain, thing, nth] = name;
         let id = EventId::derived(&[domain, app.settings.namespace.as_bytes(), thing, nth]);
-        let event = Event { source, ..events::begin(app, by, id, draft, place)? };
+        let (event, _) = events::begin(app, by, id, draft, place)?;
+        let event = Event { source, ..event };
         let job = events::push(app, &event, class, app.clock.now());
         step.accepts.push((Event { job: job.id, ..event }, job));
         Ok(Some(id))

@@ -20,7 +20,7 @@ use super::problem::{Code, FieldError, Problem};
 use super::{Door, idempotency, prefer};
 use crate::app::access::Caller;
 use crate::app::connections;
-use crate::app::events::{self, Draft, Taken, View, Wish};
+use crate::app::events::{self, Created, Draft, Taken, View, Wish};
 use crate::app::placement::Aim;
 use crate::model::connection::Health;
 use crate::model::event::{Copied, Guest, Meet, Meeting, Notify};
@@ -159,11 +159,10 @@ pub async fn create(
     let app = &door.app;
     draft.notify = draft.notify.or(Some(app.settings.notify));
     let until = app.clock.now() + prefer::wait(&headers, app.settings.wait);
-    let created =
+    let Created { view, taken } =
         events::create(app, &caller, Wish { draft, aim: Aim::default(), identity }).await?;
-    let event = events::wait(app, created.event, until).await?;
-    let mut response = answer(&events::view(app, event).await?);
-    if created.taken == Taken::Repeated {
+    let mut response = answer(&events::settled(app, view, until).await?);
+    if taken == Taken::Repeated {
         response.headers_mut().insert(&idempotency::REPLAYED, HeaderValue::from_static("true"));
     }
     response.headers_mut().extend(prefer::applied(&headers));

@@ -135,23 +135,26 @@ fn hang(app: App, settings: &Settings, table: Table) -> Router {
             Problem::new(Code::MethodNotAllowed, "this address does not take that method")
         })
         .with_state(door)
-        .layer(DefaultBodyLimit::max(body::MOST_BYTES))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
-        .layer(CatchPanicLayer::custom(|_| -> Response {
-            Problem::new(Code::Internal, "calbridge failed here; the log has the details")
-                .into_response()
-        }))
-        .layer(middleware::from_fn(problem::name_request))
-        .layer(secure)
-        .layer(TraceLayer::new_for_http().make_span_with(span))
-        .layer(know)
-        .layer(SetSensitiveRequestHeadersLayer::new([
-            header::AUTHORIZATION,
-            header::COOKIE,
-            HeaderName::from_static("x-api-key"),
-        ]))
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID.clone()))
-        .layer(SetRequestIdLayer::new(REQUEST_ID.clone(), ids))
+        // In one piece, from the outermost inwards: a layer more costs each request a box and its copies.
+        .layer((
+            SetRequestIdLayer::new(REQUEST_ID.clone(), ids),
+            PropagateRequestIdLayer::new(REQUEST_ID.clone()),
+            SetSensitiveRequestHeadersLayer::new([
+                header::AUTHORIZATION,
+                header::COOKIE,
+                HeaderName::from_static("x-api-key"),
+            ]),
+            know,
+            TraceLayer::new_for_http().make_span_with(span),
+            secure,
+            middleware::from_fn(problem::name_request),
+            CatchPanicLayer::custom(|_| -> Response {
+                Problem::new(Code::Internal, "calbridge failed here; the log has the details")
+                    .into_response()
+            }),
+            RequestBodyTimeoutLayer::new(BODY_TIMEOUT),
+            DefaultBodyLimit::max(body::MOST_BYTES),
+        ))
 }
 
 /// What the log says of a request: its path, never its query, which may hold a code.

@@ -280,3 +280,19 @@ async fn sighup_tells_a_running_process_of_a_new_file() {
     assert_eq!(made.status, 200, "{}", made.text);
     assert_eq!(process.stop().await.code(), Some(0));
 }
+
+#[tokio::test]
+async fn a_file_put_in_place_without_a_word_counts_at_once() {
+    let bridge = connected().await;
+    // Long after today's files were written: what they said is remembered as long as they stay as they are.
+    bridge.pass(TimeDelta::days(36_500));
+    let right = std::fs::read_to_string(file_of(&bridge)).expect("a file");
+    let wrong = other(&bridge);
+    for (file, waits_for) in [(&right, json!(null)), (&wrong, json!("client_changed"))] {
+        for _ in 0..2 {
+            std::fs::write(file_of(&bridge), file).expect("a file");
+            let event = create(&bridge, None, "Ours").await;
+            assert_eq!(event["waits_for"]["code"], waits_for);
+        }
+    }
+}

@@ -125,7 +125,7 @@ impl Load {
         let created = events::create_all(&self.bridge.tied.app, &caller, wishes, class).await;
         let created = created.expect("an account is connected").into_iter();
         let ids: Vec<String> = created
-            .map(|created| created.expect("there is room").event.known.google_id.to_string())
+            .map(|created| created.expect("there is room").view.event.known.google_id.to_string())
             .collect();
         self.owners.extend(ids.iter().map(|id| (id.clone(), n)));
         ids

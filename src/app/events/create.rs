@@ -4,15 +4,17 @@ use chrono::{DateTime, Utc};
 
 use super::change::wanted;
 use super::upsert::{named_by, upsert};
-use super::{Created, Draft, Identity, Taken, Wish, google_id, push};
+use super::{Created, Draft, Identity, Taken, View, Wish, google_id, push, view};
 use crate::app::access::Caller;
 use crate::app::categories::Named;
 use crate::app::placement::{Aim, Place, Places};
-use crate::app::{App, Error, connections};
-use crate::model::event::{Copied, Event, Known, Meet, Meeting, Placement, Presence, Source};
+use crate::app::{App, Error, Links, connections};
+use crate::model::event::{
+    Content, Copied, Event, Known, Meet, Meeting, Placement, Presence, Source,
+};
 use crate::model::history::By;
 use crate::model::id::{EventId, JobId};
-use crate::model::job::Class;
+use crate::model::job::{Cause, Class, JobState};
 use crate::model::owner::Owner;
 use crate::store::{Accept, Accepted, MAX_SEALED, Request, StoreError};
 
@@ -39,7 +41,7 @@ pub async fn create_all(
     let mut places = Places::new(app, caller);
     let mut answers = Vec::new();
     let mut accepts = Vec::new();
-    let mut named = Vec::new();
+    let mut drafted = Vec::new();
     let mut categories = Named::new(app, caller);
     for Wish { mut draft, mut aim, identity } in wishes {
         let owner = aim.owner(caller);
@@ -63,7 +65,8 @@ pub async fn create_all(
             }
         };
         let again = draft.external_id.is_some().then(|| (draft.clone(), aim));
-        let event = begin(app, caller.by(), id, draft, place)?;
+        let obstacle = connections::obstacle(app, &place.connection);
+        let (event, content) = begin(app, caller.by(), id, draft, place)?;
         let bytes = event.wanted.content.as_bytes().len();
         if bytes > MAX_SEALED {
             answers.push(Some(Err(StoreError::TooLarge { bytes }.into())));
@@ -74,20 +77,29 @@ pub async fn create_all(
         let event = Event { job: job.id, ..event };
         let request = identity.map(|identity| request(app, caller, &owner, &identity, now));
         accepts.push(Accept { event, job, request });
-        named.push(again);
+        drafted.push(Drafted { content, obstacle, again });
     }
     let accepted = app.store.accept(accepts, app.settings.backlog, now).await?;
-    let mut accepted = accepted.into_iter().zip(named);
+    let mut accepted = accepted.into_iter().zip(drafted);
     let mut created = Vec::new();
     for answer in answers {
         created.push(if let Some(answer) = answer {
             answer
         } else {
-            let (accepted, again) = accepted.next().expect("each item has its answer");
-            settle(app, caller, accepted, again, class).await
+            let (accepted, drafted) = accepted.next().expect("each item has its answer");
+            settle(app, caller, accepted, drafted, class).await
         });
     }
     Ok(created)
+}
+
+/// What is known of an item beside what the store keeps: enough to show it without another look.
+struct Drafted {
+    content: Content,
+    /// Why it will have to wait.
+    obstacle: Option<Cause>,
+    /// What says it once more, if its caller names it.
+    again: Option<(Draft, Aim)>,
 }
 
 /// What became of an item; one that its caller names and that was there says it from now on.
@@ -95,20 +107,23 @@ async fn settle(
     app: &App,
     caller: &Caller,
     accepted: Accepted,
-    again: Option<(Draft, Aim)>,
+    Drafted { content, obstacle, again }: Drafted,
     class: Class,
 ) -> Result<Created, Error> {
     match (accepted, again) {
         (Accepted::New(event), _) => {
             tracing::info!(event.id = %event.id, job.id = %event.job, "event accepted");
-            Ok(Created { event, taken: Taken::New })
+            let (links, job) = (Links::default(), Some(JobState::Live));
+            let view = View { event, content, links, obstacle, job };
+            Ok(Created { view, taken: Taken::New })
         }
         (Accepted::Known(event), Some((draft, aim))) => {
-            let event = upsert(app, caller, event.id, (&draft, &aim), class).await?;
-            Ok(Created { event, taken: Taken::Found })
+            // Apart, since it is large and rare: what every other accept carries about stays small.
+            let event = Box::pin(upsert(app, caller, event.id, (&draft, &aim), class)).await?;
+            Ok(Created { view: view(app, event).await?, taken: Taken::Found })
         }
         (Accepted::Known(event), None) | (Accepted::Repeated(event), _) => {
-            Ok(Created { event, taken: Taken::Repeated })
+            Ok(Created { view: view(app, event).await?, taken: Taken::Repeated })
         }
         (Accepted::OtherBody, _) => Err(Error::KeyReused),
         (Accepted::NoRoom(crowd), _) => Err(Error::Backlog(crowd)),
@@ -123,7 +138,8 @@ async fn remembered(app: &App, id: Option<EventId>, refusal: Error) -> Result<Cr
         Some(id) => app.store.event(id).await?,
         None => None,
     };
-    known.map(|event| Created { event, taken: Taken::Repeated }).ok_or(refusal)
+    let event = known.ok_or(refusal)?;
+    Ok(Created { view: view(app, event).await?, taken: Taken::Repeated })
 }
 
 /// The event that `wish` names, if it is there already: then the wish is a repeated one.
@@ -181,13 +197,14 @@ pub(in crate::app) fn request(
     }
 }
 
+/// A new event, and what it says.
 pub(in crate::app) fn begin(
     app: &App,
     by: By,
     id: EventId,
     draft: Draft,
     place: Place,
-) -> Result<Event, Error> {
+) -> Result<(Event, Content), Error> {
     let Place { owner, connection, profile, calendar } = place;
     let now = app.clock.now();
     let content = draft.content(app, calendar);
@@ -208,7 +225,7 @@ pub(in crate::app) fn begin(
         connection: connection.id,
         calendar: connections::calendar_tag(app, &content.calendar),
     };
-    Ok(Event {
+    let event = Event {
         id,
         owner,
         placement,
@@ -218,5 +235,6 @@ pub(in crate::app) fn begin(
         job: JobId::from_u128(0),
         wanted,
         known,
-    })
+    };
+    Ok((event, content))
 }

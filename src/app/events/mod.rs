@@ -30,7 +30,7 @@ pub use conflict::create_unless_taken;
 pub(super) use create::{begin, request};
 pub use create::{create, create_all};
 pub use dry_run::{DryRun, try_cancel, try_create, try_edit};
-pub use show::{meet_pending, view, wait};
+pub use show::{meet_pending, settled, view, wait};
 pub use state::State;
 
 /// What a caller wants to see in the calendar.
@@ -149,8 +149,8 @@ pub struct View {
 /// An event that was taken in.
 #[derive(Clone, Debug)]
 pub struct Created {
-    /// The event.
-    pub event: Event,
+    /// The event, as it was taken in or found.
+    pub view: View,
     /// How it came to be there.
     pub taken: Taken,
 }

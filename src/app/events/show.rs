@@ -12,11 +12,8 @@ use crate::store::Change;
 /// The event as it is once it has settled, an obstacle only a person can clear stands in its way,
 /// the process is about to end, or it is `until`.
 pub async fn wait(app: &App, event: Event, until: DateTime<Utc>) -> Result<Event, Error> {
-    let is_over = |event: &Event| {
-        event.is_settled() || app.clock.now() >= until || app.stopping.is_cancelled()
-    };
     // Who does not wait is told what was just written or read.
-    if is_over(&event) {
+    if is_over(app, &event, until) {
         return Ok(event);
     }
     let mut changes = app.store.changes();
@@ -24,7 +21,7 @@ pub async fn wait(app: &App, event: Event, until: DateTime<Utc>) -> Result<Event
     let connection = event.placement.connection;
     loop {
         let event = app.store.event(id).await?.ok_or(Error::NotFound("event"))?;
-        if is_over(&event) {
+        if is_over(app, &event, until) {
             return Ok(event);
         }
         let placed = app.store.connection(connection).await?;
@@ -47,6 +44,19 @@ pub async fn wait(app: &App, event: Event, until: DateTime<Utc>) -> Result<Event
             }
         }
     }
+}
+
+/// The same of a view: who does not wait is shown what is in hand, and nothing is read once more.
+pub async fn settled(app: &App, shown: View, until: DateTime<Utc>) -> Result<View, Error> {
+    if is_over(app, &shown.event, until) {
+        return Ok(shown);
+    }
+    view(app, wait(app, shown.event, until).await?).await
+}
+
+/// Whether nobody waits any more.
+fn is_over(app: &App, event: &Event, until: DateTime<Utc>) -> bool {
+    event.is_settled() || app.clock.now() >= until || app.stopping.is_cancelled()
 }
 
 /// Whether the job that writes the event was given up or taken back: then only a person brings it on.

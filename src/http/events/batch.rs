@@ -10,7 +10,7 @@ use validator::Validate;
 
 use super::{NewEvent, read};
 use crate::app::access::Caller;
-use crate::app::events::{Created, State as Standing, Taken, Wish, create_all, view};
+use crate::app::events::{Created, Taken, Wish, create_all};
 use crate::http::batch::{self, BatchBody, ItemBody};
 use crate::http::body::{self, Body};
 use crate::http::problem::{Code, Problem};
@@ -54,23 +54,21 @@ pub async fn create(
     let mut taken = Vec::new();
     for created in create_all(&door.app, &caller, wishes, Class::Bulk).await? {
         taken.push(match created {
-            Ok(created) => Ok(shown(&door, created).await?),
+            Ok(created) => Ok(shown(&created)),
             Err(error) => Err(error.into()),
         });
     }
     Ok(Json(faults.with(taken)))
 }
 
-async fn shown(door: &Door, created: Created) -> Result<ItemBody, Problem> {
-    let Created { event, taken } = created;
-    let settled = event.is_settled();
-    let status = if settled { StatusCode::OK } else { StatusCode::ACCEPTED }.as_u16();
-    let (id, job_id) = (event.id.to_string(), Some(event.job.to_string()));
-    // What was just taken in has nowhere else to stand.
-    let state = match taken {
-        Taken::New => Standing::Pending,
-        Taken::Repeated | Taken::Found => view(&door.app, event).await?.state(),
-    };
-    let replayed = taken == Taken::Repeated;
-    Ok(ItemBody::Taken { status, id, job_id, state: state.as_str(), replayed })
+fn shown(Created { view, taken }: &Created) -> ItemBody {
+    let event = &view.event;
+    let status = if event.is_settled() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    ItemBody::Taken {
+        status: status.as_u16(),
+        id: event.id.to_string(),
+        job_id: Some(event.job.to_string()),
+        state: view.state().as_str(),
+        replayed: *taken == Taken::Repeated,
+    }
 }

@@ -66,17 +66,17 @@ pub async fn create(
     if dry {
         return Ok(dry_run(events::try_create(app, &caller, wish, on_conflict).await?));
     }
-    let (Created { event, taken }, found) =
+    let (Created { view, taken }, found) =
         events::create_unless_taken(app, &caller, wish, on_conflict).await?;
     let until = app.clock.now() + prefer::wait(&headers, chrono::TimeDelta::zero());
-    let event = events::wait(app, event, until).await?;
-    let status = match (event.is_settled(), taken) {
+    let view = events::settled(app, view, until).await?;
+    let status = match (view.event.is_settled(), taken) {
         (false, _) => StatusCode::ACCEPTED,
         (true, Taken::New) => StatusCode::CREATED,
         (true, Taken::Repeated | Taken::Found) => StatusCode::OK,
     };
-    let location = HeaderValue::from_str(&format!("{CREATE}/{}", event.id));
-    let mut body = EventBody::from(&events::view(app, event).await?);
+    let location = HeaderValue::from_str(&format!("{CREATE}/{}", view.event.id));
+    let mut body = EventBody::from(&view);
     body.warnings.extend(found.warning());
     let mut response = (status, [body.etag.header()], Json(body)).into_response();
     response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));

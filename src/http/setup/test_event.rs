@@ -46,7 +46,7 @@ pub async fn create(State(door): State<Door>) -> Result<Redirect, Fault> {
     let draft = draft(door.app.clock.now())?;
     let wish = Wish { draft, aim: Aim::default(), identity: None };
     let created = events::create(&door.app, &Caller::administrator(), wish).await?;
-    Ok(to(created.event.id))
+    Ok(to(created.view.event.id))
 }
 
 /// `POST /google-calendar-setup/test-event/remove`: cancels it again.

@@ -25,7 +25,9 @@ impl AccessStore for SledStore {
     }
 
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
-        self.read()?.row::<ApiKeyRow>(&keys::key(id))?.map(ApiKey::try_from).transpose()
+        let tree = self.read()?;
+        let read = || tree.row::<ApiKeyRow>(&keys::key(id))?.map(ApiKey::try_from).transpose();
+        self.recall.keys.get(&id, read)
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::head::{Head, HeadFile};
 use super::ledger::{Ledger, failed};
+use super::recall::Recall;
 use super::sync;
 use crate::store::{Changes, StoreError};
 
@@ -61,6 +62,7 @@ pub(super) struct Desk {
     pub head: HeadFile,
     pub db_file: PathBuf,
     pub changes: Arc<Changes>,
+    pub recall: Arc<Recall>,
 }
 
 impl Committer {
@@ -166,6 +168,9 @@ impl Desk {
         }
         let written = self.write();
         if written.is_ok() {
+            if self.ledger.take_recalled() {
+                self.recall.clear();
+            }
             // Before the answers: whoever begins to listen after one hears of nothing older.
             self.changes.tell(self.ledger.take_told());
         }

@@ -4,6 +4,7 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sled::Tree;
 
 use super::keys::Table;
 use super::ledger::{Ledger, Read, failed};
@@ -19,17 +20,22 @@ use crate::store::{Change, ConnectionStore, StoreError, fits};
 #[async_trait]
 impl ConnectionStore for SledStore {
     async fn connection(&self, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
-        find(&**self.read()?, id)
+        let tree = self.read()?;
+        self.recall.connections.get(&id, || find(&**tree, id))
     }
 
     async fn connections(&self, owner: &Owner) -> Result<Vec<Connection>, StoreError> {
-        let mut found = self.indexed(&keys::connections_of(owner))?;
-        found.sort_by_key(|connection| std::cmp::Reverse((connection.linked, connection.id)));
-        Ok(found)
+        let tree = self.read()?;
+        let found = self.recall.owned.get(owner, || {
+            let mut found = indexed(tree, &keys::connections_of(owner))?;
+            found.sort_by_key(|connection| std::cmp::Reverse((connection.linked, connection.id)));
+            Ok(Some(found))
+        });
+        Ok(found?.unwrap_or_default())
     }
 
     async fn connections_to(&self, account: &AccountTag) -> Result<Vec<Connection>, StoreError> {
-        self.indexed(&keys::connections_to(account))
+        indexed(self.read()?, &keys::connections_to(account))
     }
 
     async fn all_connections(
@@ -79,19 +85,16 @@ impl ConnectionStore for SledStore {
     }
 }
 
-impl SledStore {
-    /// The connections that the keys of an index beginning with `prefix` end in.
-    fn indexed(&self, prefix: &[u8]) -> Result<Vec<Connection>, StoreError> {
-        let tree = self.read()?;
-        let mut connections = Vec::new();
-        for found in tree.scan_prefix(prefix) {
-            let (key, _) = found.map_err(failed)?;
-            let Some(id) = key.last_chunk() else { continue };
-            let id = ConnectionId::from_u128(u128::from_be_bytes(*id));
-            connections.extend(find(&**tree, id)?);
-        }
-        Ok(connections)
+/// The connections that the keys of an index beginning with `prefix` end in.
+fn indexed(tree: &Tree, prefix: &[u8]) -> Result<Vec<Connection>, StoreError> {
+    let mut connections = Vec::new();
+    for found in tree.scan_prefix(prefix) {
+        let (key, _) = found.map_err(failed)?;
+        let Some(id) = key.last_chunk() else { continue };
+        let id = ConnectionId::from_u128(u128::from_be_bytes(*id));
+        connections.extend(find(tree, id)?);
     }
+    Ok(connections)
 }
 
 fn put(

@@ -11,6 +11,7 @@ use sled::{Batch, IVec, Tree};
 use super::Probe;
 use super::keys::{self, Table};
 use super::meta::MetaRow;
+use super::recall::Recall;
 use crate::store::leases::Leases;
 use crate::store::rows::Row;
 use crate::store::{Change, StoreError};
@@ -71,6 +72,8 @@ pub(super) struct Ledger {
     undo: Vec<Undo>,
     /// Who is to be told what once the batch is on disk.
     told: Vec<Change>,
+    /// Whether the batch writes what may be kept for recall.
+    recalled: bool,
     /// A read that failed: nothing built on it may be written.
     broken: Option<StoreError>,
     /// Who has which job. A lease is not taken back if a write after it fails, so it comes last.
@@ -90,6 +93,7 @@ impl Ledger {
             bytes: 0,
             undo: Vec::new(),
             told: Vec::new(),
+            recalled: false,
             broken: None,
         }
     }
@@ -176,6 +180,7 @@ impl Ledger {
     fn write(&mut self, key: Vec<u8>, write: Write, grew: i64) {
         self.bytes += key.len();
         self.count(key[0], grew);
+        self.recalled |= Recall::holds(&key);
         let key = IVec::from(key);
         let before = self.writes.insert(key.clone(), write);
         self.undo.push(Undo { key, before, grew });
@@ -272,6 +277,11 @@ impl Ledger {
         }
         batch.insert(keys::tally(), self.meta.encode());
         Ok(Some(batch))
+    }
+
+    /// Whether what was kept for recall is so no more, now that the batch is on disk.
+    pub(super) fn take_recalled(&mut self) -> bool {
+        std::mem::take(&mut self.recalled)
     }
 
     /// Takes what is to be told now that the batch is on disk.

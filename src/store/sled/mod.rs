@@ -1,7 +1,7 @@
 //! The store on one machine's disk: sled 0.34.7, with what it lacks put right.
 //!
 //! Evidence and reasons: `docs/decisions/0005-store-rows.md`. Writes go through one thread, see
-//! `committer`; reads go straight to the tree.
+//! `committer`; reads go straight to the tree, but for what `recall` keeps.
 
 mod access;
 mod administrator;
@@ -26,6 +26,7 @@ mod meta;
 mod migration;
 mod open;
 mod periods;
+mod recall;
 mod sync;
 
 use std::fmt;
@@ -49,6 +50,7 @@ use head::Head;
 use ledger::{Ledger, Read};
 use lock::Lock;
 use open::{Layout, settle_db};
+use recall::Recall;
 
 /// How a store on disk behaves.
 #[derive(Clone)]
@@ -125,6 +127,7 @@ pub struct SledStore {
     instance: InstanceId,
     committer: Committer,
     changes: Arc<Changes>,
+    recall: Arc<Recall>,
     probe: Arc<Probe>,
     layout: Layout,
     sync_is_interposed: bool,
@@ -152,7 +155,7 @@ impl SledStore {
             min_free: options.min_free,
             free_space: Arc::clone(&options.free_space),
         });
-        let changes = Arc::new(Changes::new());
+        let (changes, recall) = (Arc::new(Changes::new()), Arc::new(Recall::default()));
         let instance = opened.head.head.instance;
         let tree = (*opened.db).clone();
         let sync_is_interposed = matches!(opened.durability, Durability::Interposed);
@@ -163,12 +166,14 @@ impl SledStore {
             head: opened.head,
             db_file: layout.db.clone(),
             changes: Arc::clone(&changes),
+            recall: Arc::clone(&recall),
         });
         let committer = committer.map_err(OpenError::io("start the thread for", &layout.store))?;
         Ok(Self {
             instance,
             committer,
             changes,
+            recall,
             probe,
             layout,
             sync_is_interposed,
