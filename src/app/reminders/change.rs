@@ -41,6 +41,8 @@ pub struct ReminderEdit {
     pub ways: Option<BTreeSet<Way>>,
     /// Who gets its mail; nobody named for the owner's account.
     pub to: Option<Vec<String>>,
+    /// Whether its mail tells what the owner's next day holds.
+    pub digest: Option<bool>,
     /// Whether its entry has a Meet link.
     pub meet: Said<bool>,
     /// The category it is in.
@@ -203,7 +205,8 @@ impl Draft<'_> {
             reminder.when = when;
             reminder.begin(self.app.clock.now());
         }
-        if edit.ways.is_some() || edit.to.is_some() {
+        reminder.digest = edit.digest.unwrap_or(reminder.digest);
+        if edit.ways.is_some() || edit.to.is_some() || edit.digest == Some(true) {
             reminder.ways = edit.ways.clone().unwrap_or_else(|| reminder.ways.clone());
             reminder.to = edit.to.clone().unwrap_or_else(|| reminder.to.clone());
             must_be_told(self.app, &self.item, &self.reminder).await?;
