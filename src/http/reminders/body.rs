@@ -77,7 +77,8 @@ pub struct NewReminder {
     /// `mail`, `google` (an entry in the calendar), or both.
     #[schema(schema_with = ways)]
     deliver: Option<Vec<String>>,
-    /// Who gets the mail; the address of the owner's connected account if it is left out.
+    /// Who gets the mail, none of whom sees the others; the address of the owner's connected account if it is left
+    /// out.
     #[schema(min_items = 1, max_items = 10)]
     to: Option<Vec<String>>,
     /// Whether the mail tells what the 24 hours from its moment on hold: the owner's events and open tasks, and
