@@ -1,13 +1,13 @@
 //! What categories and tasks have in common: their names, who sees them, and how they are kept.
 
 use super::access::Caller;
-use super::events::Identity;
+use super::events::{self, Identity};
 use super::{App, Error};
 use crate::model::id::ItemId;
 use crate::model::item::{Item, Noun};
 use crate::model::owner::Owner;
 pub use crate::store::{Asked, Mark};
-use crate::store::{Kept, Step};
+use crate::store::{Kept, Request, Step};
 
 /// An edit that keeps being overtaken by others is given up after so many tries.
 pub(super) const MOST_EDITS: usize = 8;
@@ -80,6 +80,25 @@ pub(super) fn must_be(item: &Item, seen: Option<u32>) -> Result<(), Error> {
     match seen {
         Some(seen) if seen != item.version => Err(Error::Unseen(item.noun.as_str())),
         _ => Ok(()),
+    }
+}
+
+/// What makes a request known when it is repeated that does something to an item. It is its caller's own:
+/// who shares an item shares no keys.
+pub(super) fn request(app: &App, caller: &Caller, identity: &Identity) -> Request {
+    events::request(app, caller, &caller.owner, identity, app.clock.now())
+}
+
+/// Whether a request that does something to an item was seen before.
+pub(super) async fn is_repeated(
+    app: &App,
+    caller: &Caller,
+    identity: Option<&Identity>,
+) -> Result<bool, Error> {
+    let Some(identity) = identity else { return Ok(false) };
+    match app.store.known(&request(app, caller, identity), app.clock.now()).await? {
+        Some(Kept::OtherBody) => Err(Error::KeyReused),
+        known => Ok(known.is_some()),
     }
 }
 

@@ -3,9 +3,9 @@
 use axum::http::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
+use super::body::digest;
 use super::idempotency;
 use super::problem::{Details, FieldError, Problem};
 use crate::app::events::Identity;
@@ -69,8 +69,8 @@ pub fn judge<T>(
         let usual = whole.map(|key| format!("{key} {index}"));
         let read = take_key(&mut item, usual).and_then(|key| {
             let written = item.to_string();
-            let digest = Sha256::digest(written.as_bytes()).into();
-            let identity = key.map(|key| idempotency::known_by(&key, route, digest)).transpose()?;
+            let body = digest(written.as_bytes());
+            let identity = key.map(|key| idempotency::known_by(&key, route, body)).transpose()?;
             read(written.as_bytes(), identity)
         });
         match read {

@@ -172,10 +172,7 @@ pub(super) fn made(route: &str, id: &str, body: impl Serialize, repeated: bool) 
     let mut response = (status, Json(body)).into_response();
     let location = HeaderValue::from_str(&format!("{route}/{id}"));
     response.headers_mut().extend(location.ok().map(|location| (header::LOCATION, location)));
-    if repeated {
-        response.headers_mut().insert(&idempotency::REPLAYED, HeaderValue::from_static("true"));
-    }
-    response
+    if repeated { idempotency::replayed(response) } else { response }
 }
 
 /// `GET /api/v1/categories`: lists an owner's categories, those made first first.

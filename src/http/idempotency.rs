@@ -1,7 +1,8 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): what makes a repeated request
 //! known.
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::Response;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
@@ -20,7 +21,8 @@ pub struct IdempotencyKey;
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let told = "What a repeat of the request is known by: it finds what the first one made.";
+        let told =
+            "What a repeat of the request is known by: it finds what the first one made or did.";
         let mut key = text();
         (key.min_length, key.max_length) = (Some(1), Some(255));
         key.pattern = Some("^[ -~]*$".to_owned());
@@ -31,10 +33,16 @@ impl IntoParams for IdempotencyKey {
 /// What the request to `route` can be known by again, if its sender wants that.
 pub fn identity(
     headers: &HeaderMap,
-    route: &'static str,
+    route: &str,
     body: Digest,
 ) -> Result<Option<Identity>, Problem> {
     key(headers)?.map(|key| known_by(key, route, body)).transpose()
+}
+
+/// The answer to a request that was known already.
+pub fn replayed(mut response: Response) -> Response {
+    response.headers_mut().insert(&REPLAYED, HeaderValue::from_static("true"));
+    response
 }
 
 /// The request's key, if it has one.
@@ -44,11 +52,11 @@ pub fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 }
 
 /// What is sent to `route` under `key` can be known by again.
-pub fn known_by(key: &str, route: &'static str, body: Digest) -> Result<Identity, Problem> {
+pub fn known_by(key: &str, route: &str, body: Digest) -> Result<Identity, Problem> {
     if !could_be(key) {
         return Err(bad_key());
     }
-    Ok(Identity { route, key: key.to_owned(), body })
+    Ok(Identity { route: route.to_owned(), key: key.to_owned(), body })
 }
 
 fn could_be(key: &str) -> bool {

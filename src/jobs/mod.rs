@@ -2,6 +2,7 @@
 
 mod fire_reminder;
 mod follow_meet;
+mod guests;
 mod heir;
 mod instance;
 mod push_event;

@@ -6,6 +6,7 @@
 
 use super::Report;
 use super::follow_meet::first_look;
+use super::guests;
 use super::heir;
 use super::instance;
 use super::verdict::{cause_of, end_of_own};
@@ -62,10 +63,12 @@ async fn agree(visit: &mut Visit, token: &AccessToken) -> Outcome {
 
 /// Writes the event for the first time, or finds that an earlier run did.
 async fn insert(visit: &mut Visit, token: &AccessToken) -> Outcome {
+    let inherited = guests::inherited(visit, token).await?;
     let mut shown = Shown::AsConference;
     loop {
         let request = visit.meet_request(&Conference::None);
-        let members = new_members(&visit.content, &visit.stamp(), request.as_deref(), shown);
+        let stamp = visit.stamp();
+        let members = new_members(&visit.content, &stamp, &inherited, request.as_deref(), shown);
         let (id, notify) = (visit.known.google_id, notify(visit));
         let failure = match visit.calendar(token).insert(id, members, notify).await {
             Ok(copy) => return written(visit, &copy),

@@ -180,6 +180,7 @@ macro_rules! promises {
             a_step_is_kept_whole
             a_step_that_is_overtaken_leaves_nothing
             a_repeated_request_finds_its_item
+            a_request_that_changes_an_item_is_repeated_too
             steps_beside_each_other_are_judged_one_by_one
             a_step_has_room_for_all_its_events_or_none
             a_new_reminder_needs_room

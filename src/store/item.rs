@@ -36,6 +36,13 @@ pub trait ItemStore {
         most: usize,
     ) -> Result<(Vec<Item>, Option<Mark>), StoreError>;
 
+    /// What a request is answered that was seen before and brought an item, or was about one.
+    async fn known(
+        &self,
+        request: &Request,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Kept>, StoreError>;
+
     /// Takes steps, each wholly or not at all, and all that are taken on disk together.
     async fn keep(
         &self,
@@ -85,7 +92,8 @@ pub struct Step {
 pub enum Kept {
     /// All of it is stored. These are the events taken in and then those changed, as they are now.
     Yes(Vec<Event>),
-    /// The request was seen before, or its item is there: it is as shown, and nothing changed.
+    /// The request was seen before, or the item that it was to make is there: it is as shown, and nothing
+    /// changed.
     Known(Box<Item>),
     /// The request's key came with another body before; nothing is stored.
     OtherBody,
@@ -131,6 +139,11 @@ impl Step {
             fits(&job.payload)?;
         }
         Ok(())
+    }
+
+    /// Whether the item of that id is new by it: where one is there already, an earlier request made it.
+    pub(super) fn makes(&self, id: ItemId) -> bool {
+        self.items.iter().any(|item| item.id == id && item.version == 1)
     }
 
     /// The jobs of what is new: those that are refused where too many wait. What is changed, and what comes

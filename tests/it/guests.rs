@@ -45,9 +45,12 @@ async fn change(bridge: &Bridge, path: &str, members: &Value) {
 
 /// The guests at Google, each with the answer given.
 fn guests(bridge: &Bridge) -> Vec<(String, String)> {
-    let events = bridge.google.events(ANA);
+    guests_of(&bridge.google.events(ANA)[0])
+}
+
+fn guests_of(event: &Value) -> Vec<(String, String)> {
     let text = |guest: &Value, name: &str| guest[name].as_str().unwrap_or_default().to_owned();
-    let guests = events[0]["attendees"].as_array().cloned().unwrap_or_default();
+    let guests = event["attendees"].as_array().cloned().unwrap_or_default();
     guests.iter().map(|guest| (text(guest, "email"), text(guest, "responseStatus"))).collect()
 }
 
@@ -255,6 +258,84 @@ async fn promise_9_a_guest_whom_a_person_added_to_a_tasks_series_stays_and_gets_
     zoe_is_left_in_peace(&bridge, &path, &deeds).await;
     send(&bridge, Method::DELETE, &path, &Value::Null).await;
     assert_eq!(bridge.google.outbox().len(), 0);
+}
+
+/// The guests of each event at Google, those that begin first first; of a series, those of all of it.
+fn all_guests(bridge: &Bridge) -> Vec<Vec<(String, String)>> {
+    let mut events = bridge.google.events(ANA);
+    events.retain(|event| event["recurringEventId"].is_null());
+    events.sort_by_key(|event| event["start"].to_string());
+    events.iter().map(guests_of).collect()
+}
+
+#[tokio::test]
+async fn promise_9_a_guest_whom_a_person_added_to_a_tasks_series_is_a_guest_of_what_follows_it() {
+    let (bridge, category) = loud().await;
+    let task = json!({
+        "title": "Choir", "due": "2026-11-05T14:00:00", "time_zone": "Europe/Lisbon",
+        "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=9"], "user": "u-ana", "category": category,
+    });
+    let task = send(&bridge, Method::POST, "/api/v1/tasks", &task).await;
+    let path = format!("/api/v1/tasks/{}", task["id"].as_str().expect("an id"));
+    invite_zoe(&bridge);
+    let zoe = told(&[(ZOE, "accepted")]);
+    for (due, series) in [("2026-11-12T18:00:00", 2), ("2026-11-19T19:00:00", 3)] {
+        send(&bridge, Method::POST, &format!("{path}/complete"), &Value::Null).await;
+        bridge.fault(Fault::new(FaultKind::LostAnswer).method("calendar.events.insert").times(1));
+        let moved = json!({"due": due, "time_zone": "Europe/Lisbon"});
+        send(&bridge, Method::PATCH, &path, &moved).await;
+        bridge.run_until_idle().await;
+        assert_eq!(all_guests(&bridge), vec![zoe.clone(); series], "{due}");
+        send(&bridge, Method::PATCH, &path, &json!({"title": due})).await;
+        assert_eq!(all_guests(&bridge), vec![zoe.clone(); series], "{due}");
+    }
+    assert_eq!(bridge.google.outbox().len(), 0, "{:?}", bridge.google.outbox());
+}
+
+#[tokio::test]
+async fn promise_9_guests_of_a_series_go_on_with_what_follows_it_but_for_those_who_are_let_go() {
+    let bridge = Bridge::connected().await;
+    let lines = json!({
+        "guests": [GUS, BEA], "time_zone": "Europe/Lisbon", "recurrence": ["RRULE:FREQ=DAILY;COUNT=9"],
+    });
+    let path = create(&bridge, &lines).await;
+    by_hand(&bridge, |attendees| {
+        answer(attendees, GUS, "accepted");
+        attendees.push(json!({"email": ZOE, "responseStatus": "tentative", "optional": true}));
+    });
+    // Google is not there while the series is cut, and what follows is cut again.
+    bridge.fault(Fault::new(FaultKind::ServerError).method("calendar.events.get").times(2));
+    let first = format!("{path}?instance=2026-12-03T14:00:00Z&range=following");
+    let first = bridge.router_send(Method::PATCH, &first, &json!({"guests": [GUS]})).await;
+    assert_eq!(first.status, 202, "{}", first.text);
+    bridge.work().await;
+    let second = format!(
+        "{EVENTS}/{}?instance=2026-12-06T14:00:00Z&range=following",
+        first.json()["id"].as_str().expect("an id")
+    );
+    let eve = json!({"guests": [GUS, "eve@example.org"]});
+    let second = bridge.router_send(Method::PATCH, &second, &eve).await;
+    assert_eq!(second.status, 202, "{}", second.text);
+    bridge.pass(TimeDelta::minutes(30));
+    bridge.run_until_idle().await;
+    let zoe = (ZOE, "tentative");
+    let expected = [
+        told(&[(GUS, "accepted"), (BEA, "needsAction"), zoe]),
+        told(&[(GUS, "accepted"), zoe]),
+        told(&[(GUS, "accepted"), zoe, ("eve@example.org", "needsAction")]),
+    ];
+    assert_eq!(all_guests(&bridge), expected);
+    let last = bridge
+        .google
+        .events(ANA)
+        .into_iter()
+        .find(|event| guests_of(event).len() == 3 && event.to_string().contains("eve@"));
+    let attendees = &last.expect("the last series")["attendees"];
+    assert_eq!(
+        (&attendees[0]["comment"], &attendees[1]["optional"]),
+        (&json!("With pleasure"), &json!(true))
+    );
+    assert_eq!(bridge.google.outbox().len(), 0, "{:?}", bridge.google.outbox());
 }
 
 #[tokio::test]

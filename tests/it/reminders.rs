@@ -7,6 +7,7 @@ mod following;
 mod letting;
 mod many;
 mod relative;
+mod repeating;
 
 use calbridge::model::key::Scope;
 use chrono::{DateTime, Utc};

@@ -16,7 +16,8 @@ use calbridge::store::{
     Accept, Accepted, AccessStore, AdministratorStore, Asked, AuditStore, Backlog, Backup, Beat,
     Change, Changed, Claimed, ConnectionStore, Counts, Envelope, EnvelopeStore, EventFilter,
     EventStore, Fate, History, ItemStore, JobStore, Kept, Keystone, Mark, PeriodStore, Place, Ran,
-    Record, Reseal, Retention, Settled, Spot, Step, Store, StoreError, Touched, Turn, Which,
+    Record, Request, Reseal, Retention, Settled, Spot, Step, Store, StoreError, Touched, Turn,
+    Which,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tokio::sync::{broadcast, mpsc};
@@ -178,6 +179,14 @@ impl<A: Around> ItemStore for Surrounded<A> {
         most: usize,
     ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
         self.around.look(self.store.attached(thing, after, most)).await
+    }
+
+    async fn known(
+        &self,
+        request: &Request,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Kept>, StoreError> {
+        self.around.look(self.store.known(request, now)).await
     }
 
     async fn keep(

@@ -124,7 +124,7 @@ pub struct Wish {
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// Where it was sent.
-    pub route: &'static str,
+    pub route: String,
     /// Its `Idempotency-Key`.
     pub key: String,
     /// SHA-256 of its body.

@@ -8,7 +8,7 @@ use super::create::{addressees, must_be_told};
 use super::{ReminderView, calendar, finish, get, log, moments, take_back};
 use crate::app::access::Caller;
 use crate::app::desk::Desk;
-use crate::app::events::Said;
+use crate::app::events::{Identity, Said};
 use crate::app::items::{self, MOST_EDITS};
 use crate::app::{App, Error, categories};
 use crate::model::delivery::DeliveryState;
@@ -41,6 +41,8 @@ pub struct ReminderEdit {
     pub ways: Option<BTreeSet<Way>>,
     /// Who gets its mail; nobody named for the owner's account.
     pub to: Option<Vec<String>>,
+    /// Whether its mail tells what the owner's next day holds.
+    pub digest: Option<bool>,
     /// Whether its entry has a Meet link.
     pub meet: Said<bool>,
     /// The category it is in.
@@ -75,33 +77,48 @@ pub async fn edit(
     seen: Option<u32>,
     edit: &ReminderEdit,
 ) -> Result<ReminderView, Error> {
-    rewrite(app, caller, id, seen, Deed::Edit(edit)).await
+    rewrite(app, caller, (id, seen), Deed::Edit(edit), None).await.map(|(view, _)| view)
 }
 
 /// Lets the occurrence that rings ring again at that moment; if none rings, the next one rings then
-/// instead.
+/// instead. Says whether an earlier request had done it.
 pub async fn snooze(
     app: &App,
     caller: &Caller,
     id: ItemId,
     seen: Option<u32>,
     until: DateTime<Utc>,
-) -> Result<ReminderView, Error> {
+    identity: Option<&Identity>,
+) -> Result<(ReminderView, bool), Error> {
     if until <= app.clock.now() {
         return Err(Invalid::new("until", "must lie ahead: choose a later moment").into());
     }
-    rewrite(app, caller, id, seen, Deed::Snooze(until)).await
+    rewrite(app, caller, (id, seen), Deed::Snooze(until), identity).await
 }
 
 /// Silences the occurrence that rings; if none rings, the next one. Its mail, if it is still to go, does
-/// not go.
+/// not go. Says whether an earlier request had done it.
 pub async fn dismiss(
     app: &App,
     caller: &Caller,
     id: ItemId,
     seen: Option<u32>,
-) -> Result<ReminderView, Error> {
-    rewrite(app, caller, id, seen, Deed::Dismiss).await
+    identity: Option<&Identity>,
+) -> Result<(ReminderView, bool), Error> {
+    rewrite(app, caller, (id, seen), Deed::Dismiss, identity).await
+}
+
+/// The caller's reminder as it is now, if the request was seen before.
+pub async fn repeated(
+    app: &App,
+    caller: &Caller,
+    id: ItemId,
+    identity: Option<&Identity>,
+) -> Result<Option<ReminderView>, Error> {
+    if !items::is_repeated(app, caller, identity).await? {
+        return Ok(None);
+    }
+    get(app, caller, id).await.map(Some)
 }
 
 /// Deletes a reminder, with all mail of it that is still to go.
@@ -111,22 +128,23 @@ pub async fn delete(
     id: ItemId,
     seen: Option<u32>,
 ) -> Result<(), Error> {
-    rewrite(app, caller, id, seen, Deed::Delete).await.map(drop)
+    rewrite(app, caller, (id, seen), Deed::Delete, None).await.map(drop)
 }
 
 /// Brings the entry of a reminder to where it shall be, if it is not there.
 pub(super) async fn arrange_again(app: &App, id: ItemId) -> Result<(), Error> {
-    rewrite(app, &Caller::console(), id, None, Deed::Arrange).await.map(drop)
+    rewrite(app, &Caller::console(), (id, None), Deed::Arrange, None).await.map(drop)
 }
 
-/// Makes the next version of a reminder, again if somebody else was faster.
+/// Makes the next version of a reminder, again if somebody else was faster. Says whether an earlier request
+/// had done it.
 async fn rewrite(
     app: &App,
     caller: &Caller,
-    id: ItemId,
-    seen: Option<u32>,
+    (id, seen): (ItemId, Option<u32>),
     deed: Deed<'_>,
-) -> Result<ReminderView, Error> {
+    identity: Option<&Identity>,
+) -> Result<(ReminderView, bool), Error> {
     app.must_not_be_frozen()?;
     let bridge = Caller::console();
     for _ in 0..MOST_EDITS {
@@ -141,15 +159,22 @@ async fn rewrite(
         let next = moments::ahead(app, &step, &item, &reminder, now).await?.first();
         calendar::arrange(&mut desk, &mut item, &mut reminder, next, &mut step).await?;
         let quiet = step.items.is_empty() && step.changes.is_empty() && next == before.at;
-        if quiet && reminder == said && item == before {
-            return Ok(ReminderView { item, reminder });
+        if !quiet || reminder != said || item != before {
+            item.version += 1;
+            finish(app, &mut item, &reminder, next, &mut step)?;
+        } else if identity.is_none() {
+            return Ok((ReminderView { item, reminder }, false));
         }
-        item.version += 1;
-        finish(app, &mut item, &reminder, next, &mut step)?;
+        step.request = identity.map(|identity| (items::request(app, caller, identity), id));
         match items::keep(app, step).await? {
-            Kept::Yes(_) => return Ok(ReminderView { item, reminder }),
+            Kept::Yes(_) => return Ok((ReminderView { item, reminder }, false)),
+            Kept::Known(item) => {
+                let view = ReminderView { reminder: app.reminder(&item)?, item: *item };
+                return Ok((view, true));
+            }
+            Kept::OtherBody => return Err(Error::KeyReused),
             Kept::NoRoom(crowd) => return Err(Error::Backlog(crowd)),
-            Kept::Known(_) | Kept::OtherBody | Kept::Overtaken => {}
+            Kept::Overtaken => {}
         }
     }
     Err(Error::Overtaken)
@@ -180,7 +205,8 @@ impl Draft<'_> {
             reminder.when = when;
             reminder.begin(self.app.clock.now());
         }
-        if edit.ways.is_some() || edit.to.is_some() {
+        reminder.digest = edit.digest.unwrap_or(reminder.digest);
+        if edit.ways.is_some() || edit.to.is_some() || edit.digest == Some(true) {
             reminder.ways = edit.ways.clone().unwrap_or_else(|| reminder.ways.clone());
             reminder.to = edit.to.clone().unwrap_or_else(|| reminder.to.clone());
             must_be_told(self.app, &self.item, &self.reminder).await?;

@@ -12,7 +12,7 @@ use crate::model::invalid::Invalid;
 use crate::model::item::{Item, Noun, Thing};
 use crate::model::job::Class;
 use crate::model::owner::Owner;
-use crate::model::reminder::{Reminder, Way};
+use crate::model::reminder::{Reminder, Way, When};
 use crate::store::{Kept, MAX_SEALED, Step, StoreError};
 
 /// No thing has more reminders: they all move when it does.
@@ -232,13 +232,17 @@ fn not_found(error: Error, missing: Error) -> Error {
 
 /// Who gets the reminder's mail: whoever is named, else the owner's connected account. Users have mail
 /// sent to accounts that they connected, and to nobody else. Refused where no mail server is set up: such
-/// a mail would wait for days, and then not go.
+/// a mail would wait for days, and then not go; and so is a digest that is not of a day, or not mailed.
 pub(super) async fn addressees(
     app: &App,
     caller: &Caller,
     owner: &Owner,
     reminder: &Reminder,
 ) -> Result<Vec<String>, Error> {
+    if reminder.digest && matches!(reminder.when, When::Before { .. }) {
+        let rule = "is for reminders with `at`: a digest is of a day, not of a task or an event";
+        return Err(Invalid::new("digest", rule).into());
+    }
     if reminder.digest && !reminder.ways.contains(&Way::Mail) {
         return Err(Invalid::new("deliver", "must have `mail`, by which a digest goes").into());
     }

@@ -25,7 +25,7 @@ use crate::model::job::{Cause, Class, Kind, Lane, Line, NewJob};
 use crate::model::reminder::Reminder;
 use crate::store::{Asked, Mark, Step};
 
-pub use change::{ReminderEdit, delete, dismiss, edit, snooze};
+pub use change::{ReminderEdit, delete, dismiss, edit, repeated, snooze};
 pub use create::{Created, ReminderDraft, ReminderWish, create, create_all};
 pub use fire::fire;
 pub(super) use follow::{change as change_event, follow};

@@ -5,7 +5,7 @@ use super::create::seal;
 use super::{TaskEdit, TaskView, get, given_to, must_be_shown};
 use crate::app::access::Caller;
 use crate::app::desk::Desk;
-use crate::app::events::Said;
+use crate::app::events::{Identity, Said};
 use crate::app::items::{self, MOST_EDITS};
 use crate::app::{App, Error, categories, reminders};
 use crate::model::category::Category;
@@ -17,7 +17,7 @@ use crate::model::job::Class;
 use crate::model::routine::Routine;
 use crate::model::task::{Dates, Task};
 use crate::model::timing::{Original, Timing};
-use crate::store::{Kept, Step};
+use crate::store::{Kept, Request, Step};
 
 /// Changes a task, if it is the version that the caller has `seen`, and its event with it.
 pub async fn edit(
@@ -31,25 +31,28 @@ pub async fn edit(
     if let Some(notes) = &edit.notes {
         must_be_shown(notes)?;
     }
-    rewrite(app, caller, id, seen, |item, task| edit.clone().apply(caller, item, task)).await
+    let change = |item: &mut Item, task: &mut Task| edit.clone().apply(caller, item, task);
+    rewrite(app, caller, (id, seen), None, change).await.map(|(view, _)| view)
 }
 
 /// Says that a task is done, or of one that recurs the occurrence at hand: which must be the one named,
-/// if one is. What is done already stays so.
+/// if one is. What is done already stays so. Says whether an earlier request had done it.
 pub async fn complete(
     app: &App,
     caller: &Caller,
     id: ItemId,
-    seen: Option<u32>,
+    mut seen: Option<u32>,
     named: Option<&str>,
-) -> Result<TaskView, Error> {
+    identity: Option<&Identity>,
+) -> Result<(TaskView, bool), Error> {
     app.must_not_be_frozen()?;
     let routine = get(app, caller, id).await?.task.routine;
     if routine.is_some_and(|routine| routine.done.len() >= Routine::MOST_DONE) {
         let anew = |_: &mut Item, task: &mut Task| begin_anew(task);
-        rewrite(app, caller, id, seen, anew).await?;
+        let (begun, _) = rewrite(app, caller, (id, seen), None, anew).await?;
+        seen = seen.and(Some(begun.item.version));
     }
-    rewrite(app, caller, id, seen, |_, task| {
+    rewrite(app, caller, (id, seen), identity, |_, task| {
         let now = app.clock.now();
         let Some((first, routine)) = recurring(task, named)? else {
             task.completed = task.completed.or(Some(now));
@@ -76,16 +79,17 @@ pub async fn complete(
 }
 
 /// Says that a task is to be done after all, or of one that recurs the occurrence that was done last:
-/// which must be the one named, if one is.
+/// which must be the one named, if one is. Says whether an earlier request had done it.
 pub async fn reopen(
     app: &App,
     caller: &Caller,
     id: ItemId,
     seen: Option<u32>,
     named: Option<&str>,
-) -> Result<TaskView, Error> {
+    identity: Option<&Identity>,
+) -> Result<(TaskView, bool), Error> {
     app.must_not_be_frozen()?;
-    rewrite(app, caller, id, seen, |_, task| {
+    rewrite(app, caller, (id, seen), identity, |_, task| {
         let Some((first, routine)) = recurring(task, named)? else {
             task.completed = None;
             return Ok(Turn::Same);
@@ -105,6 +109,19 @@ pub async fn reopen(
     .await
 }
 
+/// The caller's task as it is now, if the request was seen before.
+pub async fn repeated(
+    app: &App,
+    caller: &Caller,
+    id: ItemId,
+    identity: Option<&Identity>,
+) -> Result<Option<TaskView>, Error> {
+    if !items::is_repeated(app, caller, identity).await? {
+        return Ok(None);
+    }
+    get(app, caller, id).await.map(Some)
+}
+
 /// Deletes a task, and takes its event out.
 pub async fn delete(
     app: &App,
@@ -117,17 +134,19 @@ pub async fn delete(
         item.gone = Some(app.clock.now());
         Ok(Turn::Same)
     };
-    rewrite(app, caller, id, seen, gone).await.map(drop)
+    rewrite(app, caller, (id, seen), None, gone).await.map(drop)
 }
 
-/// Makes the next version of a task, again if somebody else was faster.
+/// Makes the next version of a task, again if somebody else was faster. Says whether an earlier request had
+/// done it.
 async fn rewrite(
     app: &App,
     caller: &Caller,
-    id: ItemId,
-    seen: Option<u32>,
+    (id, seen): (ItemId, Option<u32>),
+    identity: Option<&Identity>,
     change: impl Fn(&mut Item, &mut Task) -> Result<Turn, Error>,
-) -> Result<TaskView, Error> {
+) -> Result<(TaskView, bool), Error> {
+    let request = identity.map(|identity| items::request(app, caller, identity));
     for _ in 0..MOST_EDITS {
         let TaskView { item: before, task: said, .. } = get(app, caller, id).await?;
         items::must_be(&before, seen)?;
@@ -136,8 +155,9 @@ async fn rewrite(
         let turn = change(&mut item, &mut task)?;
         let category = category_of(app, caller, &before, &item).await?;
         let now = (turn, category.as_ref());
-        if let Some(view) = keep(app, caller.by(), (before, said), (item, task), now).await? {
-            return Ok(view);
+        let (before, after) = ((before, said), (item, task));
+        if let Some(kept) = keep(app, caller.by(), before, after, now, request).await? {
+            return Ok(kept);
         }
     }
     Err(Error::Overtaken)
@@ -148,18 +168,19 @@ pub(super) async fn arrange_again(app: &App, by: By, view: TaskView) -> Result<(
     let TaskView { item, task, .. } = view;
     let before = (item.clone(), task.clone());
     let category = category_now(app, &item).await?;
-    keep(app, by, before, (item, task), (Turn::Same, category.as_ref())).await.map(drop)
+    keep(app, by, before, (item, task), (Turn::Same, category.as_ref()), None).await.map(drop)
 }
 
-/// Makes the next version of a task true, and what follows for its events. None if somebody else was
-/// faster.
+/// Makes the next version of a task true, and what follows for its events, and says whether an earlier
+/// request had done it. None if somebody else was faster.
 async fn keep(
     app: &App,
     by: By,
     (before, said): (Item, Task),
     (mut item, mut task): (Item, Task),
     (how, category): (Turn, Option<&Category>),
-) -> Result<Option<TaskView>, Error> {
+    request: Option<Request>,
+) -> Result<Option<(TaskView, bool)>, Error> {
     let bridge = Caller::console();
     let mut desk = Desk::new(app, &bridge, by, Class::Interactive);
     let mut step = Step::default();
@@ -171,15 +192,22 @@ async fn keep(
     }
     seal(app, &mut item, &task)?;
     let same = Item { version: item.version, sealed: item.sealed.clone(), ..before.clone() };
+    step.request = request.map(|request| (request, item.id));
     if task == said && item == same && step.changes.is_empty() {
-        return Ok(Some(TaskView::of(before, said)));
+        if request.is_none() {
+            return Ok(Some((TaskView::of(before, said), false)));
+        }
+        (item, task) = (before, said);
+    } else {
+        step.items.push(item.clone());
+        reminders::follow(app, &mut step).await?;
     }
-    step.items.push(item.clone());
-    reminders::follow(app, &mut step).await?;
     match items::keep(app, step).await? {
-        Kept::Yes(written) => Ok(Some(TaskView { item, task, written })),
+        Kept::Yes(written) => Ok(Some((TaskView { item, task, written }, false))),
+        Kept::Known(item) => Ok(Some((TaskView::of((*item).clone(), app.task(&item)?), true))),
+        Kept::OtherBody => Err(Error::KeyReused),
         Kept::NoRoom(crowd) => Err(Error::Backlog(crowd)),
-        Kept::Known(_) | Kept::OtherBody | Kept::Overtaken => Ok(None),
+        Kept::Overtaken => Ok(None),
     }
 }
 

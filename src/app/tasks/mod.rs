@@ -23,7 +23,7 @@ use crate::model::recurrence::Occurrence;
 use crate::model::task::{Dates, Priority, Task};
 use crate::store::{Asked, Mark};
 
-pub use change::{complete, delete, edit, reopen};
+pub use change::{complete, delete, edit, reopen, repeated};
 pub use create::{create, create_all};
 pub use waiting::{place_all_waiting, place_waiting};
 

@@ -12,6 +12,17 @@ use crate::model::when::Moment;
 /// What is sent of an event.
 pub type Members = Map<String, Value>;
 
+/// What a guest takes along to another event.
+const CARRIED: [&str; 7] = [
+    "email",
+    "displayName",
+    "optional",
+    "resource",
+    "responseStatus",
+    "comment",
+    "additionalGuests",
+];
+
 /// How much of a meeting of the caller's own Google takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
@@ -21,15 +32,18 @@ pub enum Shown {
     AsText,
 }
 
-/// The members of a new event. `request` asks for a Meet link, if one is wanted.
+/// The members of a new event. `inherited` are the guests of the one that it goes on from, who come along
+/// with all they answered. `request` asks for a Meet link, if one is wanted.
 pub fn new_members(
     content: &Content,
     stamp: &Stamp,
+    inherited: &[Value],
     request: Option<&str>,
     shown: Shown,
 ) -> Members {
     let mut members = said(content, stamp, shown);
-    let guests: Vec<Value> = content.guests.iter().map(invitation).collect();
+    let inherited: Vec<Value> = inherited.iter().filter_map(come_along).collect();
+    let guests = merged(&inherited, content);
     if !guests.is_empty() {
         members.insert("attendees".into(), guests.into());
     }
@@ -157,6 +171,20 @@ fn merged(present: &[Value], content: &Content) -> Vec<Value> {
         }
     }
     all
+}
+
+/// A guest of another event, as one of a new one: what Google itself says of a guest is left to it. Nobody,
+/// where there is no address to invite.
+fn come_along(attendee: &Value) -> Option<Value> {
+    attendee["email"].as_str()?;
+    let carried = |name: &str, value: &Value| match name {
+        "optional" | "resource" => value.is_boolean(),
+        "additionalGuests" => value.as_i64().is_some_and(|more| i32::try_from(more).is_ok()),
+        _ => value.is_string(),
+    };
+    let members = CARRIED.iter().map(|name| (*name, &attendee[*name]));
+    let members = members.filter(|(name, value)| carried(name, value));
+    Some(members.map(|(name, value)| (name.to_owned(), value.clone())).collect())
 }
 
 fn invitation(guest: &Guest) -> Value {

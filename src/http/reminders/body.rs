@@ -77,11 +77,12 @@ pub struct NewReminder {
     /// `mail`, `google` (an entry in the calendar), or both.
     #[schema(schema_with = ways)]
     deliver: Option<Vec<String>>,
-    /// Who gets the mail; the address of the owner's connected account if it is left out.
+    /// Who gets the mail, none of whom sees the others; the address of the owner's connected account if it is left
+    /// out.
     #[schema(min_items = 1, max_items = 10)]
     to: Option<Vec<String>>,
     /// Whether the mail tells what the 24 hours from its moment on hold: the owner's events and open tasks, and
-    /// what is overdue. For `at`; it stays so.
+    /// what is overdue. For `at`.
     digest: Option<bool>,
     #[schema(value_type = Option<Id>)]
     category: Option<String>,
@@ -122,6 +123,10 @@ pub struct ReminderChange {
     #[serde(default)]
     #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 10)]
     to: Member<Vec<String>>,
+    /// Null, as false, for a mail that tells the text alone.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    digest: Member<bool>,
     #[serde(default)]
     #[schema(value_type = Option<Id>)]
     category: Member<String>,
@@ -187,7 +192,6 @@ pub fn read(caller: &Caller, body: NewReminder) -> Result<ReminderDraft, Problem
     let mut faults = Faults::default();
     let of = faults.keep_all(read_thing(body.task.as_deref(), body.event.as_deref()));
     let when = faults.keep_all(read_when(&body));
-    let digest = faults.keep(read_digest(&body));
     let ways = faults.keep(body.deliver.map(|ways| read_ways(&ways)).transpose());
     let to = faults.keep_all(body.to.map(read_addresses).transpose());
     let category = faults.keep(body.category.as_deref().map(read_category).transpose());
@@ -204,7 +208,7 @@ pub fn read(caller: &Caller, body: NewReminder) -> Result<ReminderDraft, Problem
                 when,
                 ways: BTreeSet::new(),
                 to: to.flatten().unwrap_or_default(),
-                digest: digest.unwrap_or_default(),
+                digest: body.digest.unwrap_or_default(),
                 meet: body.meet,
                 calendar: aim.calendar,
                 snoozed: None,
@@ -240,6 +244,7 @@ pub fn read_change(body: ReminderChange) -> Result<ReminderEdit, Problem> {
         minutes: minutes.flatten(),
         ways: ways.flatten(),
         to: to.and_then(Member::or_default),
+        digest: body.digest.or_default(),
         meet: body.meet.into(),
         category: category.map_or(Said::Nothing, Said::from),
     })
@@ -296,16 +301,6 @@ fn read_when(body: &NewReminder) -> Result<When, Vec<Invalid>> {
             Err(vec![Invalid::new("at", rule)])
         }
     }
-}
-
-/// Whether it is a digest, which tells of a day and not of a thing.
-fn read_digest(body: &NewReminder) -> Result<bool, Invalid> {
-    let digest = body.digest.unwrap_or_default();
-    if digest && body.minutes_before.is_some() {
-        let rule = "is for reminders with `at`: a digest is of a day, not of a task or an event";
-        return Err(Invalid::new("digest", rule));
-    }
-    Ok(digest)
 }
 
 /// The moment of its own, if one was written.

@@ -7,16 +7,16 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::super::body::{Body, unreadable_query};
+use super::super::body::{Body, digest, unreadable_query};
 use super::super::categories::{item_id, length_of, refused};
 use super::super::openapi::Id;
 use super::super::problem::{Code, Problem};
-use super::super::{Door, cursor, etag};
+use super::super::{Door, cursor, etag, idempotency};
 use super::body::{Snooze, read_snooze};
 use super::shown::{DeliveriesBody, DeliveryBody, ShownReminder};
 use super::{seen, shown};
 use crate::app::access::Caller;
-use crate::app::reminders;
+use crate::app::reminders::{self, ReminderView};
 
 /// Which deliveries are to be listed.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -37,7 +37,7 @@ pub struct Paging {
     path = "/api/v1/reminders/{id}/snooze",
     operation_id = "snooze_reminder",
     tag = "Reminders",
-    params(("id" = Id, Path), etag::IfMatch),
+    params(("id" = Id, Path), idempotency::IdempotencyKey, etag::IfMatch),
     request_body = Snooze,
     responses((status = 200, description = "It is put off.", body = ShownReminder)),
     extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull])))
@@ -49,10 +49,16 @@ pub async fn snooze(
     headers: HeaderMap,
     body: Body<Snooze>,
 ) -> Result<Response, Problem> {
-    let until = read_snooze(&body.value, door.app.clock.now()).map_err(refused)?;
     let id = item_id("reminder", &id)?;
+    let route = format!("/api/v1/reminders/{id}/snooze");
+    let identity = idempotency::identity(&headers, &route, body.digest)?;
+    let identity = identity.as_ref();
+    if let Some(view) = reminders::repeated(&door.app, &caller, id, identity).await? {
+        return Ok(said((view, true)));
+    }
+    let until = read_snooze(&body.value, door.app.clock.now()).map_err(refused)?;
     let seen = seen(&door, &caller, id, &headers).await?;
-    Ok(shown(&reminders::snooze(&door.app, &caller, id, seen, until).await?))
+    Ok(said(reminders::snooze(&door.app, &caller, id, seen, until, identity).await?))
 }
 
 /// `POST /api/v1/reminders/{id}/dismiss`: silences the occurrence that rings, so that mail of it which is
@@ -62,7 +68,7 @@ pub async fn snooze(
     path = "/api/v1/reminders/{id}/dismiss",
     operation_id = "dismiss_reminder",
     tag = "Reminders",
-    params(("id" = Id, Path), etag::IfMatch),
+    params(("id" = Id, Path), idempotency::IdempotencyKey, etag::IfMatch),
     responses((status = 200, description = "It is silent.", body = ShownReminder)),
     extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull])))
 )]
@@ -73,8 +79,19 @@ pub async fn dismiss(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = item_id("reminder", &id)?;
+    let route = format!("/api/v1/reminders/{id}/dismiss");
+    let identity = idempotency::identity(&headers, &route, digest(&[]))?;
+    let identity = identity.as_ref();
+    if let Some(view) = reminders::repeated(&door.app, &caller, id, identity).await? {
+        return Ok(said((view, true)));
+    }
     let seen = seen(&door, &caller, id, &headers).await?;
-    Ok(shown(&reminders::dismiss(&door.app, &caller, id, seen).await?))
+    Ok(said(reminders::dismiss(&door.app, &caller, id, seen, identity).await?))
+}
+
+/// The answer to whoever did something to a reminder, unless an earlier request had done it.
+fn said((view, repeated): (ReminderView, bool)) -> Response {
+    if repeated { idempotency::replayed(shown(&view)) } else { shown(&view) }
 }
 
 /// `GET /api/v1/reminders/{id}/deliveries`: lists what became of telling each occurrence that came due,

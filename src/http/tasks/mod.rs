@@ -10,7 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::body::{Body, unreadable_query};
+use super::body::{Body, digest, unreadable_query};
 use super::categories::{item_id, length_of, made, refused};
 use super::openapi::Id;
 use super::problem::{Code, Problem};
@@ -140,7 +140,7 @@ pub async fn edit(
     path = "/api/v1/tasks/{id}/complete",
     operation_id = "complete_task",
     tag = "Tasks",
-    params(("id" = Id, Path), Which, prefer::Prefer, etag::IfMatch),
+    params(("id" = Id, Path), Which, idempotency::IdempotencyKey, prefer::Prefer, etag::IfMatch),
     responses((status = 200, description = "It is done.", body = TaskBody)),
     extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull])))
 )]
@@ -152,9 +152,17 @@ pub async fn complete(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (id, which) = (item_id("task", &id)?, query(which)?);
-    let seen = seen(&door, &caller, id, &headers).await?;
     let named = which.occurrence.as_deref();
-    changed(&door, &headers, tasks::complete(&door.app, &caller, id, seen, named).await?).await
+    let route = format!("/api/v1/tasks/{id}/complete");
+    let told = digest(named.unwrap_or_default().as_bytes());
+    let identity = idempotency::identity(&headers, &route, told)?;
+    let identity = identity.as_ref();
+    if let Some(view) = tasks::repeated(&door.app, &caller, id, identity).await? {
+        return said(&door, &headers, (view, true)).await;
+    }
+    let seen = seen(&door, &caller, id, &headers).await?;
+    let done = tasks::complete(&door.app, &caller, id, seen, named, identity).await?;
+    said(&door, &headers, done).await
 }
 
 /// `POST /api/v1/tasks/{id}/reopen`: says that a task is to be done after all, or of one that recurs
@@ -164,7 +172,7 @@ pub async fn complete(
     path = "/api/v1/tasks/{id}/reopen",
     operation_id = "reopen_task",
     tag = "Tasks",
-    params(("id" = Id, Path), Which, prefer::Prefer, etag::IfMatch),
+    params(("id" = Id, Path), Which, idempotency::IdempotencyKey, prefer::Prefer, etag::IfMatch),
     responses((status = 200, description = "It is open.", body = TaskBody)),
     extensions(("x-codes" = json!([Code::Overtaken, Code::BacklogFull, Code::OwnerBacklogFull])))
 )]
@@ -176,9 +184,17 @@ pub async fn reopen(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (id, which) = (item_id("task", &id)?, query(which)?);
-    let seen = seen(&door, &caller, id, &headers).await?;
     let named = which.occurrence.as_deref();
-    changed(&door, &headers, tasks::reopen(&door.app, &caller, id, seen, named).await?).await
+    let route = format!("/api/v1/tasks/{id}/reopen");
+    let told = digest(named.unwrap_or_default().as_bytes());
+    let identity = idempotency::identity(&headers, &route, told)?;
+    let identity = identity.as_ref();
+    if let Some(view) = tasks::repeated(&door.app, &caller, id, identity).await? {
+        return said(&door, &headers, (view, true)).await;
+    }
+    let seen = seen(&door, &caller, id, &headers).await?;
+    let done = tasks::reopen(&door.app, &caller, id, seen, named, identity).await?;
+    said(&door, &headers, done).await
 }
 
 /// `DELETE /api/v1/tasks/{id}`: deletes a task, and takes its event out.
@@ -201,6 +217,16 @@ pub async fn delete(
     let seen = seen(&door, &caller, id, &headers).await?;
     tasks::delete(&door.app, &caller, id, seen).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The answer to whoever did something to a task, unless an earlier request had done it.
+async fn said(
+    door: &Door,
+    headers: &HeaderMap,
+    (view, repeated): (TaskView, bool),
+) -> Result<Response, Problem> {
+    let response = changed(door, headers, view).await?;
+    Ok(if repeated { idempotency::replayed(response) } else { response })
 }
 
 async fn changed(door: &Door, headers: &HeaderMap, view: TaskView) -> Result<Response, Problem> {

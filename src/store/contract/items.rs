@@ -257,6 +257,32 @@ pub async fn a_repeated_request_finds_its_item(store: &dyn Store) {
     assert_eq!(kept, [Kept::Yes(Vec::new())], "its time is over");
 }
 
+/// What it changed is there before it, and is no reason to think that it was seen; and it is known by itself.
+pub async fn a_request_that_changes_an_item_is_repeated_too(store: &dyn Store) {
+    take(store, of([item(1)])).await;
+    let next = Item { version: 2, ..item(1) };
+    let changes =
+        |request, next: &Item| Step { request: Some((request, item(1).id)), ..of([next.clone()]) };
+    assert_eq!(store.known(&request(1, 1), NOON).await.unwrap(), None);
+    assert_eq!(take(store, changes(request(1, 1), &next)).await, Kept::Yes(Vec::new()));
+    let found = Kept::Known(Box::new(next.clone()));
+    let after_next = Item { version: 3, ..item(1) };
+    assert_eq!(take(store, changes(request(1, 1), &after_next)).await, found);
+    assert_eq!(take(store, changes(request(1, 2), &after_next)).await, Kept::OtherBody);
+    assert_eq!(store.item(item(1).id).await.unwrap(), Some(next));
+    assert_eq!(store.known(&request(1, 1), NOON).await.unwrap(), Some(found));
+    assert_eq!(store.known(&request(1, 2), NOON).await.unwrap(), Some(Kept::OtherBody));
+    assert_eq!(store.known(&request(1, 1), request(1, 1).expires).await.unwrap(), None);
+    let nothing = Step { request: Some((request(2, 1), item(1).id)), ..Step::default() };
+    assert_eq!(take(store, nothing).await, Kept::Yes(Vec::new()), "nothing was to be done");
+    assert!(store.known(&request(2, 1), NOON).await.unwrap().is_some());
+    assert_eq!(
+        take(store, changes(request(3, 1), &item(1))).await,
+        Kept::Known(Box::new(store.item(item(1).id).await.unwrap().unwrap())),
+        "it was to make what is there"
+    );
+}
+
 /// What is wrong with one is told of that one.
 pub async fn steps_beside_each_other_are_judged_one_by_one(store: &dyn Store) {
     take(store, of([item(1)])).await;

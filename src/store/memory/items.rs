@@ -10,7 +10,8 @@ use crate::model::id::ItemId;
 use crate::model::item::{Item, Noun, Thing};
 use crate::store::item::named;
 use crate::store::{
-    Accept, Accepted, Asked, Backlog, Change, Changed, ItemStore, Kept, Mark, Step, StoreError,
+    Accept, Accepted, Asked, Backlog, Change, Changed, ItemStore, Kept, Mark, Request, Step,
+    StoreError,
 };
 
 /// Room for what was found to fit.
@@ -42,6 +43,14 @@ impl ItemStore for MemoryStore {
         most: usize,
     ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
         Ok(self.state().page(|item| item.of == Some(thing), after, most))
+    }
+
+    async fn known(
+        &self,
+        request: &Request,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Kept>, StoreError> {
+        Ok(self.state().known(request, now))
     }
 
     async fn keep(
@@ -115,21 +124,26 @@ impl State {
         Kept::Yes(events)
     }
 
+    /// What a request is answered that was seen before.
+    fn known(&self, request: &Request, now: DateTime<Utc>) -> Option<Kept> {
+        let (earlier, thing) = self.requests.get(&request.key)?;
+        let item = self.items.get(&ItemId::from_u128(thing.as_u128()))?;
+        if earlier.expires <= now {
+            return None;
+        }
+        let same = earlier.body == request.body;
+        Some(if same { Kept::Known(Box::new(item.clone())) } else { Kept::OtherBody })
+    }
+
     /// Why nothing of the step is to be stored, if nothing is.
     fn refuse(&mut self, step: &Step, backlog: Backlog, now: DateTime<Utc>) -> Option<Kept> {
         if let Some((request, id)) = &step.request {
-            if let Some((earlier, thing)) = self.requests.get(&request.key)
-                && let Some(item) = self.items.get(&ItemId::from_u128(thing.as_u128()))
-                && earlier.expires > now
-            {
-                let same = earlier.body == request.body;
-                return Some(if same {
-                    Kept::Known(Box::new(item.clone()))
-                } else {
-                    Kept::OtherBody
-                });
+            if let Some(answer) = self.known(request, now) {
+                return Some(answer);
             }
-            if let Some(item) = self.items.get(id).cloned() {
+            if step.makes(*id)
+                && let Some(item) = self.items.get(id).cloned()
+            {
                 self.requests.insert(request.key, (*request, named(*id)));
                 return Some(Kept::Known(Box::new(item)));
             }

@@ -75,6 +75,14 @@ impl ItemStore for PostgresStore {
         page(&rows, after, most)
     }
 
+    async fn known(
+        &self,
+        request: &Request,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Kept>, StoreError> {
+        self.again(|| self.try_known(request, nanos(now))).await
+    }
+
     async fn keep(
         &self,
         steps: Vec<Step>,
@@ -139,6 +147,12 @@ pub(super) async fn find(
 }
 
 impl PostgresStore {
+    async fn try_known(&self, request: &Request, now: i64) -> Result<Option<Kept>, Trouble> {
+        let mut connection = self.pool.acquire().await?;
+        let earlier = earlier(&mut connection, request).await?;
+        known(&mut connection, request, earlier.as_ref(), now).await
+    }
+
     async fn try_keep(
         &self,
         steps: &[Step],
@@ -169,7 +183,9 @@ async fn take_step(
             Some(answer) => return Ok(answer),
             None => void.extend(earlier),
         }
-        if let Some(item) = find(tx, *id).await? {
+        if step.makes(*id)
+            && let Some(item) = find(tx, *id).await?
+        {
             remember(tx, &void, vec![RequestRow::new(request, named(*id))]).await?;
             return Ok(Kept::Known(Box::new(item)));
         }

@@ -14,8 +14,8 @@ use crate::model::item::{Item, Noun, Thing};
 use crate::store::item::named;
 use crate::store::rows::{EventRow, ItemRow, RequestRow};
 use crate::store::{
-    Accept, Accepted, Asked, Backlog, Change, Changed, ItemStore, Kept, Mark, Retention, Step,
-    StoreError,
+    Accept, Accepted, Asked, Backlog, Change, Changed, ItemStore, Kept, Mark, Request, Retention,
+    Step, StoreError,
 };
 
 /// A page of items is looked for in so many rows for each that is asked for.
@@ -48,6 +48,14 @@ impl ItemStore for SledStore {
     ) -> Result<(Vec<Item>, Option<Mark>), StoreError> {
         let prefix = keys::attached_to(thing);
         self.read_aside(move |tree| page(tree, &prefix, after, most, |_| true)).await
+    }
+
+    async fn known(
+        &self,
+        request: &Request,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Kept>, StoreError> {
+        known(&**self.read()?, request, now)
     }
 
     async fn keep(
@@ -138,14 +146,12 @@ fn refuse(
     now: DateTime<Utc>,
 ) -> Result<Option<Kept>, StoreError> {
     if let Some((request, id)) = &step.request {
-        if let Some(earlier) = ledger.row::<RequestRow>(&keys::request(&request.key))?
-            && earlier.expires()? > now
-            && let Some(item) = find(ledger, ItemId::from_u128(earlier.event().as_u128()))?
-        {
-            let same = earlier.body == request.body;
-            return Ok(Some(if same { Kept::Known(Box::new(item)) } else { Kept::OtherBody }));
+        if let Some(answer) = known(ledger, request, now)? {
+            return Ok(Some(answer));
         }
-        if let Some(item) = find(ledger, *id)? {
+        if step.makes(*id)
+            && let Some(item) = find(ledger, *id)?
+        {
             events::remember(ledger, request, named(*id))?;
             return Ok(Some(Kept::Known(Box::new(item))));
         }
@@ -171,6 +177,22 @@ fn refuse(
     let owned = |owner: &_| ledger.number(&keys::owner_jobs(owner));
     let crowd = step.crowd(backlog, ledger.rows(Table::Ready), owned)?;
     Ok(crowd.map(Kept::NoRoom))
+}
+
+/// What a request is answered that was seen before. One whose item was forgotten meanwhile is new.
+fn known(
+    rows: &impl Read,
+    request: &Request,
+    now: DateTime<Utc>,
+) -> Result<Option<Kept>, StoreError> {
+    let earlier = rows.row::<RequestRow>(&keys::request(&request.key))?;
+    let Some(earlier) = earlier else { return Ok(None) };
+    if earlier.expires()? <= now {
+        return Ok(None);
+    }
+    let item = find(rows, ItemId::from_u128(earlier.event().as_u128()))?;
+    let same = earlier.body == request.body;
+    Ok(item.map(|item| if same { Kept::Known(Box::new(item)) } else { Kept::OtherBody }))
 }
 
 /// Keeps the row, and its places in the lists, in place of those it had.

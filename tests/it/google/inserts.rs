@@ -33,7 +33,7 @@ fn tea(zone: Option<chrono_tz::Tz>, guests: &[&str]) -> Content {
 
 /// The members of a new event without a Meet link.
 fn new(content: &Content) -> Members {
-    new_members(content, &stamp(), None, Shown::AsConference)
+    new_members(content, &stamp(), &[], None, Shown::AsConference)
 }
 
 /// What makes an event with these guests say `content`.
@@ -60,7 +60,7 @@ async fn an_event_is_sent_whole_under_our_id() {
     let access = access();
     let content = tea(Some(chrono_tz::Europe::Prague), &["bob@example.com"]);
     let events = wire.google.events(&access, &content.calendar);
-    let members = new_members(&content, &stamp(), Some("try-1"), Shown::AsConference);
+    let members = new_members(&content, &stamp(), &[], Some("try-1"), Shown::AsConference);
     events.insert(ID, members, Notify::All).await.unwrap();
     let seen = wire.only();
     let (path, query) = seen.line.split_once('?').unwrap();

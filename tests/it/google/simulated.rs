@@ -113,7 +113,7 @@ fn stamp(fingerprint: u8) -> Stamp {
 }
 
 async fn insert(events: Events<'_>, tea: &Content) -> Result<calbridge::google::Copy, Failure> {
-    let members = new_members(tea, &stamp(1), Some("try-1"), Shown::AsConference);
+    let members = new_members(tea, &stamp(1), &[], Some("try-1"), Shown::AsConference);
     events.insert(ID, members, Notify::None).await
 }
 

@@ -16,10 +16,11 @@ async fn desk(postbox: &Postbox) -> Bridge {
     bridge
 }
 
-async fn make(bridge: &Bridge, noun: &str, body: &Value) {
+async fn make(bridge: &Bridge, noun: &str, body: &Value) -> Value {
     let path = format!("/api/v1/{noun}");
     let made = bridge.send_json(Method::POST, &path, body, &[]).await;
     assert!((200..300).contains(&made.status), "{body}: {}", made.text);
+    made.json()
 }
 
 /// A digest of each day at half past seven in Lisbon, the first on the third.
@@ -92,10 +93,11 @@ async fn a_digest_of_an_empty_day_says_so_and_tells_nothing_of_others() {
 async fn a_digest_goes_by_mail_and_is_of_a_day() {
     let postbox = Postbox::start().await;
     let bridge = desk(&postbox).await;
+    let task = make(&bridge, "tasks", &json!({"title": "Rent", "due": "2026-11-05"})).await;
     for (members, pointer) in [
         (json!({"deliver": ["google"]}), "/deliver"),
         (
-            json!({"at": null, "time_zone": null, "recurrence": null, "minutes_before": 5, "task": "0"}),
+            json!({"at": null, "time_zone": null, "recurrence": null, "minutes_before": 5, "task": task["id"]}),
             "/digest",
         ),
     ] {
@@ -106,4 +108,39 @@ async fn a_digest_goes_by_mail_and_is_of_a_day() {
         let errors = told["errors"].as_array().expect("errors");
         assert!(errors.iter().any(|error| error["pointer"] == pointer), "{told}");
     }
+}
+
+#[tokio::test]
+async fn a_digest_is_switched_off_and_on_by_a_change() {
+    let postbox = Postbox::start().await;
+    let bridge = desk(&postbox).await;
+    make(&bridge, "tasks", &json!({"title": "Rent", "due": "2026-11-03"})).await;
+    let four = json!({"recurrence": ["RRULE:FREQ=DAILY;COUNT=4"], "text": "Look at the day."});
+    let reminder = make(&bridge, "reminders", &with(daily(), &four)).await;
+    let path = format!("/api/v1/reminders/{}", reminder["id"].as_str().expect("an id"));
+    let change = async |members: Value| bridge.send_json(Method::PATCH, &path, &members, &[]).await;
+    for (switch, shown) in [(json!(false), false), (json!(true), true), (Value::Null, false)] {
+        let changed = change(json!({"digest": switch})).await;
+        assert_eq!((changed.status, &changed.json()["digest"]), (200, &json!(shown)));
+        bridge.pass(TimeDelta::days(1));
+        bridge.work().await;
+        let texts = texts(&postbox);
+        let last = texts.last().expect("a mail");
+        assert!(last.starts_with("Look at the day."), "{last}");
+        assert_eq!(last.contains("Rent"), shown, "{last}");
+    }
+    // It is of a day and by mail, whichever of the three is changed.
+    let by_entry = change(json!({"digest": true, "deliver": ["google"]})).await;
+    assert_eq!(by_entry.json()["errors"][0]["pointer"], "/deliver", "{}", by_entry.text);
+    assert_eq!(change(json!({"deliver": ["google"]})).await.status, 200);
+    let digest = change(json!({"digest": true})).await;
+    assert_eq!(digest.json()["errors"][0]["pointer"], "/deliver", "{}", digest.text);
+    let task = make(&bridge, "tasks", &json!({"title": "Tax", "due": "2026-11-20"})).await;
+    let before = json!({
+        "title": "Tax", "task": task["id"], "minutes_before": 5, "deliver": ["mail"]
+    });
+    let before = make(&bridge, "reminders", &before).await;
+    let path = format!("/api/v1/reminders/{}", before["id"].as_str().expect("an id"));
+    let refused = bridge.send_json(Method::PATCH, &path, &json!({"digest": true}), &[]).await;
+    assert_eq!(refused.json()["errors"][0]["pointer"], "/digest", "{}", refused.text);
 }

@@ -89,6 +89,22 @@ async fn no_subject_can_become_a_header_or_a_letter_of_its_own() {
 }
 
 #[tokio::test]
+async fn of_several_who_get_a_letter_none_sees_the_others() {
+    let mut postbox = Postbox::start().await;
+    let clock = Arc::new(ManualClock::at(morning()));
+    let to = ["ana@mail.test", "bo@mail.test", "cy@mail.test"];
+    let sent = mailer(&postbox, &clock).send(&letter("Tea", "At four", &to)).await;
+    assert_eq!(sent.expect("it is taken").refused, 0);
+    postbox.took(1).await;
+    let mail = postbox.mail();
+    assert_eq!(mail["to"], json!(to), "the envelope names all");
+    assert_eq!(mail["headers"]["To"], "undisclosed-recipients:;");
+    assert_eq!(mail["headers"]["Message-ID"], "<00000000000000000000000001@mail.test>");
+    let raw = mail["raw"].as_str().expect("what went over the wire");
+    assert!(to.iter().all(|address| !raw.contains(address)), "{raw}");
+}
+
+#[tokio::test]
 async fn an_address_that_nobody_has_keeps_the_letter_from_nobody_else() {
     let mut postbox = Postbox::start().await;
     let clock = Arc::new(ManualClock::at(morning()));

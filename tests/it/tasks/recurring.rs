@@ -304,3 +304,27 @@ async fn lines_are_checked_and_need_dates() {
     bridge.run_until_idle().await;
     assert_eq!(calendar(&bridge).await, ["2026-11-30T13:30 Paint", "2026-12-07T13:30 Paint"]);
 }
+
+#[tokio::test]
+async fn a_repeated_request_does_or_takes_back_no_second_occurrence() {
+    let bridge = connected().await;
+    let task = choir(&bridge, &json!({})).await;
+    let send = async |word: &str, key: &str| {
+        let path = format!("{}/{word}", path_of(&task));
+        bridge.send_json(Method::POST, &path, &Value::Null, &[("Idempotency-Key", key)]).await
+    };
+    for replayed in ["", "true"] {
+        let said = send("complete", "sung").await;
+        assert_eq!((said.status, said.header("idempotent-replayed")), (200, replayed));
+        assert_eq!(hand(&said.json()).1, "2026-11-12T13:30:00Z");
+    }
+    let other = send("complete?occurrence=2026-11-12T13:30:00Z", "sung").await;
+    assert_eq!((other.status, &other.json()["code"]), (422, &json!("idempotency_key_reused")));
+    assert_eq!(hand(&send("complete", "again").await.json()).1, "2026-11-19T13:30:00Z");
+    for replayed in ["", "true"] {
+        let said = send("reopen", "sung").await;
+        assert_eq!((said.status, said.header("idempotent-replayed")), (200, replayed));
+        assert_eq!(hand(&said.json()).1, "2026-11-12T13:30:00Z");
+    }
+    bridge.run_until_idle().await;
+}

@@ -277,10 +277,12 @@ impl Series {
     ) -> Result<Change, Error> {
         let mut change = self.end_before(app, original, before, notify).await?;
         let id: EventId = following(self.event.id, original);
+        // The guests of this series come along, but for those who are let go.
+        let content = content.following(&self.content, self.event.is_written());
         let content = Content {
             external_id: None,
             follows: Some(self.event.id),
-            leaving: Leaving::default(),
+            leaving: Leaving { guests: content.leaving.guests, ..Leaving::default() },
             ..content
         };
         let known = unwritten_beside(app, &self.event, id, &content).await?;
