@@ -1,6 +1,6 @@
 //! The whole way: events through the real `calbridge serve` into a simulated calendar that answers at
-//! once, what that costs, how long one takes while there is little to do, and what the process uses
-//! when there is nothing.
+//! once, what that costs, how long one takes while there is little to do, what the process uses
+//! when there is nothing, and how soon it is done with what kills left.
 //!
 //! `cargo bench --bench end_to_end`. Figures of another kind of bridge stand in
 //! `docs/benchmarks.md`.
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use calbridge::simulator::{Quota, Settings};
+use calbridge::simulator::{Fault, FaultKind, Quota, Settings};
 use hyper::Method;
 
 use it::{bridge, process};
@@ -34,6 +34,12 @@ const CLIENTS: usize = 64;
 const ALONE: u64 = 300;
 /// How long nothing is asked of the process.
 const IDLE: Duration = Duration::from_secs(20);
+/// The process is killed so often while it works on what a client was told is accepted, each time after it is
+/// done with so many events.
+const KILLS: u64 = 20;
+const EACH: u64 = 100;
+/// What is left to do after the last time.
+const LEFT: u64 = 1_000;
 /// How often the backlog is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 /// Quotas are not what this is about.
@@ -45,7 +51,7 @@ const SETTINGS: &str = "classic.requests = 1000000\n\
 async fn main() {
     let settings = Settings { quota: Quota::unlimited(), ..Settings::default() };
     let google = Simulated::with(settings, "127.0.0.1");
-    let process = Process::start(&google, SETTINGS).await;
+    let mut process = Process::start(&google, SETTINGS).await;
     let pid = process.id();
     println!("| what | measured |\n|---|---|");
     rest("fresh", pid).await;
@@ -69,7 +75,7 @@ async fn main() {
     let begun = Instant::now();
     let posts = Posts { number: Arc::new(AtomicU64::new(ALONE)), ..posts };
     let sent = posts.send(CLIENTS, End::At(ALONE + EVENTS));
-    wait_until_done(&process.home.base, &key).await;
+    wait_until_left(&process.home.base, &key, 0).await;
     let took = begun.elapsed().as_secs_f64();
     let cpu = usage::cpu_seconds(pid) - before;
     let thousands = f64::from(u32::try_from(EVENTS).expect("few")) / 1000.0;
@@ -77,16 +83,32 @@ async fn main() {
     println!("| into the calendar | {:.0} events/s |", thousands * 1000.0 / took);
     println!("| processor | {:.2} s for 1,000 events |", cpu / thousands);
     rest("after 10,000 events", pid).await;
+
+    google.google.add_fault(Fault::new(FaultKind::LostAnswer).probability(0.2));
+    let (first, all) = (ALONE + EVENTS, ALONE + EVENTS + KILLS * EACH + LEFT);
+    let posts = Posts { number: Arc::new(AtomicU64::new(first)), ..posts };
+    posts.send(CLIENTS, End::At(all));
+    for kill in 0..KILLS {
+        wait_until_left(&process.home.base, &key, LEFT + (KILLS - kill - 1) * EACH).await;
+        process.kill().await;
+        process.restart().await;
+    }
+    let restarted = Instant::now();
+    wait_until_left(&process.home.base, &key, 0).await;
+    let took = restarted.elapsed().as_secs_f64();
+    println!(
+        "| done with what {KILLS} kills left, a fifth of the answers lost | after {took:.1} s |"
+    );
     let there = google.google.events(bridge::ANA).len();
-    assert_eq!(there, usize::try_from(ALONE + EVENTS).expect("few"), "each event is there once");
+    assert_eq!(there, usize::try_from(all).expect("few"), "each event is there once");
 }
 
-/// Returns once no job waits or runs.
-async fn wait_until_done(base: &str, key: &str) {
+/// Returns once no more than so many jobs wait or run.
+async fn wait_until_left(base: &str, key: &str, left: u64) {
     let browser = Browser::default();
     loop {
         let told = browser.ask(Method::GET, &format!("{base}/api/v1/status"), key).await;
-        if told.json()["jobs"]["live"] == 0 {
+        if told.json()["jobs"]["live"].as_u64().expect("a number") <= left {
             return;
         }
         tokio::time::sleep(LOOK).await;
