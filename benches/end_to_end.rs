@@ -2,7 +2,7 @@
 //! once, what that costs, how long one takes while there is little to do, what the process uses
 //! when there is nothing, and how soon it is done with what kills left.
 //!
-//! `cargo bench --bench end_to_end`. Figures of another kind of bridge stand in
+//! `cargo bench --bench end_to_end`; with `-- --check` it fails beyond its bounds. Figures of another kind of bridge stand in
 //! `docs/benchmarks.md`.
 
 #![expect(clippy::disallowed_methods, reason = "a bench measures real time")]
@@ -15,8 +15,11 @@ mod it {
 }
 #[expect(dead_code, reason = "other benches need the rest")]
 mod load;
+#[expect(dead_code, reason = "other benches need the rest")]
+mod table;
 mod usage;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -27,11 +30,14 @@ use hyper::Method;
 use it::{bridge, process};
 use load::{End, Posts};
 use process::{Browser, Process, Simulated};
+use table::{Row, bounded, show};
 
 const EVENTS: u64 = 10_000;
 const CLIENTS: usize = 64;
 /// Events that are sent one after the other, each waited for.
 const ALONE: u64 = 300;
+/// Events that one client sends as soon as the last is accepted.
+const ONE: u64 = 3_000;
 /// How long nothing is asked of the process.
 const IDLE: Duration = Duration::from_secs(20);
 /// The process is killed so often while it works on what a client was told is accepted, each time after it is
@@ -48,13 +54,13 @@ const SETTINGS: &str = "classic.requests = 1000000\n\
     google.user_burst = 1000\ngoogle.project_burst = 1000\n";
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     let settings = Settings { quota: Quota::unlimited(), ..Settings::default() };
     let google = Simulated::with(settings, "127.0.0.1");
     let mut process = Process::start(&google, SETTINGS).await;
     let pid = process.id();
     println!("| what | measured |\n|---|---|");
-    rest("fresh", pid).await;
+    let mut bounds = rest("fresh", pid, 30.0).await;
     process.connect(bridge::ANA).await;
     let key = process.new_key().await;
     let posts = Posts {
@@ -71,23 +77,27 @@ async fn main() {
     println!("| POST until the event is in the calendar, p50 | {:.1?} |", at(50));
     println!("| … p99 | {:.1?} |", at(99));
 
+    let from = |first| Posts { number: Arc::new(AtomicU64::new(first)), ..posts.clone() };
+    let sent = from(ALONE).send(1, End::At(ALONE + ONE));
+    println!("| accepted from one client | {:.0}/s |", rate(ONE, sent.took));
+    wait_until_left(&process.home.base, &key, 0).await;
+
     let before = usage::cpu_seconds(pid);
     let begun = Instant::now();
-    let posts = Posts { number: Arc::new(AtomicU64::new(ALONE)), ..posts };
-    let sent = posts.send(CLIENTS, End::At(ALONE + EVENTS));
+    let sent = from(ALONE + ONE).send(CLIENTS, End::At(ALONE + ONE + EVENTS));
     wait_until_left(&process.home.base, &key, 0).await;
-    let took = begun.elapsed().as_secs_f64();
+    let took = begun.elapsed();
     let cpu = usage::cpu_seconds(pid) - before;
-    let thousands = f64::from(u32::try_from(EVENTS).expect("few")) / 1000.0;
-    println!("| accepted | {:.0}/s |", thousands * 1000.0 / sent.took.as_secs_f64());
-    println!("| into the calendar | {:.0} events/s |", thousands * 1000.0 / took);
-    println!("| processor | {:.2} s for 1,000 events |", cpu / thousands);
-    rest("after 10,000 events", pid).await;
+    println!("| accepted from {CLIENTS} clients | {:.0}/s |", rate(EVENTS, sent.took));
+    println!("| into the calendar | {:.0} events/s |", rate(EVENTS, took));
+    let cpu = cpu / rate(EVENTS, Duration::from_secs(1_000));
+    println!("| processor | {cpu:.2} s for 1,000 events |");
+    bounds.extend(rest("after 10,000 events", pid, 60.0).await);
 
     google.google.add_fault(Fault::new(FaultKind::LostAnswer).probability(0.2));
-    let (first, all) = (ALONE + EVENTS, ALONE + EVENTS + KILLS * EACH + LEFT);
-    let posts = Posts { number: Arc::new(AtomicU64::new(first)), ..posts };
-    posts.send(CLIENTS, End::At(all));
+    let first = ALONE + ONE + EVENTS;
+    let all = first + KILLS * EACH + LEFT;
+    from(first).send(CLIENTS, End::At(all));
     for kill in 0..KILLS {
         wait_until_left(&process.home.base, &key, LEFT + (KILLS - kill - 1) * EACH).await;
         process.kill().await;
@@ -101,6 +111,12 @@ async fn main() {
     );
     let there = google.google.events(bridge::ANA).len();
     assert_eq!(there, usize::try_from(all).expect("few"), "each event is there once");
+    show(&bounds)
+}
+
+/// So many a second.
+fn rate(number: u64, took: Duration) -> f64 {
+    f64::from(u32::try_from(number).expect("few")) / took.as_secs_f64()
 }
 
 /// Returns once no more than so many jobs wait or run.
@@ -115,11 +131,17 @@ async fn wait_until_left(base: &str, key: &str, left: u64) {
     }
 }
 
-/// Tells what the process uses while nothing is asked of it.
-async fn rest(when: &str, pid: u32) {
+/// What the process uses while nothing is asked of it.
+async fn rest(when: &str, pid: u32, most_mb: f64) -> [Row; 2] {
     let before = usage::cpu_seconds(pid);
     tokio::time::sleep(IDLE).await;
     let cpu = (usage::cpu_seconds(pid) - before) / IDLE.as_secs_f64() * 100.0;
     let resident = usage::resident_mb(pid);
-    println!("| idle, {when} | {resident:.0} MB resident, {cpu:.1} % of a processor |");
+    let memory = format!("resident, idle and {when}");
+    let processor = format!("processor, idle and {when}");
+    [
+        bounded(memory, &format!("{resident:.0} MB"), resident, most_mb),
+        // Of a process that used nothing there is no ratio.
+        bounded(processor, &format!("{cpu:.1} %"), cpu.max(0.01), 0.5),
+    ]
 }

@@ -25,7 +25,7 @@ use chrono::TimeDelta;
 use tempfile::TempDir;
 
 use sample::Sample;
-use table::{Row, show};
+use table::{bounded, show};
 
 /// Jobs that wait, and cycles of jobs that come and go.
 const JOBS: u64 = 1_000_000;
@@ -33,8 +33,6 @@ const JOBS: u64 = 1_000_000;
 const BATCH: usize = 256;
 /// How many records are forgotten in one step.
 const FORGET: usize = 4_096;
-/// What the store takes and gives back at once; 96 MB of them may remain.
-const SEGMENT: f64 = 4_194_304.0;
 /// What is over is forgotten at once.
 const KEEP_NOTHING: Retention = Retention {
     done: TimeDelta::zero(),
@@ -87,15 +85,9 @@ async fn main() -> ExitCode {
     let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     Part::start("drain", dir.path(), jobs).line();
     let left = self::disk(dir.path());
-    let name = format!("segments after {jobs} jobs that came and went");
-    rows.push(bounded(name, &format!("{:.0} MB", left / 1e6), left / SEGMENT, 24.0));
+    let name = format!("disk after {jobs} jobs that came, went and were forgotten");
+    rows.push(bounded(name, &format!("{:.0} MB", left / 1e6), left / 1e6, 96.0));
     show(&rows)
-}
-
-/// A row of something that must stay below a bound: the ratio is that of bound to figure.
-fn bounded(name: String, told: &str, figure: f64, bound: f64) -> Row {
-    let told = format!("{told}: {figure:.2} of at most {bound:.2}");
-    Row { name, told, ratio: bound / figure, floor: 1.0, aim: 1.0 }
 }
 
 /// A process that does one part and says a line when it is done.
@@ -158,32 +150,44 @@ async fn open(dir: &Path) {
     close(store);
 }
 
-/// Lets a third as many jobs come as wait, and as many go.
+/// Lets a third as many jobs come as wait, and as many go, and forgets those at once.
 async fn churn(dir: &Path, jobs: u64) {
     let (store, sample) = (opened(dir), Sample::from(jobs));
-    cycles(&store, &sample, jobs / 3).await;
+    let mut ended = 0;
+    while ended < jobs / 3 {
+        ended += cycle(&store, &sample).await;
+        forget(&store).await;
+    }
     close(store);
     println!("done");
 }
 
-/// Lets so many jobs come and go that none is left.
+/// Lets so many jobs come and go, and then forgets them all.
 async fn drain(dir: &Path, jobs: u64) {
     let (store, sample) = (opened(dir), Sample::default());
-    cycles(&store, &sample, jobs).await;
+    let mut ended = 0;
+    while ended < jobs {
+        ended += cycle(&store, &sample).await;
+    }
+    forget(&store).await;
     close(store);
     println!("done");
 }
 
-async fn cycles(store: &Arc<SledStore>, sample: &Sample, jobs: u64) {
+/// Lets some jobs come, and as many go. Returns how many.
+async fn cycle(store: &Arc<SledStore>, sample: &Sample) -> u64 {
+    store.accept(sample.many(BATCH), ROOM, NOON).await.expect("the store works");
     let mut ended = 0;
-    while ended < jobs {
-        store.accept(sample.many(BATCH), ROOM, NOON).await.expect("the store works");
-        for line in store.lines().await.expect("the store works") {
-            ended += work::end_some(store, &line, 2).await;
-        }
-        let later = NOON + TimeDelta::days(1_000);
-        while store.prune(later, KEEP_NOTHING, FORGET).await.expect("the store works") == FORGET {}
+    for line in store.lines().await.expect("the store works") {
+        ended += work::end_some(store, &line, 2).await;
     }
+    ended
+}
+
+/// Forgets whatever is over, as is done when its time has passed.
+async fn forget(store: &Arc<SledStore>) {
+    let later = NOON + TimeDelta::days(1_000);
+    while store.prune(later, KEEP_NOTHING, FORGET).await.expect("the store works") == FORGET {}
 }
 
 /// Bytes that the store's files take.

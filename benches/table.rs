@@ -16,6 +16,12 @@ pub struct Row {
     pub aim: f64,
 }
 
+/// A row of something that must stay below a bound: the ratio is that of bound to figure.
+pub fn bounded(name: String, told: &str, figure: f64, bound: f64) -> Row {
+    let told = format!("{told}: {figure:.2} of at most {bound:.2}");
+    Row { name, told, ratio: bound / figure, floor: 1.0, aim: 1.0 }
+}
+
 /// The value in the middle.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

@@ -120,8 +120,14 @@ impl Bridge {
                     }
                 }
             }
+            // Whoever dies is found dead as soon as its time ends, not a third of it later.
+            let lapse = match postgres {
+                Some(store) => store.first_lapse(now).await.ok().flatten(),
+                None => None,
+            };
+            let next = now + life / 3;
             tokio::select! {
-                () = clock.sleep_until(now + life / 3) => {}
+                () = clock.sleep_until(lapse.map_or(next, |lapse| lapse.min(next))) => {}
                 // What another process hands back need not wait.
                 () = goodbye(postgres) => {}
             }

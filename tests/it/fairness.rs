@@ -91,6 +91,7 @@ fn everybody_gets_the_same(calendars: Calendars, calls: usize) {
         let began = load.begin().await;
         load.pass(time).await;
         let served = load.served(began);
+        assert_eq!(served.len(), USERS, "everybody got something");
         assert!(served.values().all(|calls| calls.len() < least), "all had something to do");
         let all: usize = served.values().map(Vec::len).sum();
         assert!(all * 100 >= calls * 95, "{all} calls in the time in which FIFO makes {calls}");

@@ -34,7 +34,7 @@ struct Extent {
 const KEYS: Extent = Extent { least: 1_500, examples: "8" };
 const USERS: Extent = Extent { least: 500, examples: "3" };
 /// The same, in the long run.
-const KEYS_LONG: Extent = Extent { least: 30_000, examples: "500" };
+const KEYS_LONG: Extent = Extent { least: 30_000, examples: "600" };
 const USERS_LONG: Extent = Extent { least: 3_000, examples: "100" };
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod backend;
 mod fragile;
 mod history;
 mod judge;
+mod turns;
 mod watch;
 mod weather;
 mod world;
@@ -60,6 +61,7 @@ async fn tell(seed: u64, clock: Arc<ManualClock>) -> (String, Vec<String>) {
         tokio::join!(work(0), work(1), work(2), storm);
         come_to_rest(&world).await;
         judge::judge(&world, &journal).await;
+        turns::judge_turns(&world).await;
         world.over.cancel();
     };
     tokio::join!(

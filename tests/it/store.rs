@@ -71,6 +71,8 @@ fn every_promise_is_listed() {
     let list = include_str!("../../src/store/contract.rs");
     let promises = [
         include_str!("../../src/store/contract/access.rs"),
+        include_str!("../../src/store/contract/administrator.rs"),
+        include_str!("../../src/store/contract/audit.rs"),
         include_str!("../../src/store/contract/backup.rs"),
         include_str!("../../src/store/contract/batches.rs"),
         include_str!("../../src/store/contract/connections.rs"),
@@ -81,6 +83,7 @@ fn every_promise_is_listed() {
         include_str!("../../src/store/contract/items.rs"),
         include_str!("../../src/store/contract/jobs.rs"),
         include_str!("../../src/store/contract/leases.rs"),
+        include_str!("../../src/store/contract/lists.rs"),
         include_str!("../../src/store/contract/periods.rs"),
         include_str!("../../src/store/contract/upkeep.rs"),
     ];

@@ -47,6 +47,25 @@ impl PostgresStore {
         Ok(beat)
     }
 
+    /// When the first of the other processes that live at `now` is taken for dead, unless it gives another
+    /// sign of life; none if there is no other.
+    pub async fn first_lapse(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.again(|| self.try_first_lapse(now)).await
+    }
+
+    async fn try_first_lapse(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Trouble> {
+        let first: Option<i64> =
+            sqlx::query_scalar("SELECT min(until) FROM node WHERE id <> $1 AND until > $2")
+                .bind(&self.node)
+                .bind(nanos(now))
+                .fetch_one(&self.pool)
+                .await?;
+        Ok(first.map(DateTime::from_timestamp_nanos))
+    }
+
     async fn try_live_on(
         &self,
         now: DateTime<Utc>,

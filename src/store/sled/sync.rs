@@ -22,7 +22,7 @@ pub(super) fn failures() -> u64 {
 }
 
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "docs/decisions/0005-store-rows.md: the one place, and why")]
+#[expect(unsafe_code, reason = "docs/decisions/0004-interposed-sync.md: the one place, and why")]
 mod interposed {
     use std::ffi::{c_int, c_uint};
 

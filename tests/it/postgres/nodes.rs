@@ -73,6 +73,8 @@ async fn a_dead_leaders_work_is_taken_over_when_its_time_ends() {
     assert_eq!(claim(&heir, 1, early).await, [], "the leader may still live");
 
     let end = NOON + LIFE;
+    assert_eq!(heir.first_lapse(early).await.unwrap(), Some(end), "when it is looked for again");
+    assert_eq!(heir.first_lapse(end).await.unwrap(), None);
     let mut told = heir.changes();
     assert_eq!(beat(&heir, end).await, Beat { nodes: 1, leads: true });
     assert_eq!(told.recv().await.unwrap(), Change::Line(line_in(1)));

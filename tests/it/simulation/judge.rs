@@ -1,4 +1,5 @@
-//! What must be true when all is quiet: promises 1 to 6 and 9 of the design, one check for each.
+//! What must be true when all is quiet: promises 1 to 5 and 9 of the design, one check for each. Promise 6 is
+//! for `turns`.
 
 use std::collections::BTreeMap;
 
@@ -223,7 +224,8 @@ async fn judge_jobs(world: &World) {
 }
 
 /// The event as its backend sees it.
-async fn show(world: &World, backend: usize, id: &str) -> Value {
+/// What the bridge says of an event; nothing if it does not answer.
+pub async fn show(world: &World, backend: usize, id: &str) -> Value {
     let request = || {
         Request::get(format!("/api/v1/events/{id}"))
             .header(header::HOST, "localhost:3001")

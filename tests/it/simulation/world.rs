@@ -132,6 +132,12 @@ impl World {
         world
     }
 
+    /// How far apart the calls are that the bridge may make, at nine tenths of what Google grants.
+    pub fn a_call(&self) -> TimeDelta {
+        let calls = self.config.google.user.calls_per_minute;
+        TimeDelta::minutes(1) * 10 / (i32::try_from(calls.get()).expect("few") * 9)
+    }
+
     /// Lets the bridge live, die and come back until the end.
     pub async fn keep(&self) {
         let chance = Chance::of(self.seed, 1);
