@@ -16,6 +16,7 @@ mod it {
 mod load;
 #[expect(dead_code, reason = "other benches need the rest")]
 mod sample;
+#[expect(dead_code, reason = "other benches need the rest")]
 mod table;
 #[expect(dead_code, reason = "other benches need the rest")]
 mod usage;

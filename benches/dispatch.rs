@@ -8,6 +8,7 @@
 
 #[expect(dead_code, reason = "other benches need the rest")]
 mod sample;
+#[expect(dead_code, reason = "other benches need the rest")]
 mod table;
 mod work;
 

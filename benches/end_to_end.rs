@@ -60,7 +60,7 @@ async fn main() -> ExitCode {
     let mut process = Process::start(&google, SETTINGS).await;
     let pid = process.id();
     println!("| what | measured |\n|---|---|");
-    let mut bounds = rest("fresh", pid, 30.0).await;
+    let mut bounds = Vec::from(rest("fresh", pid, 30.0).await);
     process.connect(bridge::ANA).await;
     let key = process.new_key().await;
     let posts = Posts {

@@ -9,6 +9,7 @@
 mod group_commit;
 #[expect(dead_code, reason = "other benches need the rest")]
 mod sample;
+#[expect(dead_code, reason = "other benches need the rest")]
 mod table;
 mod work;
 
