@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use tokio::task::JoinSet;
 
@@ -17,7 +17,7 @@ use crate::model::event::Transparency;
 use crate::model::invalid::Invalid;
 use crate::model::job::Cause;
 use crate::model::owner::Owner;
-use crate::model::timing::{Days, Timing};
+use crate::model::timing::Timing;
 
 use super::events::{Draft, Wish};
 
@@ -228,10 +228,7 @@ async fn taken(
             found.and_then(|calendar| calendar.time_zone?.parse().ok()).unwrap_or(Tz::UTC)
         }
     };
-    let range = |timing: &Timing| match timing {
-        Timing::Span(_) => (timing.starts(), timing.over()),
-        Timing::Days(days) => in_zone(*days, zone),
-    };
+    let range = |timing: &Timing| (timing.begins_in(Some(zone)), timing.ends_in(Some(zone)));
     Ok(timings.iter().map(range).collect())
 }
 
@@ -245,14 +242,4 @@ fn looks(taken: &[Range]) -> Vec<Range> {
         }
     }
     looks
-}
-
-fn in_zone(days: Days, zone: Tz) -> Range {
-    let midnight = |day: NaiveDate| {
-        let wall = day.and_time(NaiveTime::MIN);
-        let instant = zone.from_local_datetime(&wall).earliest();
-        // A midnight that clocks skip is a moment that they show otherwise.
-        instant.map_or(wall.and_utc(), |moment| moment.to_utc())
-    };
-    (midnight(days.first()), midnight(days.after()))
 }

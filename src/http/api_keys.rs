@@ -5,7 +5,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Utc};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -22,6 +21,7 @@ use crate::app::access::{self, Caller, KeyWish};
 use crate::model::id::KeyId;
 use crate::model::invalid::Invalid;
 use crate::model::key::{ApiKey, Scope};
+use crate::model::when::read_instant;
 
 /// A key to be made.
 #[derive(Serialize, Deserialize, Validate, ToSchema)]
@@ -178,16 +178,14 @@ impl TryFrom<NewKeyBody> for KeyWish {
     fn try_from(body: NewKeyBody) -> Result<Self, Problem> {
         let scopes: Result<Vec<Scope>, Invalid> =
             body.scopes.iter().map(|scope| scope.parse()).collect();
-        let rule = "a moment of RFC 3339, such as 2027-10-30T14:00:00Z";
-        let expires = body.expires.as_deref().map(DateTime::parse_from_rfc3339).transpose();
-        let expires = expires.map_err(|_| Invalid::new("expires", rule));
+        let expires = body.expires.as_deref();
+        let expires = expires.map(|expires| read_instant("expires", expires)).transpose();
         let mut errors: Vec<FieldError> = Vec::new();
         errors.extend(scopes.as_ref().err().map(FieldError::from));
         errors.extend(expires.as_ref().err().map(FieldError::from));
         let (Ok(scopes), Ok(expires)) = (scopes, expires) else {
             return Err(Problem::fields(errors));
         };
-        let expires = expires.map(|moment| moment.with_timezone(&Utc));
         Ok(Self { name: body.name, scopes, source: body.source, expires })
     }
 }

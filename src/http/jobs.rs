@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
@@ -20,6 +19,7 @@ use crate::model::id::JobId;
 use crate::model::invalid::Invalid;
 use crate::model::job::{Job, JobState};
 use crate::model::owner::{Owner, UserId};
+use crate::model::when::read_instant;
 
 /// No page of a list is longer.
 const LONGEST_PAGE: usize = 500;
@@ -198,10 +198,9 @@ pub async fn snooze(
     Path(id): Path<String>,
     body: Body<Snooze>,
 ) -> Result<Json<JobBody>, Problem> {
-    let until = DateTime::parse_from_rfc3339(body.value.until.as_deref().unwrap_or_default());
-    let rule = "a moment of RFC 3339, such as 2025-10-30T14:00:00Z";
-    let until = until.map_err(|_| refused(Invalid::new("until", rule)))?;
-    let job = jobs::snooze(&door.app, job_id(&id)?, until.with_timezone(&Utc)).await?;
+    let until = body.value.until.as_deref().unwrap_or_default();
+    let until = read_instant("until", until).map_err(refused)?;
+    let job = jobs::snooze(&door.app, job_id(&id)?, until).await?;
     Ok(Json(JobBody::from(&job)))
 }
 

@@ -115,9 +115,15 @@ impl Timing {
     pub fn begins_in(&self, zone: Option<Tz>) -> DateTime<Utc> {
         match self {
             Self::Span(span) => span.start().instant(),
-            Self::Days(days) => {
-                instant_of(days.first.and_time(NaiveTime::MIN), zone.unwrap_or(Tz::UTC))
-            }
+            Self::Days(days) => midnight(days.first, zone),
+        }
+    }
+
+    /// When it ends; whole days end at midnight in the zone, or in UTC.
+    pub fn ends_in(&self, zone: Option<Tz>) -> DateTime<Utc> {
+        match self {
+            Self::Span(span) => span.end().instant(),
+            Self::Days(days) => midnight(days.after, zone),
         }
     }
 
@@ -187,6 +193,11 @@ impl FromStr for Original {
             .or_else(|_| day())
             .map_err(|_| Invalid::new("instance", "a start as in `20251030T140000Z` or `20251030`"))
     }
+}
+
+/// When a day begins in the zone, or in UTC: where clocks skip midnight, when they do.
+fn midnight(day: NaiveDate, zone: Option<Tz>) -> DateTime<Utc> {
+    instant_of(day.and_time(NaiveTime::MIN), zone.unwrap_or(Tz::UTC))
 }
 
 /// Days as read, with every fault.

@@ -168,6 +168,17 @@ impl FromStr for Dst {
     }
 }
 
+/// Reads an instant that was typed into `field`: as [`Moment::read`] does, where no zone stands beside it.
+pub fn read_instant(field: &'static str, raw: &str) -> Result<DateTime<Utc>, Invalid> {
+    Moment::read(field, raw, None, Dst::default()).map(|moment| moment.instant()).map_err(|_| {
+        let rule = "must be a moment in the years 1970 to 2099 with `Z` or an offset, such as \
+                    `2025-10-30T14:00:00Z`";
+        // What decodes an address makes a space of a `+`.
+        let hint = if raw.contains(' ') { "; in an address a `+` is written %2B" } else { "" };
+        Invalid::new(field, format!("{rule}{hint}"))
+    })
+}
+
 /// The zone called `name`, in any case; a name that is nearly one is proposed.
 pub fn zone_named(field: &'static str, name: &str) -> Result<Tz, Invalid> {
     if let Ok(zone) = name.parse() {

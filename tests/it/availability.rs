@@ -1,11 +1,14 @@
 //! When accounts are busy: told to those who may know, and not by what.
 
-use calbridge::simulator::{Fault, FaultKind};
+use std::sync::Arc;
+
+use calbridge::clock::ManualClock;
+use calbridge::simulator::{Fault, FaultKind, Settings, Simulator};
 use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::accounts::link;
-use crate::bridge::{ANA, Answer, Bridge, with};
+use crate::bridge::{ANA, Answer, Bridge, Choices, morning, with};
 use crate::jwt::application::{Shop, Way};
 
 const AVAILABILITY: &str = "/api/v1/availability";
@@ -206,6 +209,26 @@ async fn whole_days_are_those_of_the_calendars_own_clock() {
     };
     for (start, status) in [("2027-06-30", 202), ("2027-07-01", 409), ("2027-07-03", 202)] {
         let answer = bridge.send_json(Method::POST, EVENTS, &day(start), &[]).await;
+        assert_eq!(answer.status, status, "{start}: {}", answer.text);
+    }
+    bridge.run_until_idle().await;
+}
+
+#[tokio::test]
+async fn a_whole_day_whose_midnight_clocks_skip_begins_when_they_do() {
+    let mut people = Settings::default();
+    people.users[0].time_zone = "Africa/Cairo".to_owned();
+    let clock = Arc::new(ManualClock::at(morning()));
+    let google = Some((Simulator::with_manual_clock(people, clock.clone()), clock));
+    let bridge = Bridge::with(Choices { google, ..Choices::default() }).await;
+    bridge.connect(ANA).await.expect("the account can be connected");
+    // In Cairo the last of April begins at 01:00, which is 22:00 of the evening before in UTC.
+    create(&bridge, &json!({"start": "2027-04-29T22:15:00Z", "end": "2027-04-29T22:30:00Z"})).await;
+    for (start, status) in [("2027-04-29", 202), ("2027-04-30", 409), ("2027-05-01", 202)] {
+        let day = json!({
+            "summary": "Fair", "start": start, "meet": false, "on_conflict": "reject",
+        });
+        let answer = bridge.send_json(Method::POST, EVENTS, &day, &[]).await;
         assert_eq!(answer.status, status, "{start}: {}", answer.text);
     }
     bridge.run_until_idle().await;

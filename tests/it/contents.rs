@@ -90,6 +90,17 @@ async fn everything_an_event_says_reaches_google_and_is_shown() {
 }
 
 #[tokio::test]
+async fn a_fraction_of_a_second_is_shown_as_it_was_typed() {
+    let bridge = Bridge::connected().await;
+    let typed = json!({"start": "2026-07-30T14:00:00.25", "end": "2026-07-30T14:30:00.000001"});
+    let made = create(&bridge, &typed).await;
+    let shown = bridge.event(&made["id"]).await;
+    let told = |point: &str| json!([shown[point]["instant"], shown[point]["wall"]]);
+    assert_eq!(told("start"), json!(["2026-07-30T13:00:00.250Z", "2026-07-30T14:00:00.250"]));
+    assert_eq!(told("end"), json!(["2026-07-30T13:30:00.000001Z", "2026-07-30T14:30:00.000001"]));
+}
+
+#[tokio::test]
 async fn what_is_taken_back_is_gone_at_google_and_what_people_added_stays() {
     let bridge = Bridge::connected().await;
     let made = create(&bridge, &everything()).await;

@@ -161,6 +161,10 @@ async fn a_snooze_needs_a_moment_within_a_year() {
         assert_eq!(answer.status, 422, "{until}: {}", answer.text);
         assert_eq!(answer.json()["errors"][0]["pointer"], "/until");
     }
+    let never = json!({ "until": "9999-01-01T00:00:00Z" });
+    let answer = lay_hands(&bridge, &made["jobId"], "snooze", &never).await;
+    assert_eq!(answer.status, 422, "{}", answer.text);
+    assert!(answer.text.contains("1970 to 2099"), "{}", answer.text);
     bridge.run_until_idle().await;
 }
 

@@ -182,6 +182,7 @@ async fn a_list_that_cannot_be_is_refused_by_name() {
     let bridge = Bridge::connected().await;
     for (query, pointer) in [
         ("from=yesterday", "/from"),
+        ("from=9999-01-01T00:00:00Z", "/from"),
         ("to=2026-11-30T10:00:00+01:00", "/to"),
         ("from=2026-11-30T10:00:00Z&to=2026-11-30T10:00:00Z", "/to"),
         ("state=asleep", "/state"),

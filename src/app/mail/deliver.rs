@@ -1,7 +1,8 @@
 //! Mailing what a reminder has to tell.
 //!
-//! A letter goes out at least once. What was lost between the server's word and ours goes again,
-//! under the same Message-ID, by which whoever keeps the mail can tell that it is the same.
+//! A letter goes out at least once, if the server takes it within three days or at the first try behind
+//! them. What was lost between the server's word and ours goes again, under the same Message-ID, by which
+//! whoever keeps the mail can tell that it is the same.
 
 use chrono::TimeDelta;
 
@@ -15,7 +16,8 @@ use crate::model::item::{Item, Noun};
 use crate::model::job::{Cause, Until};
 use crate::store::{Kept, Step};
 
-/// A mail that could not be handed over for so long is no news any more.
+/// A mail that could not be handed over for so long is no news any more. It is tried all the same, since
+/// nobody may have tried meanwhile, and given up if that try is put off.
 const LATEST: TimeDelta = TimeDelta::days(3);
 
 /// While writes are frozen, there is another look after this time.
@@ -39,19 +41,16 @@ pub async fn deliver(app: &App, id: ItemId) -> Result<Outcome, Error> {
     let Some(item) = app.store.item(id).await?.filter(|item| item.noun == Noun::Delivery) else {
         return Ok(Outcome::Over);
     };
-    let again = match DeliveryState::of(item.state) {
-        Some(DeliveryState::Pending) => false,
-        Some(DeliveryState::Failed) => true,
-        _ => return Ok(Outcome::Over),
-    };
+    if !is_open(&item) {
+        return Ok(Outcome::Over);
+    }
     let Some(letter) = app.delivery(&item)?.letter else { return Ok(Outcome::Over) };
     let late = item.created + LATEST <= app.clock.now();
-    if late && !again {
-        let text = "the mail waited for three days, and is no news any more";
-        return fail(app, id, Cause::new("mail_too_late", text)).await;
-    }
     let Ok(mailer) = mailer(app) else {
         let cause = Cause::new("mail_not_configured", Error::NoMail.to_string());
+        if late {
+            return give_up(app, id, &cause).await;
+        }
         return Ok(Outcome::Shut(Until::Backoff, cause));
     };
     if app.frozen.now().is_some() {
@@ -73,7 +72,7 @@ pub async fn deliver(app: &App, id: ItemId) -> Result<Outcome, Error> {
         Ok(accepted) => sent(app, id, &accepted).await,
         Err(MailError { verdict, cause }) => match verdict {
             Verdict::Refused => fail(app, id, cause).await,
-            Verdict::Later if late => fail(app, id, cause).await,
+            _ if late => give_up(app, id, &cause).await,
             Verdict::Later => Ok(Outcome::Later(cause)),
             Verdict::Outage | Verdict::Operator => Ok(Outcome::Shut(Until::Backoff, cause)),
         },
@@ -87,6 +86,11 @@ async fn sent(app: &App, id: ItemId, accepted: &Accepted) -> Result<Outcome, Err
     });
     note(app, id, DeliveryState::Sent, cause).await?;
     Ok(Outcome::Over)
+}
+
+async fn give_up(app: &App, id: ItemId, cause: &Cause) -> Result<Outcome, Error> {
+    let text = format!("the mail waited for three days, and is no news any more: {}", cause.text);
+    fail(app, id, Cause::new("mail_too_late", text)).await
 }
 
 async fn fail(app: &App, id: ItemId, cause: Cause) -> Result<Outcome, Error> {

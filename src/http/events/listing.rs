@@ -1,6 +1,5 @@
 //! Which events a caller wants to be listed, as it writes it.
 
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
@@ -9,6 +8,7 @@ use crate::app::events::list::{EventFilter, Listing, SourceKind};
 use crate::http::openapi::{Id, text, word};
 use crate::model::invalid::Invalid;
 use crate::model::owner::Owner;
+use crate::model::when::read_instant;
 
 /// Nothing longer is searched for, in characters.
 const LONGEST_TEXT: usize = 200;
@@ -88,6 +88,7 @@ impl Wish {
 
     /// What is to be listed, with every fault of it.
     pub fn listing(&self, owner: Option<Owner>) -> Result<Listing, Vec<Invalid>> {
+        let moment = |name, raw: Option<&str>| raw.map(|raw| read_instant(name, raw)).transpose();
         let from = moment("from", self.from.as_deref());
         let to = moment("to", self.to.as_deref());
         let states = self.state.iter().flat_map(|states| states.split(','));
@@ -131,11 +132,4 @@ fn within(
         }
         text => Ok(text.map(str::to_owned)),
     }
-}
-
-fn moment(name: &'static str, raw: Option<&str>) -> Result<Option<DateTime<Utc>>, Invalid> {
-    let Some(raw) = raw else { return Ok(None) };
-    let rule = "a moment of RFC 3339, such as 2025-10-30T14:00:00Z; a `+` in it is written %2B";
-    let moment = DateTime::parse_from_rfc3339(raw).map_err(|_| Invalid::new(name, rule))?;
-    Ok(Some(moment.with_timezone(&Utc)))
 }

@@ -234,7 +234,7 @@ impl From<&Moment> for PointBody {
     fn from(moment: &Moment) -> Self {
         Self::Moment {
             instant: utc(moment.instant()),
-            wall: moment.wall().format("%Y-%m-%dT%H:%M:%S").to_string(),
+            wall: moment.wall().format("%Y-%m-%dT%H:%M:%S%.f").to_string(),
             time_zone: moment.zone().map(|zone| zone.name().to_owned()),
         }
     }

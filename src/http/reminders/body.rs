@@ -23,7 +23,7 @@ use crate::model::item::{Noun, Thing};
 use crate::model::owner::Owner;
 use crate::model::reminder::{Reminder, Way, When};
 use crate::model::timing::Timing;
-use crate::model::when::zone_named;
+use crate::model::when::{read_instant, zone_named};
 
 /// No mail goes to more addresses.
 const MOST_ADDRESSES: usize = 10;
@@ -255,7 +255,7 @@ pub fn read_snooze(body: &Snooze, now: DateTime<Utc>) -> Result<DateTime<Utc>, I
     match (body.minutes, body.until.as_deref()) {
         (Some(minutes @ 1..=LONGEST_SNOOZE), None) => Ok(now + chrono::TimeDelta::minutes(minutes)),
         (Some(_), None) => Err(Invalid::new("minutes", "1 to 525,600, which is a year")),
-        (None, Some(until)) => read_moment("until", until),
+        (None, Some(until)) => read_instant("until", until),
         (Some(_), Some(_)) => {
             Err(Invalid::new("until", "cannot stand beside `minutes`: write one of them"))
         }
@@ -374,12 +374,6 @@ fn read_text(text: String) -> Result<String, Invalid> {
     Ok(text)
 }
 
-fn read_moment(field: &'static str, written: &str) -> Result<DateTime<Utc>, Invalid> {
-    DateTime::parse_from_rfc3339(written)
-        .map(|moment| moment.with_timezone(&Utc))
-        .map_err(|_| Invalid::new(field, "RFC 3339, such as 2025-10-30T14:00:00Z"))
-}
-
 /// Which reminders are asked for, from what was written, and what they belong to.
 pub fn read_asked(caller: &Caller, listing: Listing) -> Result<(Asked, Option<Thing>), Problem> {
     let mut faults = Faults::default();
@@ -387,7 +381,7 @@ pub fn read_asked(caller: &Caller, listing: Listing) -> Result<(Asked, Option<Th
     let state = faults.keep(listing.state.map(|name| name.parse::<State>()).transpose());
     let of = faults.keep_all(read_thing(listing.task.as_deref(), listing.event.as_deref()));
     let moment =
-        |field, text: Option<String>| text.map(|text| read_moment(field, &text)).transpose();
+        |field, text: Option<String>| text.map(|text| read_instant(field, &text)).transpose();
     let from = faults.keep(moment("from", listing.from));
     let to = faults.keep(moment("to", listing.to));
     let (Some(owner), true) = (owner, faults.is_empty()) else { return Err(faults.problem()) };

@@ -1,6 +1,5 @@
 //! Tasks as callers write them, and what they ask for of lists.
 
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
@@ -21,6 +20,7 @@ use crate::model::owner::{Owner, UserId};
 use crate::model::routine::Routine;
 use crate::model::task::{Dates, Task};
 use crate::model::timing::{Timing, Typed};
+use crate::model::when::read_instant;
 
 /// No notes are longer, in characters.
 const LONGEST_NOTES: usize = 8_192;
@@ -295,12 +295,7 @@ fn read_assignee(user: String) -> Result<UserId, Invalid> {
 
 /// Which tasks are asked for, from what was written.
 pub fn read_asked(caller: &Caller, listing: Listing) -> Result<Asked, Problem> {
-    let moment = |field: &'static str, text: Option<String>| {
-        let read = |text: String| DateTime::parse_from_rfc3339(&text);
-        let rule = "RFC 3339, such as 2025-10-30T14:00:00Z";
-        let read = text.map(read).transpose().map_err(|_| Invalid::new(field, rule))?;
-        Ok::<_, Invalid>(read.map(|moment| moment.with_timezone(&Utc)))
-    };
+    let moment = |field, text: Option<String>| text.map(|text| read_instant(field, &text)).transpose();
     let mut faults = Faults::default();
     let owner = faults.keep(owner_of(caller, listing.user));
     let state = faults.keep(listing.state.map(|name| name.parse::<State>()).transpose());

@@ -195,21 +195,62 @@ async fn a_word_that_is_lost_sends_the_letter_again_under_the_same_name() {
 }
 
 #[tokio::test]
-async fn after_three_days_a_mail_is_no_news() {
+async fn after_three_days_a_mail_that_is_put_off_once_more_is_no_news() {
+    for word in ["down", "answer data 2 451 4.7.1 come again", "answer mail 2 550 5.7.1 not you"] {
+        let mut postbox = Postbox::start().await;
+        let mut desk = Desk::with(&postbox).await;
+        postbox.tell(word).await;
+        let tea = desk.remind("Tea", 1, "ana@mail.test").await;
+        desk.wait(1).await;
+        assert_eq!(desk.delivery(&tea).await["state"], "pending", "{word}");
+        desk.wait(3 * 24 * 60).await;
+        let row = desk.delivery(&tea).await;
+        let told = (&row["state"], &row["cause"]["code"]);
+        assert_eq!(told, (&json!("failed"), &json!("mail_too_late")), "{word}");
+        if word == "down" {
+            postbox.tell("up").await;
+        }
+        desk.bridge.run_until_idle().await;
+        assert_eq!(postbox.mails().len(), 0, "{word}");
+        desk.bridge.expect_dead(1);
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_nobody_tried_for_three_days_is_tried_before_it_is_given_up() {
     let mut postbox = Postbox::start().await;
-    let mut desk = Desk::with(&postbox).await;
+    let desk = Desk::with(&postbox).await;
     postbox.tell("down").await;
     let tea = desk.remind("Tea", 1, "ana@mail.test").await;
     desk.wait(1).await;
-    desk.wait(3 * 24 * 60 - 1).await;
-    assert_eq!(desk.delivery(&tea).await["state"], "pending");
-    desk.wait(2).await;
-    let row = desk.delivery(&tea).await;
-    assert_eq!((&row["state"], &row["cause"]["code"]), (&json!("failed"), &json!("mail_too_late")));
     postbox.tell("up").await;
+    desk.wait(4 * 24 * 60).await;
+    assert_eq!(desk.delivery(&tea).await["state"], "sent");
+    assert_eq!(postbox.mail()["headers"]["Date"], "Mon, 02 Nov 2026 08:01:00 +0000");
+}
+
+#[tokio::test]
+async fn clocks_that_are_set_back_while_a_letter_waits_give_it_no_second_name() {
+    let mut postbox = Postbox::start().await;
+    let desk = Desk::with(&postbox).await;
+    postbox.tell("drop 1").await;
+    let tea = desk.remind("Tea", 1, "ana@mail.test").await;
+    desk.wait(1).await;
+    let (row, now) = (desk.delivery(&tea).await, desk.bridge.clock.now());
+    assert_eq!((&row["state"], postbox.mails().len()), (&json!("pending"), 1));
+    for back in [TimeDelta::days(2), TimeDelta::hours(1), TimeDelta::zero()] {
+        desk.bridge.clock.set(now - back);
+        desk.bridge.work().await;
+        assert_eq!(desk.delivery(&tea).await["id"], row["id"], "the only one");
+    }
     desk.bridge.run_until_idle().await;
-    assert_eq!(postbox.mails().len(), 0);
-    desk.bridge.expect_dead(1);
+    let told = desk.delivery(&tea).await;
+    assert_eq!((&told["state"], &told["id"]), (&json!("sent"), &row["id"]));
+    let mails = postbox.mails();
+    assert_eq!(mails.len(), 2, "the word that was lost, and the one that was heard");
+    let name = format!("<{}@mail.test>", row["id"].as_str().expect("an id"));
+    assert!(mails.iter().all(|mail| mail["headers"]["Message-ID"] == name), "{mails:?}");
+    assert_eq!(mails[0]["raw"], mails[1]["raw"]);
 }
 
 #[tokio::test]

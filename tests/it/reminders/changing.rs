@@ -100,6 +100,7 @@ async fn what_rings_is_put_off_and_rings_again_with_a_row_of_its_own() {
         (json!({ "minutes": 5, "until": "2026-11-02T11:00:00Z" }), "/until"),
         (json!({ "until": "2026-11-02T10:20:00Z" }), "/until"),
         (json!({ "until": "soon" }), "/until"),
+        (json!({ "until": "9999-01-01T00:00:00Z" }), "/until"),
     ] {
         let path = format!("{}/snooze", path_of(&reminder));
         assert_eq!(refused(&bridge, Method::POST, &path, &body).await, [pointer], "{body}");
