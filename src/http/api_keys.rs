@@ -37,7 +37,7 @@ pub struct NewKeyBody {
     #[serde(default)]
     #[schema(max_length = 64, pattern = "^[ -~]*$")]
     pub source: String,
-    /// From when on it opens nothing: RFC 3339.
+    /// From when on it opens nothing: RFC 3339, of the years 1970 to 2099.
     #[serde(default)]
     #[schema(format = DateTime)]
     pub expires: Option<String>,

@@ -94,6 +94,7 @@ pub struct Listing {
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Snooze {
+    /// RFC 3339, of the years 1970 to 2099.
     #[validate(required(message = "is required: RFC 3339, such as 2025-10-30T14:00:00Z"))]
     #[schema(required, value_type = String, format = DateTime)]
     until: Option<String>,

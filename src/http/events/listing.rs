@@ -20,10 +20,10 @@ const LONGEST_NAME: usize = 256;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Wish {
-    /// Those that are not over by then.
+    /// Those that are not over by then: RFC 3339, of the years 1970 to 2099.
     #[param(format = DateTime)]
     from: Option<String>,
-    /// Those that begin before.
+    /// Those that begin before: RFC 3339, of the years 1970 to 2099.
     #[param(format = DateTime)]
     to: Option<String>,
     /// This user's, by the application's own id; the caller's own if none is named.

@@ -142,7 +142,7 @@ pub struct Snooze {
     /// From now on.
     #[schema(minimum = 1, maximum = 525_600)]
     minutes: Option<i64>,
-    /// RFC 3339.
+    /// RFC 3339, of the years 1970 to 2099.
     #[schema(format = DateTime)]
     until: Option<String>,
 }
@@ -164,10 +164,10 @@ pub struct Listing {
     /// The id of the event that they belong to.
     #[param(value_type = Option<Id>)]
     pub event: Option<String>,
-    /// Next due no earlier: RFC 3339.
+    /// Next due no earlier: RFC 3339, of the years 1970 to 2099.
     #[param(format = DateTime)]
     pub from: Option<String>,
-    /// Next due earlier than this: RFC 3339.
+    /// Next due earlier than this: RFC 3339, of the years 1970 to 2099.
     #[param(format = DateTime)]
     pub to: Option<String>,
     /// The `next` of the page before.

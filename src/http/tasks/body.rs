@@ -152,10 +152,10 @@ pub struct Listing {
     /// What they are filed under.
     #[param(value_type = Option<Id>)]
     pub category: Option<String>,
-    /// Over no earlier: RFC 3339.
+    /// Over no earlier: RFC 3339, of the years 1970 to 2099.
     #[param(format = DateTime)]
     pub from: Option<String>,
-    /// Over earlier than this: RFC 3339.
+    /// Over earlier than this: RFC 3339, of the years 1970 to 2099.
     #[param(format = DateTime)]
     pub to: Option<String>,
     /// The `next` of the page before.
@@ -295,7 +295,8 @@ fn read_assignee(user: String) -> Result<UserId, Invalid> {
 
 /// Which tasks are asked for, from what was written.
 pub fn read_asked(caller: &Caller, listing: Listing) -> Result<Asked, Problem> {
-    let moment = |field, text: Option<String>| text.map(|text| read_instant(field, &text)).transpose();
+    let moment =
+        |field, text: Option<String>| text.map(|text| read_instant(field, &text)).transpose();
     let mut faults = Faults::default();
     let owner = faults.keep(owner_of(caller, listing.user));
     let state = faults.keep(listing.state.map(|name| name.parse::<State>()).transpose());

@@ -243,6 +243,7 @@ async fn clocks_that_are_set_back_while_a_letter_waits_give_it_no_second_name() 
         desk.bridge.work().await;
         assert_eq!(desk.delivery(&tea).await["id"], row["id"], "the only one");
     }
+    desk.wait(60).await;
     desk.bridge.run_until_idle().await;
     let told = desk.delivery(&tea).await;
     assert_eq!((&told["state"], &told["id"]), (&json!("sent"), &row["id"]));
