@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
-use super::shown::{EventBody, unannounced};
+use super::shown::{EventBody, notify, unannounced};
 use crate::app::events::DryRun;
 use crate::http::openapi::word;
 
@@ -29,6 +29,7 @@ pub struct DryRunBody {
     connection: String,
     /// Google's id of the calendar.
     calendar: String,
+    #[schema(schema_with = notify)]
     notify: &'static str,
     /// Whom Google would write to, beside guests whom people added there. Of `external` guests, those
     /// are named whose calendar may not be Google's.
