@@ -12,6 +12,9 @@ use crate::store::{Kept, Request, Step};
 /// An edit that keeps being overtaken by others is given up after so many tries.
 pub(super) const MOST_EDITS: usize = 8;
 
+/// Where an item stands that was deleted, in one word: a repeated request finds it so.
+pub const DELETED: &str = "deleted";
+
 /// A page of a list, and after which item to go on; none if there are no more.
 pub struct Page<T> {
     /// What is on it.

@@ -5,6 +5,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 use validator::Validate;
 
 use super::Door;
@@ -39,9 +40,14 @@ pub struct AvailabilityQuestion {
     /// Whose own accounts; left out, the caller's own or the server's.
     #[schema(value_type = Option<Vec<User>>, max_items = 20)]
     users: Option<Vec<String>>,
-    /// One account more beside those of the users.
-    #[schema(schema_with = words::connection)]
+    #[schema(schema_with = connection)]
     connection: Option<String>,
+}
+
+fn connection() -> Object {
+    let text = "One account more beside those of `users`: `own`, the caller's, which to an API key is the \
+                server's, or `server`.";
+    words::told(text, words::connection())
 }
 
 /// What is known of the time asked for.
@@ -75,6 +81,8 @@ struct BusyBody {
 }
 
 /// `POST /api/v1/availability`: tells when accounts are busy, and when all of them are free.
+///
+/// Of each account one calendar is asked: its default one, to which its events go if nobody says otherwise.
 #[utoipa::path(
     post,
     path = "/api/v1/availability",

@@ -4,11 +4,15 @@ use axum::http::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::body::digest;
 use super::idempotency;
+use super::openapi::word;
 use super::problem::{Details, FieldError, Problem};
-use crate::app::events::Identity;
+use crate::app::events::{self, Identity};
+use crate::app::items::DELETED;
+use crate::app::{reminders, tasks};
 
 /// No batch may be larger, in bytes.
 pub const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -39,6 +43,7 @@ pub enum ItemBody {
         /// Of an event: the job that writes it.
         #[serde(skip_serializing_if = "Option::is_none")]
         job_id: Option<String>,
+        #[schema(schema_with = states)]
         state: &'static str,
         /// Whether an earlier request had brought it.
         replayed: bool,
@@ -50,6 +55,14 @@ pub enum ItemBody {
         #[schema(value_type = Details)]
         problem: Problem,
     },
+}
+
+/// Where a thing of any kind stands, of which there are batches.
+fn states() -> Object {
+    let events = events::State::ALL.map(events::State::as_str);
+    let tasks = tasks::State::ALL.map(tasks::State::as_str);
+    let reminders = reminders::State::ALL.map(reminders::State::as_str);
+    word(events.into_iter().chain(tasks).chain(reminders).chain([DELETED]))
 }
 
 /// What is wrong with each item, in their order; nothing with those that can be taken in.

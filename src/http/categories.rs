@@ -103,12 +103,16 @@ pub struct CategoryBody {
     version: u32,
     created: String,
     name: String,
+    #[schema(schema_with = words::color)]
     color: Option<&'static str>,
     calendar: Option<String>,
+    #[schema(schema_with = words::visibility)]
     visibility: Option<&'static str>,
     reminders: Option<Vec<ReminderBody>>,
+    #[schema(schema_with = words::notify)]
     notify: Option<&'static str>,
     meet: Option<bool>,
+    #[schema(schema_with = words::completion)]
     completion: Option<&'static str>,
     /// Whose it is, if a user's.
     user: Option<String>,

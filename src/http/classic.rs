@@ -96,6 +96,7 @@ struct Made {
     id: String,
     #[schema(value_type = Id)]
     job_id: String,
+    #[schema(schema_with = words::event_state)]
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,

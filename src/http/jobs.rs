@@ -68,7 +68,7 @@ pub struct JobsBody {
 }
 
 fn states() -> Object {
-    word(["live", "done", "dead", "cancelled"])
+    word(Which::ALL.map(Which::as_str))
 }
 
 /// Which jobs are to be listed.

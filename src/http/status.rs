@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::Door;
 use super::events::{CauseBody, utc};
-use super::openapi::Id;
+use super::openapi::{Id, words};
 use super::problem::Problem;
 use crate::app::incident::Freeze;
 use crate::app::mail::Report;
@@ -44,6 +44,7 @@ pub struct StatusBody {
 #[derive(Default, Serialize, ToSchema)]
 #[schema(as = ServerAccountBody)]
 struct AccountBody {
+    #[schema(schema_with = words::health)]
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Id)]

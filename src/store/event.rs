@@ -110,6 +110,20 @@ impl EventFilter {
     }
 }
 
+impl SourceKind {
+    /// Every one there is.
+    pub const ALL: [Self; 3] = [Self::Api, Self::Task, Self::Reminder];
+
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Task => "task",
+            Self::Reminder => "reminder",
+        }
+    }
+}
+
 impl From<Source> for SourceKind {
     fn from(source: Source) -> Self {
         match source {
@@ -124,12 +138,8 @@ impl std::str::FromStr for SourceKind {
     type Err = Invalid;
 
     fn from_str(name: &str) -> Result<Self, Invalid> {
-        match name {
-            "api" => Ok(Self::Api),
-            "task" => Ok(Self::Task),
-            "reminder" => Ok(Self::Reminder),
-            _ => Err(Invalid::new("source", "`api`, `task` or `reminder`")),
-        }
+        let named = Self::ALL.into_iter().find(|kind| kind.as_str() == name);
+        named.ok_or_else(|| Invalid::new("source", "`api`, `task` or `reminder`"))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::bridge::{ANA, Answer, Bridge, with};
 
@@ -70,6 +70,40 @@ async fn a_dry_run_of_a_change_counts_those_who_would_be_let_go() {
     assert_eq!(bridge.google.events(ANA)[0]["attendees"].as_array().map(Vec::len), Some(2));
     let shown = bridge.get(&path).await.json();
     assert_eq!((&shown["revision"], &shown["state"]), (&json!(1), &json!("confirmed")));
+}
+
+#[tokio::test]
+async fn a_dry_run_warns_of_guests_whom_only_google_knows() {
+    let bridge = Bridge::connected().await;
+    let uncounted = |told: &Value| {
+        let warnings = told["warnings"].as_array().expect("warnings");
+        warnings.contains(&json!("google_guests_not_counted"))
+    };
+    let asked = json!({"guests": [GUS], "notify": "all"});
+    let new = dry(&bridge, Method::POST, EVENTS, &tea(&asked)).await.json();
+    assert!(!uncounted(&new), "nobody can have added guests to it: {new}");
+    let path = made(&bridge, &asked).await;
+    let name = bridge.google.events(ANA)[0]["id"].as_str().expect("an id").to_owned();
+    let guests = json!([{"email": GUS}, {"email": BEA}]);
+    let members = Map::from_iter([("attendees".to_owned(), guests)]);
+    assert!(bridge.google.edit_event(ANA, &name, members), "a person invites one more");
+    let none = Value::Null;
+    for (method, body, warned) in [
+        (Method::PATCH, json!({"summary": "Coffee"}), true),
+        (Method::PATCH, json!({"summary": "Tea"}), false),
+        (Method::PATCH, json!({"summary": "Coffee", "notify": "none"}), false),
+        (Method::DELETE, none.clone(), true),
+    ] {
+        let told = dry(&bridge, method.clone(), &path, &body).await.json();
+        assert_eq!(uncounted(&told), warned, "{method} {body}: {told}");
+    }
+    let series = mondays(&bridge).await;
+    let all = json!({"summary": "Coffee", "notify": "all"});
+    let told = dry_of(&bridge, Method::PATCH, &series, "range=all", &all).await.json();
+    assert!(uncounted(&told), "{told}");
+    bridge.pass(TimeDelta::days(60));
+    let over = dry(&bridge, Method::DELETE, &path, &none).await.json();
+    assert!(!uncounted(&over), "nobody gets mail about what is over: {over}");
 }
 
 #[tokio::test]

@@ -79,6 +79,41 @@ fn whatever_the_document_refers_to_is_in_it() {
     assert!(links > 100, "{links}");
 }
 
+/// A text of the caller's own, whatever its name says.
+const FREE_TEXTS: [&str; 2] = ["NewLink/state", "NewReconnect/state"];
+
+#[test]
+fn members_of_few_words_tell_which() {
+    let document = openapi::document();
+    let mut open: Vec<(String, &Value)> = Vec::new();
+    for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
+        open.push((name.clone(), schema));
+    }
+    let mut found = BTreeSet::new();
+    while let Some((name, schema)) = open.pop() {
+        for part in ["allOf", "anyOf", "oneOf"] {
+            let parts = schema[part].as_array().into_iter().flatten();
+            open.extend(parts.map(|part| (name.clone(), part)));
+        }
+        let texts = schema["properties"].as_object().into_iter().flatten();
+        for (member, text) in texts.filter(|(_, text)| {
+            let types = &text["type"];
+            types == "string" || types[0] == "string"
+        }) {
+            let place = format!("{name}/{member}");
+            let few = ["state", "notify", "visibility", "transparency", "priority", "completion"]
+                .contains(&member.as_str());
+            if few && !FREE_TEXTS.contains(&place.as_str()) {
+                assert!(text["enum"].is_array(), "{place}: {text}");
+                found.insert(place);
+            }
+        }
+    }
+    for place in ["MeetBody/state", "ItemBody/state", "DeliveryBody/state"] {
+        assert!(found.contains(place), "{place} is not in {found:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_daemon_serves_the_document_to_anybody() {
     let bridge = Bridge::start().await;

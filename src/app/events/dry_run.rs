@@ -27,6 +27,8 @@ pub struct DryRun {
     pub content: Content,
     /// Whom Google would write to, of those we know.
     pub would_mail: Vec<String>,
+    /// Whether Google would write to guests, too, whom people may have added there: nobody asks it.
+    pub others: bool,
     /// What is in its way.
     pub found: Found,
 }
@@ -63,7 +65,8 @@ pub async fn try_create(
     let sealed = wanted(app, caller.by(), (&place.owner, id), 1, Presence::Present, &content)?;
     fits(sealed.content.as_bytes().len())?;
     let would_mail = mailed(app, &content, Vec::new());
-    Ok(DryRun { changes: true, connection: place.connection.id, content, would_mail, found })
+    let connection = place.connection.id;
+    Ok(DryRun { changes: true, connection, content, would_mail, others: false, found })
 }
 
 /// What would come of changing an event, as far as the change reaches.
@@ -106,7 +109,8 @@ fn change(
     let gone = before.guests.iter().filter(|guest| content.leaving.guests.contains(&guest.key()));
     let gone = gone.map(|guest| guest.email.clone()).collect();
     let would_mail = if changes { mailed(app, &content, gone) } else { Vec::new() };
-    Ok(told(event, changes, would_mail, content))
+    let mails = changes && mails(app, &content);
+    Ok(told(event, (changes, mails), would_mail, content))
 }
 
 /// What would come of a change of a series to which `event` belongs.
@@ -114,15 +118,16 @@ fn together(app: &App, event: &Event, change: &Change) -> Result<DryRun, Error> 
     let changed = change.step.changes.iter().map(|(_, wanted, _)| &wanted.content);
     let accepted = change.step.accepts.iter().map(|(event, _)| &event.wanted.content);
     changed.chain(accepted).try_for_each(|content| fits(content.as_bytes().len()))?;
-    let mut would_mail = Vec::new();
+    let (mut would_mail, mut writes) = (Vec::new(), false);
     for says in change.says.iter().filter(|says| says.is_seen) {
+        writes |= mails(app, &says.content);
         would_mail.extend(mailed(app, &says.content, says.gone.clone()));
     }
     would_mail.sort_unstable();
     would_mail.dedup();
     let shown = change.says.iter().find(|says| says.event == change.shown);
     let content = shown.map_or_else(|| app.content(event), |says| Ok(says.content.clone()))?;
-    Ok(told(event, !change.is_empty(), would_mail, content))
+    Ok(told(event, (!change.is_empty(), writes), would_mail, content))
 }
 
 /// What would come of cancelling an event, as far as that reaches.
@@ -141,22 +146,34 @@ pub async fn try_cancel(
     let content = app.content(&event)?;
     let changes = event.wanted.presence == Presence::Present;
     let would_mail = if changes { mailed(app, &content, Vec::new()) } else { Vec::new() };
-    Ok(told(&event, changes, would_mail, content))
+    let mails = changes && mails(app, &content);
+    Ok(told(&event, (changes, mails), would_mail, content))
 }
 
-fn told(event: &Event, changes: bool, would_mail: Vec<String>, content: Content) -> DryRun {
+/// What is told of an event that is there: whether it would change, and whether Google would write of that.
+fn told(
+    event: &Event,
+    (changes, mails): (bool, bool),
+    would_mail: Vec<String>,
+    content: Content,
+) -> DryRun {
     let connection = event.placement.connection;
-    DryRun { changes, connection, content, would_mail, found: Found::Nothing }
+    let others = mails && event.known.copy == Copied::Present;
+    DryRun { changes, connection, content, would_mail, others, found: Found::Nothing }
 }
 
 fn fits(bytes: usize) -> Result<(), Error> {
     if bytes > MAX_SEALED { Err(StoreError::TooLarge { bytes }.into()) } else { Ok(()) }
 }
 
-/// Those whom Google would write to about `content`, and about their being let `go`. Nobody wants mail
-/// about an event that is over.
+/// Whether Google would write to guests about `content`. Nobody wants mail about an event that is over.
+fn mails(app: &App, content: &Content) -> bool {
+    content.notify != Notify::None && content.over() > app.clock.now()
+}
+
+/// Those whom Google would write to about `content`, and about their being let `go`.
 fn mailed(app: &App, content: &Content, go: Vec<String>) -> Vec<String> {
-    if content.over() <= app.clock.now() {
+    if !mails(app, content) {
         return Vec::new();
     }
     let all = content.guests.iter().map(|Guest { email, .. }| email.clone()).chain(go);

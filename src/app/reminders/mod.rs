@@ -15,7 +15,7 @@ mod waiting;
 use chrono::{DateTime, Utc};
 
 use super::access::Caller;
-use super::items::{self, Page};
+use super::items::{self, DELETED, Page};
 use super::{App, Error};
 use crate::model::delivery::{Delivery, DeliveryState, Ended, Letter};
 use crate::model::id::{ItemId, JobId};
@@ -110,7 +110,7 @@ impl ReminderView {
 
     /// Where it stands, in one word; also of what was deleted.
     pub fn word(&self) -> &'static str {
-        if self.item.gone.is_some() { "deleted" } else { self.state().as_str() }
+        if self.item.gone.is_some() { DELETED } else { self.state().as_str() }
     }
 
     /// Whether its entry in the calendar waits for an account.

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use super::access::Caller;
 use super::events::{self, Said};
-use super::items::{self, Page};
+use super::items::{self, DELETED, Page};
 use super::{App, Error};
 use crate::model::category::Completion;
 use crate::model::event::Event;
@@ -118,6 +118,12 @@ impl std::str::FromStr for State {
 impl TaskView {
     fn of(item: Item, task: Task) -> Self {
         Self { item, task, written: Vec::new() }
+    }
+
+    /// Where it stands, in one word; also of what was deleted.
+    pub fn word(&self) -> &'static str {
+        let state = if self.task.completed.is_some() { State::Done } else { State::Open };
+        if self.item.gone.is_some() { DELETED } else { state.as_str() }
     }
 
     /// The occurrence at hand of a task that recurs.

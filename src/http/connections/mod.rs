@@ -14,7 +14,7 @@ use super::Door;
 use super::body::{Body, unreadable_query};
 use super::events::utc;
 use super::openapi::words::or_null;
-use super::openapi::{Id, User, word};
+use super::openapi::{Id, User, word, words};
 use super::problem::{Code, FieldError, Problem};
 use crate::app::Error;
 use crate::app::access::Caller;
@@ -41,7 +41,7 @@ pub struct ConnectionBody {
     #[schema(schema_with = means)]
     means: &'static str,
     email: String,
-    #[schema(schema_with = states)]
+    #[schema(schema_with = words::health)]
     state: &'static str,
     /// Why it cannot be used, and what mends that.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,10 +59,6 @@ pub struct ConnectionBody {
 
 fn means() -> Object {
     word(["consent", "delegation"])
-}
-
-fn states() -> Object {
-    word(["connected", "reconnect_needed", "disconnected"])
 }
 
 #[derive(Serialize, ToSchema)]

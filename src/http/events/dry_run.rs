@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
-use super::shown::{EventBody, unannounced};
+use super::shown::{EventBody, notify, unannounced};
 use crate::app::events::DryRun;
 use crate::http::openapi::word;
 
@@ -29,11 +29,13 @@ pub struct DryRunBody {
     connection: String,
     /// Google's id of the calendar.
     calendar: String,
+    #[schema(schema_with = notify)]
     notify: &'static str,
     /// Whom Google would write to, beside guests whom people added there. Of `external` guests, those
     /// are named whose calendar may not be Google's.
     would_mail: Vec<String>,
-    /// What is worth knowing.
+    /// What is worth knowing. `google_guests_not_counted`: the event is in Google, and Google would write
+    /// to guests whom people added there as well, who are not in `would_mail`.
     warnings: Vec<&'static str>,
 }
 
@@ -55,6 +57,7 @@ pub enum EventOrDryRun {
 impl From<DryRun> for DryRunBody {
     fn from(run: DryRun) -> Self {
         let mut warnings = unannounced(&run.content);
+        warnings.extend(run.others.then_some("google_guests_not_counted"));
         warnings.extend(run.found.warning());
         Self {
             object: "dry_run",

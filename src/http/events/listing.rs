@@ -4,6 +4,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
+use crate::app::events::State;
 use crate::app::events::list::{EventFilter, Listing, SourceKind};
 use crate::http::openapi::{Id, text, word};
 use crate::model::invalid::Invalid;
@@ -55,14 +56,14 @@ pub struct Wish {
 }
 
 fn states() -> Object {
-    let state = "(pending|confirmed|cancelled|removed_in_google|failed|stopped)";
+    let state = format!("({})", State::ALL.map(State::as_str).join("|"));
     let mut states = text();
     states.pattern = Some(format!("^{state}(,{state})*$"));
     states
 }
 
 fn source() -> Object {
-    word(["api", "task", "reminder"])
+    word(SourceKind::ALL.map(SourceKind::as_str))
 }
 
 impl Wish {

@@ -6,10 +6,12 @@ use utoipa::openapi::schema::Object;
 
 use super::members::{ConferenceBody, FullGuest, ReminderBody};
 use crate::app::events::View;
+use crate::app::events::list::SourceKind;
 use crate::http::etag::ETag;
-use crate::http::openapi::word;
-use crate::model::event::{Alert, Color, Content, Copied, Instance, Meet, Notify, Source};
-use crate::model::id::ItemId;
+use crate::http::openapi::{word, words};
+use crate::model::event::{
+    Alert, Color, Content, Copied, Instance, Meet, Notify, Source, Transparency, Visibility,
+};
 use crate::model::job::Cause;
 use crate::model::owner::Owner;
 use crate::model::timing::{Original, Timing};
@@ -24,6 +26,7 @@ pub struct EventBody {
     /// What it is known by as it stands: what to send as `If-Match`.
     #[schema(value_type = String)]
     pub etag: ETag,
+    #[schema(schema_with = words::event_state)]
     state: &'static str,
     revision: u32,
     created: String,
@@ -41,14 +44,17 @@ pub struct EventBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     follows: Option<String>,
     guests: Vec<FullGuest>,
-    /// One of Google's colours; null for the calendar's.
+    #[schema(schema_with = color)]
     color: Option<&'static str>,
+    #[schema(schema_with = visibility)]
     visibility: &'static str,
+    #[schema(schema_with = transparency)]
     transparency: &'static str,
     /// Null for the calendar's own.
     reminders: Option<Vec<ReminderBody>>,
     /// A place of the caller's own to meet online.
     conference: Option<ConferenceBody>,
+    #[schema(schema_with = notify)]
     notify: &'static str,
     category: Option<String>,
     external_id: Option<String>,
@@ -69,6 +75,27 @@ pub struct EventBody {
 
 fn an_event() -> Object {
     word(["event"])
+}
+
+fn color() -> Object {
+    words::told("One of Google's colours; null for the calendar's.", words::color())
+}
+
+fn visibility() -> Object {
+    word(Visibility::ALL.map(Visibility::as_str))
+}
+
+fn transparency() -> Object {
+    word(Transparency::ALL.map(Transparency::as_str))
+}
+
+/// Whom Google mails, as it is shown: never null.
+pub fn notify() -> Object {
+    word(Notify::ALL.map(Notify::as_str))
+}
+
+fn sources() -> Object {
+    word(SourceKind::ALL.map(SourceKind::as_str))
 }
 
 /// Where it lives at Google, fixed when it was accepted.
@@ -112,7 +139,7 @@ struct InstanceBody {
 /// What an event was made for.
 #[derive(Serialize, ToSchema)]
 struct SourceBody {
-    /// `api`, `task` or `reminder`.
+    #[schema(schema_with = sources)]
     kind: &'static str,
     /// The task's or the reminder's id.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,10 +154,20 @@ struct GoogleBody {
 
 #[derive(Serialize, ToSchema)]
 struct MeetBody {
-    state: &'static str,
+    #[schema(inline)]
+    state: MeetState,
     link: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<CauseBody>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum MeetState {
+    None,
+    Pending,
+    Ready,
+    Failed,
 }
 
 /// Why something is not as wanted.
@@ -145,10 +182,10 @@ impl From<&View> for EventBody {
         let View { event, content, links, .. } = view;
         let in_google = matches!(event.known.copy, Copied::Present);
         let (meet, reason) = match &event.known.meet {
-            Meet::Unwanted => ("none", None),
-            Meet::Pending { .. } => ("pending", None),
-            Meet::Ready => ("ready", None),
-            Meet::Failed(cause) => ("failed", Some(cause.into())),
+            Meet::Unwanted => (MeetState::None, None),
+            Meet::Pending { .. } => (MeetState::Pending, None),
+            Meet::Ready => (MeetState::Ready, None),
+            Meet::Failed(cause) => (MeetState::Failed, Some(cause.into())),
         };
         let (start, end) = points(&content.timing);
         let mut body = Self {
@@ -251,12 +288,11 @@ impl From<Instance> for InstanceBody {
 
 impl From<Source> for SourceBody {
     fn from(source: Source) -> Self {
-        let of = |kind, id: ItemId| Self { kind, id: Some(id.to_string()) };
-        match source {
-            Source::Api => Self { kind: "api", id: None },
-            Source::Task(id) => of("task", id),
-            Source::Reminder(id) => of("reminder", id),
-        }
+        let id = match source {
+            Source::Api => None,
+            Source::Task(id) | Source::Reminder(id) => Some(id.to_string()),
+        };
+        Self { kind: SourceKind::from(source).as_str(), id }
     }
 }
 

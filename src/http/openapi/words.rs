@@ -3,21 +3,28 @@
 use serde_json::Value;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
+use crate::app::events::State;
 use crate::model::category::Completion;
 use crate::model::event::{AlertBy, Color, Notify, Transparency, Visibility};
 use crate::model::task::Priority;
 use crate::model::when::Dst;
 
 /// One of these words.
-pub fn word<const N: usize>(words: [&'static str; N]) -> Object {
+pub fn word(words: impl IntoIterator<Item = &'static str>) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
 }
 
 /// One of these words, or null.
-pub fn or_null<const N: usize>(words: [&'static str; N]) -> Object {
+pub fn or_null(words: impl IntoIterator<Item = &'static str>) -> Object {
     let words = words.into_iter().map(Value::from).chain([Value::Null]);
     let types = SchemaType::from_iter([Type::String, Type::Null]);
     ObjectBuilder::new().schema_type(types).enum_values(Some(words)).build()
+}
+
+/// The same, and what is to be said of it: the document tells no comment of a member that has a function.
+pub fn told(description: &str, mut words: Object) -> Object {
+    words.description = Some(description.to_owned());
+    words
 }
 
 /// What becomes of a wall time that a change of clocks skips or repeats.
@@ -53,6 +60,16 @@ pub fn connection() -> Object {
 /// What becomes of an event where the calendar is taken already.
 pub fn on_conflict() -> Object {
     or_null(["allow", "warn", "reject"])
+}
+
+/// Where an event stands, as it is shown.
+pub fn event_state() -> Object {
+    word(State::ALL.map(State::as_str))
+}
+
+/// How a connection fares, as it is shown.
+pub fn health() -> Object {
+    word(["connected", "reconnect_needed", "disconnected"])
 }
 
 /// How much a task matters.

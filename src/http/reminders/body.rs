@@ -179,12 +179,12 @@ pub struct Listing {
 
 fn ways() -> Array {
     let types = SchemaType::from_iter([Type::Array, Type::Null]);
-    let ways = ArrayBuilder::new().schema_type(types).items(word(["mail", "google"]));
+    let ways = ArrayBuilder::new().schema_type(types).items(word(Way::ALL.map(Way::as_str)));
     ways.min_items(Some(1)).build()
 }
 
 fn states() -> Object {
-    word(["scheduled", "over", "dismissed"])
+    word(State::ALL.map(State::as_str))
 }
 
 /// A reminder to be made, from what was written.

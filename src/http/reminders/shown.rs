@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object};
 
 use super::super::categories::user_of;
 use super::super::etag::ETag;
 use super::super::events::{CauseBody, PointBody, points, utc};
-use crate::app::reminders::{DeliveryView, ReminderView};
+use super::super::openapi::words::{told, word};
+use crate::app::items::DELETED;
+use crate::app::reminders::{DeliveryView, ReminderView, State};
 use crate::model::delivery::DeliveryState;
 use crate::model::item::Thing;
 use crate::model::reminder::{Way, When};
@@ -20,8 +23,7 @@ pub struct ShownReminder {
     #[schema(value_type = String)]
     pub etag: ETag,
     version: u32,
-    /// `scheduled`, `over`, `dismissed`, or `deleted` where a repeated request finds what was deleted
-    /// since.
+    #[schema(schema_with = states)]
     state: &'static str,
     created: String,
     title: String,
@@ -41,6 +43,7 @@ pub struct ShownReminder {
     snoozed_until: Option<String>,
     /// The occurrence that came due, and was neither put off nor dismissed.
     ringing: Option<String>,
+    #[schema(schema_with = ways)]
     deliver: Vec<&'static str>,
     to: Vec<String>,
     /// Whether its mail tells what the owner's next day holds.
@@ -63,7 +66,7 @@ pub struct DeliveryBody {
     id: String,
     /// The occurrence's moment.
     at: String,
-    /// `pending`, `told` (there was nothing to mail), `sent`, `failed`, `missed` or `dismissed`.
+    #[schema(schema_with = delivery_states)]
     state: &'static str,
     created: String,
     /// Who the mail goes to.
@@ -73,6 +76,21 @@ pub struct DeliveryBody {
     ended: Option<String>,
     /// Why it came to nothing.
     cause: Option<CauseBody>,
+}
+
+/// Where reminders stand, as [`ReminderView::word`] tells it.
+fn states() -> Object {
+    let states = State::ALL.map(State::as_str).into_iter().chain([DELETED]);
+    told("`deleted` where a repeated request finds what was deleted since.", word(states))
+}
+
+fn ways() -> Array {
+    ArrayBuilder::new().items(word(Way::ALL.map(Way::as_str))).build()
+}
+
+fn delivery_states() -> Object {
+    let states = DeliveryState::ALL.map(DeliveryState::as_str);
+    told("`told` where there was nothing to mail.", word(states))
 }
 
 /// A page of reminders, as shown.

@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::body::{NewTask, read};
-use super::shown::TaskBody;
 use crate::app::access::Caller;
 use crate::app::tasks;
 use crate::http::batch::{self, BatchBody, ItemBody};
@@ -55,7 +54,7 @@ pub async fn create(
         status: if replayed { StatusCode::OK } else { StatusCode::CREATED }.as_u16(),
         id: view.item.id.to_string(),
         job_id: None,
-        state: TaskBody::from(&view).state(),
+        state: view.word(),
         replayed,
     };
     let taken = made.into_iter().map(|made| made.map(shown).map_err(Problem::from)).collect();

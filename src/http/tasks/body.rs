@@ -166,7 +166,7 @@ pub struct Listing {
 }
 
 fn states() -> Object {
-    word(["open", "done"])
+    word(State::ALL.map(State::as_str))
 }
 
 /// A task to be made, from what was written.

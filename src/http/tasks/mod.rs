@@ -151,18 +151,7 @@ pub async fn complete(
     which: Result<Query<Which>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (id, which) = (item_id("task", &id)?, query(which)?);
-    let named = which.occurrence.as_deref();
-    let route = format!("/api/v1/tasks/{id}/complete");
-    let told = digest(named.unwrap_or_default().as_bytes());
-    let identity = idempotency::identity(&headers, &route, told)?;
-    let identity = identity.as_ref();
-    if let Some(view) = tasks::repeated(&door.app, &caller, id, identity).await? {
-        return said(&door, &headers, (view, true)).await;
-    }
-    let seen = seen(&door, &caller, id, &headers).await?;
-    let done = tasks::complete(&door.app, &caller, id, seen, named, identity).await?;
-    said(&door, &headers, done).await
+    deed(&door, &caller, &headers, (Deed::Complete, &id), &query(which)?).await
 }
 
 /// `POST /api/v1/tasks/{id}/reopen`: says that a task is to be done after all, or of one that recurs
@@ -183,18 +172,7 @@ pub async fn reopen(
     which: Result<Query<Which>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (id, which) = (item_id("task", &id)?, query(which)?);
-    let named = which.occurrence.as_deref();
-    let route = format!("/api/v1/tasks/{id}/reopen");
-    let told = digest(named.unwrap_or_default().as_bytes());
-    let identity = idempotency::identity(&headers, &route, told)?;
-    let identity = identity.as_ref();
-    if let Some(view) = tasks::repeated(&door.app, &caller, id, identity).await? {
-        return said(&door, &headers, (view, true)).await;
-    }
-    let seen = seen(&door, &caller, id, &headers).await?;
-    let done = tasks::reopen(&door.app, &caller, id, seen, named, identity).await?;
-    said(&door, &headers, done).await
+    deed(&door, &caller, &headers, (Deed::Reopen, &id), &query(which)?).await
 }
 
 /// `DELETE /api/v1/tasks/{id}`: deletes a task, and takes its event out.
@@ -219,12 +197,37 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The answer to whoever did something to a task, unless an earlier request had done it.
-async fn said(
+/// What is done to a task, beside changing what it says.
+#[derive(Clone, Copy)]
+enum Deed {
+    Complete,
+    Reopen,
+}
+
+/// Does it, unless an earlier request had done it.
+async fn deed(
     door: &Door,
+    caller: &Caller,
     headers: &HeaderMap,
-    (view, repeated): (TaskView, bool),
+    (deed, id): (Deed, &str),
+    which: &Which,
 ) -> Result<Response, Problem> {
+    let (id, named) = (item_id("task", id)?, which.occurrence.as_deref());
+    let word = match deed {
+        Deed::Complete => "complete",
+        Deed::Reopen => "reopen",
+    };
+    let told = digest(named.unwrap_or_default().as_bytes());
+    let identity = idempotency::identity(headers, &format!("{ROUTE}/{id}/{word}"), told)?;
+    let identity = identity.as_ref();
+    if let Some(view) = tasks::repeated(&door.app, caller, id, identity).await? {
+        return Ok(idempotency::replayed(changed(door, headers, view).await?));
+    }
+    let seen = seen(door, caller, id, headers).await?;
+    let (view, repeated) = match deed {
+        Deed::Complete => tasks::complete(&door.app, caller, id, seen, named, identity).await?,
+        Deed::Reopen => tasks::reopen(&door.app, caller, id, seen, named, identity).await?,
+    };
     let response = changed(door, headers, view).await?;
     Ok(if repeated { idempotency::replayed(response) } else { response })
 }

@@ -2,15 +2,18 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::super::categories::user_of;
 use super::super::etag::ETag;
 use super::super::events::{PointBody, original_start, points, utc};
+use super::super::openapi::words::{self, told, word};
+use crate::app::items::DELETED;
 use crate::app::tasks::{State, TaskView};
 use crate::model::category::Completion;
 use crate::model::connection::Whose;
 use crate::model::routine::Routine;
-use crate::model::task::Dates;
+use crate::model::task::{Dates, Priority};
 use crate::model::timing::Timing;
 
 /// A task, as shown.
@@ -22,7 +25,7 @@ pub struct TaskBody {
     #[schema(value_type = String)]
     pub etag: ETag,
     version: u32,
-    /// `open`, `done`, or `deleted` where a repeated request finds what was deleted since.
+    #[schema(schema_with = states)]
     state: &'static str,
     created: String,
     /// Since when it is done.
@@ -40,12 +43,14 @@ pub struct TaskBody {
     occurrence: Option<String>,
     /// The original starts of those that are done, the newest 200 of each series it had.
     completed_occurrences: Vec<String>,
+    #[schema(schema_with = priority)]
     priority: &'static str,
     category: Option<String>,
-    /// `own` or `server`, if it was said.
+    #[schema(schema_with = words::connection)]
     connection: Option<&'static str>,
     calendar: Option<String>,
     meet: Option<bool>,
+    #[schema(schema_with = words::completion)]
     completion: Option<&'static str>,
     /// Whose it is, if a user's.
     user: Option<String>,
@@ -55,6 +60,16 @@ pub struct TaskBody {
     event_id: Option<String>,
     /// `connection` while its event waits for an account.
     waits_for: Option<&'static str>,
+}
+
+/// Where tasks stand, as [`TaskView::word`] tells it.
+fn states() -> Object {
+    let states = State::ALL.map(State::as_str).into_iter().chain([DELETED]);
+    told("`deleted` where a repeated request finds what was deleted since.", word(states))
+}
+
+fn priority() -> Object {
+    word(Priority::ALL.map(Priority::as_str))
 }
 
 /// A page of tasks, as shown.
@@ -80,14 +95,13 @@ impl From<&TaskView> for TaskBody {
                 (None, Some(start), Some(end))
             }
         };
-        let state = if task.completed.is_some() { State::Done } else { State::Open };
-        let waits = task.dates.is_some() && item.event.is_none() && state == State::Open;
+        let waits = task.dates.is_some() && item.event.is_none() && task.completed.is_none();
         let body = Self {
             object: "task",
             id: item.id.to_string(),
             etag: ETag::default(),
             version: item.version,
-            state: if item.gone.is_some() { "deleted" } else { state.as_str() },
+            state: view.word(),
             created: utc(item.created),
             completed: task.completed.map(utc),
             title: task.title.clone(),
@@ -113,13 +127,6 @@ impl From<&TaskView> for TaskBody {
             waits_for: (waits && item.gone.is_none()).then_some("connection"),
         };
         Self { etag: ETag::of(item.version, 0, &body), ..body }
-    }
-}
-
-impl TaskBody {
-    /// Where it stands.
-    pub fn state(&self) -> &'static str {
-        self.state
     }
 }
 
