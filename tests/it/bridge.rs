@@ -112,6 +112,18 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The same; a problem must say what happened and what to do.
+    pub fn said_in_full(self) -> Self {
+        if self.status >= 400 && self.header("content-type") == "application/problem+json" {
+            let told = self.json();
+            for member in ["code", "detail", "advice"] {
+                let text = told[member].as_str().unwrap_or_default();
+                assert!(!text.is_empty(), "a problem without its {member}: {}", self.text);
+            }
+        }
+        self
+    }
+
     /// The body.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
@@ -580,9 +592,10 @@ pub async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
 async fn read(response: axum::response::Response) -> Answer {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.expect("a body").to_bytes();
-    Answer {
+    let answer = Answer {
         status: parts.status.as_u16(),
         headers: parts.headers,
         text: String::from_utf8(body.to_vec()).expect("UTF-8"),
-    }
+    };
+    answer.said_in_full()
 }

@@ -1,5 +1,6 @@
 //! Categories: what they give to events, and how they are made, listed, changed and deleted.
 
+use calbridge::model::key::Scope;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -65,6 +66,43 @@ async fn an_event_takes_from_its_category_what_it_leaves_out() {
     let written = bridge.google.events(ANA);
     let tea = written.iter().find(|event| event["summary"] == "Tea").expect("it is there");
     assert!(tea["conferenceData"].is_null(), "{tea}");
+}
+
+#[tokio::test]
+async fn a_tasks_event_takes_from_its_category_what_the_task_leaves_out() {
+    let mut bridge = Bridge::connected().await;
+    bridge.key = bridge.key_for(&[Scope::EventsWrite, Scope::TasksWrite]).await;
+    let reminders = json!([{ "method": "popup", "minutes": 10 }]);
+    let says = json!({ "visibility": "private", "reminders": reminders, "meet": false });
+    let category = make(&bridge, &says).await;
+    let task = async |title: &str, members: &Value| {
+        let due =
+            json!({ "title": title, "due": "2026-11-30T14:00:00Z", "category": category["id"] });
+        let made = bridge.send_json(Method::POST, "/api/v1/tasks", &with(due, members), &[]).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        bridge.event(&made.json()["event_id"]).await
+    };
+    for (title, members, meet) in
+        [("Taken", json!({}), "none"), ("Own", json!({ "meet": true }), "pending")]
+    {
+        let event = task(title, &members).await;
+        assert_eq!((&event["visibility"], &event["reminders"]), (&json!("private"), &reminders));
+        assert_eq!((&event["meet"]["state"], &event["category"]), (&json!(meet), &category["id"]));
+    }
+    bridge.run_until_idle().await;
+    let written = bridge.google.events(ANA);
+    assert_eq!(written.len(), 2);
+    for event in &written {
+        let overrides = &event["reminders"]["overrides"];
+        assert_eq!((&event["visibility"], overrides), (&json!("private"), &reminders), "{event}");
+        let linked = !event["conferenceData"].is_null();
+        assert_eq!(linked, event["summary"] == "Own", "{event}");
+    }
+    let change = json!({ "calendar": TEAM });
+    bridge.send_json(Method::PATCH, &path_of(&category), &change, &[]).await;
+    for (members, calendar) in [(json!({}), TEAM), (json!({ "calendar": ANA }), ANA)] {
+        assert_eq!(task("Placed", &members).await["placement"]["calendar"], calendar);
+    }
 }
 
 #[tokio::test]

@@ -192,6 +192,29 @@ async fn another_client_keeps_the_old_grants_and_the_old_file_heals_everything()
 }
 
 #[tokio::test]
+async fn what_google_is_asked_for_by_a_grant_of_another_client_is_a_problem_that_says_what_to_do() {
+    let bridge = connected().await;
+    let bens = lend(&bridge, "u-ben").await;
+    let admin = format!("Bearer {}", bridge.key_for(&[Scope::Admin]).await);
+    let headers = [("authorization", admin.as_str()), ("content-type", "application/json")];
+    put(&bridge, &other(&bridge)).await;
+    let path = format!("/api/v1/connections/{bens}");
+    for (method, path, body) in [
+        (Method::GET, format!("{path}/calendars"), String::new()),
+        (Method::PATCH, path, json!({"default_calendar": ANA}).to_string()),
+    ] {
+        let answer = bridge.send_raw(method, &path, &body, &headers).await;
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        let told = answer.json();
+        assert_eq!((answer.status, &told["code"]), (409, &json!("client_changed")), "{path}");
+        for member in ["detail", "advice"] {
+            assert!(told[member].as_str().is_some_and(|text| !text.is_empty()), "{told}");
+        }
+    }
+    assert_eq!(bridge.calls("calendar.calendarList.list"), 0, "Google is not asked");
+}
+
+#[tokio::test]
 async fn a_reconnect_by_the_new_client_goes_on_where_the_old_one_stopped() {
     let bridge = connected().await;
     put(&bridge, &other(&bridge)).await;

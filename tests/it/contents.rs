@@ -1,5 +1,6 @@
 //! What an event can say, on its way to Google and back to nothing.
 
+use calbridge::model::key::Scope;
 use calbridge::simulator::{Fault, FaultKind};
 use chrono::TimeDelta;
 use hyper::Method;
@@ -181,11 +182,18 @@ async fn a_meet_link_comes_unless_nobody_wants_one() {
     let none = create(&bridge, &json!({"meet": false})).await;
     assert_eq!(bridge.event(&none["id"]).await["meet"]["state"], "none");
     let settings = "[events]\nmeet = false\n".into();
-    let bridge = Bridge::with(Choices { settings, ..Choices::default() }).await;
+    let mut bridge = Bridge::with(Choices { settings, ..Choices::default() }).await;
+    bridge.key = bridge.key_for(&[Scope::EventsWrite, Scope::TasksWrite]).await;
     bridge.connect(ANA).await.expect("connected");
     let made = create(&bridge, &json!({})).await;
     assert_eq!(bridge.event(&made["id"]).await["meet"]["state"], "none");
     assert!(copy(&bridge).get("conferenceData").is_none());
+    for (members, state) in [(json!({}), "none"), (json!({"meet": true}), "ready")] {
+        let task = with(json!({"title": "Brew", "due": "2026-11-30T14:00:00Z"}), &members);
+        let task = bridge.send_json(Method::POST, "/api/v1/tasks", &task, &[]).await.json();
+        bridge.run_until_idle().await;
+        assert_eq!(bridge.event(&task["event_id"]).await["meet"]["state"], state, "of a task");
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,15 @@
 //! What would come of a write, told without it.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use calbridge::clock::ManualClock;
+use calbridge::simulator::{Settings, Simulator, User};
 use chrono::TimeDelta;
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
-use crate::bridge::{ANA, Answer, Bridge, with};
+use crate::bridge::{ANA, Answer, Bridge, Choices, morning, with};
 
 const EVENTS: &str = "/api/v1/events";
 const GUS: &str = "gus@example.org";
@@ -52,6 +57,40 @@ async fn a_dry_run_of_an_event_tells_who_would_get_mail_and_makes_none() {
     assert_eq!(bridge.tied.app.store.count_jobs().await.expect("a store").live, 0);
     bridge.run_until_idle().await;
     assert_eq!((bridge.titles(ANA).len(), bridge.google.outbox().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn those_outside_of_google_get_the_mail_that_a_dry_run_told_of_and_nobody_else_does() {
+    let opal = "opal@gmail.com";
+    let mut settings = Settings::default();
+    settings.users.push(User { email: opal.into(), time_zone: "UTC".into(), ..User::default() });
+    let clock = Arc::new(ManualClock::at(morning()));
+    let google = Some((Simulator::with_manual_clock(settings, clock.clone()), clock));
+    let bridge = Bridge::with(Choices { google, ..Choices::default() }).await;
+    bridge.connect(ANA).await.expect("connected");
+    let external = |guests: &[&str]| tea(&json!({"guests": guests, "notify": "external"}));
+    let (first, second) = (external(&[GUS, opal, BEA]), external(&[GUS, opal, "zoe@example.org"]));
+    let (mut path, mut heard) = (EVENTS.to_owned(), 0);
+    for (method, body, mailed) in [
+        (Method::POST, first, vec![BEA, GUS]),
+        (Method::PATCH, second, vec![BEA, GUS, "zoe@example.org"]),
+        (Method::DELETE, Value::Null, vec![GUS, "zoe@example.org"]),
+    ] {
+        let told = dry(&bridge, method.clone(), &path, &body).await.json();
+        bridge.run_until_idle().await;
+        assert_eq!(bridge.google.outbox().len(), heard, "{method}: it was dry");
+        let answer = bridge.send_json(method.clone(), &path, &body, &[]).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        bridge.run_until_idle().await;
+        let outbox = bridge.google.outbox();
+        let got: BTreeSet<_> = outbox[heard..].iter().map(|mail| mail.to.as_str()).collect();
+        let would = told["would_mail"].as_array().expect("a list").iter();
+        let would: BTreeSet<_> = would.map(|email| email.as_str().expect("an address")).collect();
+        assert_eq!((&got, &would), (&mailed.iter().copied().collect(), &got), "{method}");
+        assert_eq!(outbox.len() - heard, got.len(), "{method}: one mail for each");
+        path = format!("{EVENTS}/{}", answer.json()["id"].as_str().expect("an id"));
+        heard = outbox.len();
+    }
 }
 
 #[tokio::test]

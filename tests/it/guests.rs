@@ -106,6 +106,36 @@ async fn promise_9_who_accepted_and_whom_a_person_added_survive_every_later_patc
 }
 
 #[tokio::test]
+async fn promise_9_who_accepted_and_whom_a_person_added_survive_an_upsert_and_the_loss_of_the_store()
+ {
+    let bridge = Bridge::connected().await;
+    let named =
+        |members: &Value| with(json!({"guests": [GUS, BEA], "external_id": "order/7"}), members);
+    create(&bridge, &named(&json!({}))).await;
+    by_hand(&bridge, |attendees| {
+        answer(attendees, GUS, "accepted");
+        attendees.push(json!({"email": ZOE, "responseStatus": "tentative"}));
+    });
+    let all = told(&[(GUS, "accepted"), (BEA, "needsAction"), (ZOE, "tentative")]);
+    create(&bridge, &named(&json!({"summary": "Coffee"}))).await;
+    assert_eq!((guests(&bridge), bridge.titles(ANA)), (all.clone(), vec!["Coffee".to_owned()]));
+
+    let google = Some((bridge.google.clone(), bridge.clock.clone()));
+    let place = Some(bridge.place.clone());
+    let second = Bridge::with(Choices { google, place, seed: 77, ..Choices::default() }).await;
+    second.connect(ANA).await.expect("connected again");
+    let patches = second.calls("calendar.events.patch");
+    let path = create(&second, &named(&json!({"summary": "Cocoa"}))).await;
+    assert_eq!((guests(&second), second.titles(ANA)), (all, vec!["Cocoa".to_owned()]));
+    assert_eq!(second.calls("calendar.events.patch"), patches + 1, "the first after the loss");
+    let gus = &second.google.events(ANA)[0]["attendees"][0];
+    assert_eq!(gus["comment"], "With pleasure", "all that was answered stays: {gus}");
+    change(&second, &path, &json!({"guests": [GUS]})).await;
+    assert_eq!(guests(&second), told(&[(GUS, "accepted"), (ZOE, "tentative")]));
+    assert_eq!(second.google.outbox().len(), 0, "{:?}", second.google.outbox());
+}
+
+#[tokio::test]
 async fn promise_9_whom_a_person_invites_again_after_we_let_them_go_stays() {
     let bridge = Bridge::connected().await;
     let path = create(&bridge, &json!({"guests": [GUS, BEA]})).await;

@@ -72,6 +72,15 @@ fn nothing() -> Vec<String> {
     Vec::new()
 }
 
+/// Google is down, while the task's title is changed ten times.
+async fn ten_edits_in_an_outage(bridge: &Bridge, task: &Value, word: &str) {
+    bridge.fault(Fault::new(FaultKind::ServerError).times(500));
+    for n in 1..=10 {
+        change(bridge, task, &json!({ "title": format!("{word} {n}") })).await;
+        bridge.work().await;
+    }
+}
+
 #[tokio::test]
 async fn a_tasks_whole_life_is_one_event_at_a_time_and_no_mail_to_anyone() {
     let bridge = start().await;
@@ -79,15 +88,22 @@ async fn a_tasks_whole_life_is_one_event_at_a_time_and_no_mail_to_anyone() {
     link(&bridge, "u-cleo", ANA).await;
     bridge.fault(Fault::new(FaultKind::ServerError).times(500));
     let task = make(&bridge, &json!({ "user": "u-ben" })).await;
-    for n in 1..=10 {
-        change(&bridge, &task, &json!({ "title": format!("Paint {n}") })).await;
-        bridge.work().await;
-    }
+    ten_edits_in_an_outage(&bridge, &task, "Draw").await;
     assert_eq!(bridge.titles(BEN), nothing(), "Google is down");
+    bridge.google.clear_faults();
+    bridge.run_until_idle().await;
+    assert_eq!(bridge.titles(BEN), ["Draw 10"]);
+    assert_eq!(committed(&bridge, "calendar.events.insert"), 1);
+
+    // Once more, when the event is there.
+    ten_edits_in_an_outage(&bridge, &task, "Paint").await;
+    assert_eq!(bridge.titles(BEN), ["Draw 10"], "Google is down");
     bridge.google.clear_faults();
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(BEN), ["Paint 10"]);
     assert_eq!(committed(&bridge, "calendar.events.insert"), 1);
+    assert_eq!(committed(&bridge, "calendar.events.patch"), 1, "the last state alone");
+    assert_eq!(bridge.google.outbox().len(), 0);
 
     let given = change(&bridge, &task, &json!({ "assignee": "u-cleo" })).await;
     assert_ne!(given["event_id"], task["event_id"], "a new placement is a new event");
@@ -275,10 +291,17 @@ async fn listed(bridge: &Bridge, query: &str) -> Vec<String> {
 #[tokio::test]
 async fn tasks_are_listed_for_those_who_own_or_do_them() {
     let bridge = start().await;
+    let mut categories = Vec::new();
+    for name in ["Chores", "Work"] {
+        let made = json!({ "name": name, "user": "u-ben" });
+        let made = bridge.send_json(Method::POST, "/api/v1/categories", &made, &[]).await.json();
+        categories.push(made["id"].clone());
+    }
+    let (chores, work) = (&categories[0], &categories[1]);
     for (title, day, members) in [
-        ("one", 1, json!({ "user": "u-ben" })),
-        ("two", 2, json!({ "user": "u-ben", "assignee": "u-cleo" })),
-        ("three", 3, json!({ "user": "u-ben", "priority": "high" })),
+        ("one", 1, json!({ "user": "u-ben", "category": chores })),
+        ("two", 2, json!({ "user": "u-ben", "assignee": "u-cleo", "category": work })),
+        ("three", 3, json!({ "user": "u-ben", "priority": "high", "category": chores })),
         ("four", 4, json!({ "user": "u-cleo" })),
         ("five", 5, json!({})),
     ] {
@@ -296,6 +319,14 @@ async fn tasks_are_listed_for_those_who_own_or_do_them() {
     assert_eq!(listed(&bridge, "").await, ["five"]);
     assert_eq!(listed(&bridge, "user=u-ben&state=open").await, ["one", "two"]);
     assert_eq!(listed(&bridge, "user=u-ben&state=done").await, ["three"]);
+    for (category, query, expected) in [
+        (chores, "", vec!["one", "three"]),
+        (chores, "&state=done", vec!["three"]),
+        (work, "", vec!["two"]),
+    ] {
+        let query = format!("user=u-ben&category={}{query}", category.as_str().expect("an id"));
+        assert_eq!(listed(&bridge, &query).await, expected, "{query}");
+    }
     let range = "user=u-ben&from=2026-12-02T00:00:00Z&to=2026-12-03T00:00:00Z";
     assert_eq!(listed(&bridge, range).await, ["two"]);
     for (query, pointer) in

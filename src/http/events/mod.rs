@@ -49,7 +49,7 @@ const CREATE: &str = "/api/v1/events";
         (status = 201, description = "In Google: the caller preferred to wait.", body = EventBody, headers(("Location" = String, description = "Where it is shown."), ("ETag" = String, description = "What it is known by as it stands."))),
         (status = 202, description = "Taken in.", body = EventBody, headers(("Location" = String, description = "Where it is shown."), ("ETag" = String, description = "What it is known by as it stands.")))
     ),
-    extensions(("x-codes" = json!([Code::NotConnected, Code::Conflict, Code::ConnectionBlocked, Code::Google, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
+    extensions(("x-codes" = json!([Code::NotConnected, Code::Conflict, Code::ConnectionBlocked, Code::ClientChanged, Code::Google, Code::BacklogFull, Code::OwnerBacklogFull, Code::TooLarge])))
 )]
 pub async fn create(
     State(door): State<Door>,

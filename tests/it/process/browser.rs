@@ -177,7 +177,8 @@ impl Browser {
             headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
         heard.push(text.clone());
         memory.heard.push((url, heard.join("\n")));
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, text })
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, text };
+        Ok(answer.said_in_full())
     }
 }
 

@@ -185,6 +185,61 @@ async fn an_entry_moves_with_the_thing_it_stands_before_and_goes_with_it() {
 }
 
 #[tokio::test]
+async fn a_task_that_is_given_to_another_leaves_the_entries_of_its_reminders_to_their_owner() {
+    let bridge = start().await;
+    link(&bridge, "u-ben", BEN).await;
+    link(&bridge, "u-cleo", ANA).await;
+    let task = json!({
+        "title": "Paint", "due": "2026-11-02T14:00:00Z", "meet": false, "user": "u-ben"
+    });
+    let task = bridge.send_json(Method::POST, "/api/v1/tasks", &task, &[]).await.json();
+    for (title, minutes) in [("Soon", 60), ("Sooner", 30)] {
+        let before = json!({
+            "title": title, "task": task["id"], "minutes_before": minutes, "deliver": ["google"],
+            "meet": false, "user": "u-ben"
+        });
+        make(&bridge, &before).await;
+    }
+    // So many calls in one moment use up what may be called at once.
+    let settle = async || {
+        bridge.pass(TimeDelta::minutes(1));
+        bridge.work().await;
+    };
+    settle().await;
+    let path = format!("/api/v1/tasks/{}", task["id"].as_str().expect("an id"));
+    // The inserts, deletes and patches that there were so far.
+    for (edit, bens, cleos, calls) in [
+        (json!({}), vec!["Soon", "Sooner", "Paint"], vec![], [3, 0, 0]),
+        (json!({ "assignee": "u-cleo" }), vec!["Soon", "Sooner"], vec!["Paint"], [4, 1, 0]),
+        (
+            json!({ "due": "2026-11-02T16:00:00Z" }),
+            vec!["Soon", "Sooner"],
+            vec!["Paint"],
+            [4, 1, 3],
+        ),
+        (json!({ "assignee": null }), vec!["Soon", "Sooner", "Paint"], vec![], [5, 2, 3]),
+        (json!({ "due": null }), vec![], vec![], [5, 5, 3]),
+    ] {
+        let changed = bridge.send_json(Method::PATCH, &path, &edit, &[]).await;
+        assert_eq!(changed.status, 200, "{}", changed.text);
+        settle().await;
+        assert_eq!(
+            (bridge.titles(BEN), bridge.titles(ANA)),
+            (texts(&bens), texts(&cleos)),
+            "{edit}"
+        );
+        let counted = ["insert", "delete", "patch"]
+            .map(|call| committed(&bridge, &format!("calendar.events.{call}")));
+        assert_eq!(counted, calls, "{edit}");
+    }
+    assert_eq!(bridge.google.outbox().len(), 0);
+}
+
+fn texts(titles: &[&str]) -> Vec<String> {
+    titles.iter().map(|title| (*title).to_owned()).collect()
+}
+
+#[tokio::test]
 async fn a_reminder_before_something_that_recurs_has_no_entry_and_says_so() {
     let bridge = with_account(mailing().await).await;
     let standup = json!({
