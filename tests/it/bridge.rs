@@ -112,9 +112,11 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The same; a problem must say what happened and what to do.
+    /// The same; a problem must say what happened and what to do, unless it answers `HEAD`, which gets no
+    /// body.
     pub fn said_in_full(self) -> Self {
-        if self.status >= 400 && self.header("content-type") == "application/problem+json" {
+        let problem = self.header("content-type") == "application/problem+json";
+        if self.status >= 400 && problem && !self.text.is_empty() {
             let told = self.json();
             for member in ["code", "detail", "advice"] {
                 let text = told[member].as_str().unwrap_or_default();
