@@ -112,6 +112,11 @@ pub fn components() -> Value {
             "required": true,
             "schema": { "type": "integer", "minimum": 1 },
         },
+        "RunRetryAfter": {
+            "description": "Seconds until another try makes sense, where a run stands in the way.",
+            "required": false,
+            "schema": { "type": "integer", "minimum": 1 },
+        },
         "WWW-Authenticate": header(true, "^Bearer", "How to be let in (RFC 6750)."),
         "X-Request-Id": header(true, "^[!-~]+$", "What the log knows the request by."),
     })

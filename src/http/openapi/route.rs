@@ -128,6 +128,7 @@ fn by_status(codes: &BTreeSet<Code>, row: &Row) -> BTreeMap<u16, Vec<Code>> {
 fn problem(status: u16, codes: &[Code], class: Class) -> Value {
     let meanings: Vec<String> =
         codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
+    let waits_for_a_run = codes.contains(&Code::JobRunning);
     let codes: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
     let mut problem = json!({
         "description": meanings.join("\n"),
@@ -137,6 +138,9 @@ fn problem(status: u16, codes: &[Code], class: Class) -> Value {
         } } },
     });
     headers::add(&mut problem, &headers::of_every_answer(&status.to_string(), class));
+    if waits_for_a_run {
+        headers::add(&mut problem, &[("Retry-After", "RunRetryAfter")]);
+    }
     problem
 }
 
