@@ -158,6 +158,7 @@ async fn account(app: &App, holder: Owner, range: Range) -> Result<Account, Erro
 fn reason(error: &Error) -> Cause {
     match error {
         Error::Blocked(cause) => cause.clone(),
+        Error::ClientChanged => Cause::new("client_changed", error.to_string()),
         Error::NotConnected { .. } | Error::UserNotConnected { .. } => {
             Cause::new("not_connected", error.to_string())
         }

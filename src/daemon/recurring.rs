@@ -107,8 +107,12 @@ impl Bridge {
         let mut until: Option<DateTime<Utc>> = None;
         loop {
             let now = clock.now();
-            match self.beat(life, beats).await {
-                Ok(()) => until = Some(now + life),
+            // Whoever dies is found dead as soon as its time ends, not a third of `life` later.
+            let lapse = match self.beat(life, beats).await {
+                Ok(()) => {
+                    until = Some(now + life);
+                    first_lapse(postgres, now).await
+                }
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
@@ -118,12 +122,8 @@ impl Bridge {
                         let nodes = beats.borrow().nodes;
                         tell(beats, Beat { nodes, leads: false });
                     }
+                    None
                 }
-            }
-            // Whoever dies is found dead as soon as its time ends, not a third of it later.
-            let lapse = match postgres {
-                Some(store) => store.first_lapse(now).await.ok().flatten(),
-                None => None,
             };
             let next = now + life / 3;
             tokio::select! {
@@ -183,6 +183,17 @@ pub async fn hear(postgres: Option<&PostgresStore>, clock: &dyn Clock) {
     match postgres {
         Some(store) => store.run(clock).await,
         None => std::future::pending().await,
+    }
+}
+
+/// When the next process is found dead, unless it gives a sign of life.
+async fn first_lapse(
+    postgres: Option<&PostgresStore>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    match postgres {
+        Some(store) => store.first_lapse(now).await.ok().flatten(),
+        None => None,
     }
 }
 

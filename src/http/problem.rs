@@ -184,8 +184,6 @@ impl From<Error> for Problem {
             Error::Backlog(Crowd::Owner) => Code::OwnerBacklogFull,
             Error::JobRunning => Code::JobRunning,
             Error::JobState { .. } => Code::JobState,
-            // Waits tell the same by the same word.
-            Error::Blocked(cause) if cause.code == "client_changed" => Code::ClientChanged,
             Error::Blocked(_) => Code::ConnectionBlocked,
             Error::Denied(_) => Code::Denied,
             Error::KeyRefused => Code::UnknownApiKey,

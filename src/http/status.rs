@@ -164,7 +164,7 @@ pub async fn show(State(door): State<Door>) -> Result<Json<StatusBody>, Problem>
         problem: usable.err().map(|error| error.to_string()),
         reconnect_needed: client::strangers(app).await?,
         connection: connection
-            .unwrap_or(AccountBody { state: "disconnected", ..AccountBody::default() }),
+            .unwrap_or(AccountBody { state: Health::DISCONNECTED, ..AccountBody::default() }),
         jobs: CountsBody { live: jobs.live, done: jobs.done, given_up: jobs.dead },
         store: StoreBody { writable: app.store.writable().await.is_ok() },
         frozen: app.frozen.now().map(FrozenBody::from),
@@ -174,13 +174,12 @@ pub async fn show(State(door): State<Door>) -> Result<Json<StatusBody>, Problem>
 }
 
 fn account(app: &App, connection: &Connection) -> Result<AccountBody, Error> {
-    let (state, cause) = match &connection.state {
-        Health::Connected => ("connected", None),
-        Health::ReconnectNeeded(cause) => ("reconnect_needed", Some(cause.into())),
-        Health::Disconnected => ("disconnected", None),
+    let cause = match &connection.state {
+        Health::ReconnectNeeded(cause) => Some(cause.into()),
+        Health::Connected | Health::Disconnected => None,
     };
     Ok(AccountBody {
-        state,
+        state: connection.state.as_str(),
         id: Some(connection.id.to_string()),
         cause,
         email: Some(app.profile(connection)?.email),

@@ -359,10 +359,9 @@ impl Connection {
     /// may be sealed anew: it opens in a row of this id and version only.
     pub fn digest(&self) -> Digest {
         let Self { id, owner, account, means, state, version, profile: _, token, linked } = self;
-        let (state, cause) = match state {
-            Health::Connected => ("connected", None),
-            Health::ReconnectNeeded(cause) => ("reconnect_needed", Some(cause)),
-            Health::Disconnected => ("disconnected", None),
+        let cause = match state {
+            Health::ReconnectNeeded(cause) => Some(cause),
+            Health::Connected | Health::Disconnected => None,
         };
         let client = match means {
             Means::Consent { client } => client.as_slice(),
@@ -374,7 +373,7 @@ impl Connection {
             &owner.to_bytes(),
             account,
             client,
-            state.as_bytes(),
+            state.as_str().as_bytes(),
             cause.map_or(b"", |cause| cause.code.as_bytes()),
             cause.map_or(b"", |cause| cause.text.as_bytes()),
             &version.to_be_bytes(),

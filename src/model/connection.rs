@@ -93,3 +93,21 @@ pub enum Health {
     /// A person took it away.
     Disconnected,
 }
+
+impl Health {
+    /// The word for one that works.
+    pub const CONNECTED: &str = "connected";
+    /// The word for one that a person must mend.
+    pub const RECONNECT_NEEDED: &str = "reconnect_needed";
+    /// The word for one that was taken away.
+    pub const DISCONNECTED: &str = "disconnected";
+
+    /// The word of the interfaces for it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Connected => Self::CONNECTED,
+            Self::ReconnectNeeded(_) => Self::RECONNECT_NEEDED,
+            Self::Disconnected => Self::DISCONNECTED,
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! A bridge that is dropped fails its test if it leaves a fault unused, or a job given up that the
 //! test did not announce.
 
+use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -114,9 +115,9 @@ pub struct Answer {
 impl Answer {
     /// The same; a problem must say what happened and what to do, unless it answers `HEAD`, which gets no
     /// body.
-    pub fn said_in_full(self) -> Self {
+    pub fn said_in_full(self, method: &Method) -> Self {
         let problem = self.header("content-type") == "application/problem+json";
-        if self.status >= 400 && problem && !self.text.is_empty() {
+        if self.status >= 400 && problem && method != Method::HEAD {
             let told = self.json();
             for member in ["code", "detail", "advice"] {
                 let text = told[member].as_str().unwrap_or_default();
@@ -365,14 +366,15 @@ impl Bridge {
     /// the clock.
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let mut changes = self.tied.app.store.changes();
+        let method = request.method().clone();
         let mut answer = pin!(self.router.clone().oneshot(request));
         for _ in 0..MOST_MOMENTS {
             if let Poll::Ready(response) = poll_once(answer.as_mut()).await {
-                return read(response.unwrap_or_else(|never| match never {})).await;
+                return read(&method, response).await;
             }
             let next = self.drain().await;
             if let Poll::Ready(response) = poll_once(answer.as_mut()).await {
-                return read(response.unwrap_or_else(|never| match never {})).await;
+                return read(&method, response).await;
             }
             let moment = [next, self.clock.next_waited_for()].into_iter().flatten().min();
             if let Some(moment) = moment {
@@ -394,7 +396,7 @@ impl Bridge {
             });
             tokio::select! {
                 response = answered => if let Some(response) = response {
-                    return read(response.unwrap_or_else(|never| match never {})).await;
+                    return read(&method, response).await;
                 },
                 _ = changes.recv() => {}
             }
@@ -449,8 +451,8 @@ impl Bridge {
 
     /// Sends a request, and leaves the work and the clock alone.
     pub async fn router_ask(&self, request: Request<Body>) -> Answer {
-        read(self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}))
-            .await
+        let method = request.method().clone();
+        read(&method, self.router.clone().oneshot(request).await).await
     }
 
     /// Sends JSON.
@@ -591,13 +593,13 @@ pub async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
-async fn read(response: axum::response::Response) -> Answer {
-    let (parts, body) = response.into_parts();
+async fn read(method: &Method, response: Result<hyper::Response<Body>, Infallible>) -> Answer {
+    let (parts, body) = response.unwrap_or_else(|never| match never {}).into_parts();
     let body = body.collect().await.expect("a body").to_bytes();
     let answer = Answer {
         status: parts.status.as_u16(),
         headers: parts.headers,
         text: String::from_utf8(body.to_vec()).expect("UTF-8"),
     };
-    answer.said_in_full()
+    answer.said_in_full(method)
 }

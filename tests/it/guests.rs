@@ -265,16 +265,22 @@ async fn promise_9_a_guest_whom_a_person_added_to_a_tasks_event_stays_and_gets_n
     assert_eq!((bridge.titles(ANA).len(), bridge.google.outbox().len()), (0, 0), "it went");
 }
 
-#[tokio::test]
-async fn promise_9_a_guest_whom_a_person_added_to_a_tasks_series_stays_and_gets_no_mail() {
-    let (bridge, category) = loud().await;
+/// A task for nine weeks whose series Zoe was invited to by a person. Returns its path.
+async fn choir_with_zoe(bridge: &Bridge, category: &Value) -> String {
     let task = json!({
         "title": "Choir", "due": "2026-11-05T14:00:00", "time_zone": "Europe/Lisbon",
         "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=9"], "user": "u-ana", "category": category,
     });
-    let task = send(&bridge, Method::POST, "/api/v1/tasks", &task).await;
+    let task = send(bridge, Method::POST, "/api/v1/tasks", &task).await;
     let path = format!("/api/v1/tasks/{}", task["id"].as_str().expect("an id"));
-    invite_zoe(&bridge);
+    invite_zoe(bridge);
+    path
+}
+
+#[tokio::test]
+async fn promise_9_a_guest_whom_a_person_added_to_a_tasks_series_stays_and_gets_no_mail() {
+    let (bridge, category) = loud().await;
+    let path = choir_with_zoe(&bridge, &category).await;
     let deeds = [
         (Method::PATCH, "", json!({"title": "Late choir"})),
         (Method::POST, "/complete", Value::Null),
@@ -301,13 +307,7 @@ fn all_guests(bridge: &Bridge) -> Vec<Vec<(String, String)>> {
 #[tokio::test]
 async fn promise_9_a_guest_whom_a_person_added_to_a_tasks_series_is_a_guest_of_what_follows_it() {
     let (bridge, category) = loud().await;
-    let task = json!({
-        "title": "Choir", "due": "2026-11-05T14:00:00", "time_zone": "Europe/Lisbon",
-        "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=9"], "user": "u-ana", "category": category,
-    });
-    let task = send(&bridge, Method::POST, "/api/v1/tasks", &task).await;
-    let path = format!("/api/v1/tasks/{}", task["id"].as_str().expect("an id"));
-    invite_zoe(&bridge);
+    let path = choir_with_zoe(&bridge, &category).await;
     let zoe = told(&[(ZOE, "accepted")]);
     for (due, series) in [("2026-11-12T18:00:00", 2), ("2026-11-19T19:00:00", 3)] {
         send(&bridge, Method::POST, &format!("{path}/complete"), &Value::Null).await;

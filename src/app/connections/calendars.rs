@@ -8,7 +8,7 @@ use crate::google::calendars::Calendar;
 use crate::google::error::Verdict;
 use crate::google::oauth::AccessToken;
 use crate::model::audit::Action;
-use crate::model::connection::Connection;
+use crate::model::connection::{Connection, Health};
 use crate::model::id::ConnectionId;
 use crate::model::invalid::Invalid;
 use crate::model::job::Cause;
@@ -71,8 +71,11 @@ pub(in crate::app) async fn usable_token(
     app: &App,
     connection: &Connection,
 ) -> Result<AccessToken, Error> {
-    if let Some(cause) = obstacle(app, connection) {
-        return Err(Error::Blocked(cause));
+    match obstacle(app, connection) {
+        // What stands in a healthy account's way is today's client.
+        Some(_) if connection.state == Health::Connected => return Err(Error::ClientChanged),
+        Some(cause) => return Err(Error::Blocked(cause)),
+        None => {}
     }
     match tokens::access(app, connection).await {
         // A dead grant is no fault of the line to Google.

@@ -34,7 +34,9 @@ pub async fn look_out(
         Ok(busy) if on_conflict == OnConflict::Reject => Err(Error::Conflict(busy)),
         Ok(_) => Ok(Found::Conflict),
         // An outage of Google is not ours, but who insists is not told that nothing is in the way.
-        Err(Error::Google(_) | Error::Blocked(_)) if on_conflict == OnConflict::Warn => {
+        Err(Error::Google(_) | Error::Blocked(_) | Error::ClientChanged)
+            if on_conflict == OnConflict::Warn =>
+        {
             Ok(Found::Unknown)
         }
         Err(error) => Err(error),

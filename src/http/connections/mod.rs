@@ -361,10 +361,10 @@ impl From<View> for ConnectionBody {
                 Means::Delegation => "delegation",
             },
             email: profile.email,
-            state: match connection.state {
-                Health::Connected if cause.is_none() => "connected",
-                Health::Connected | Health::ReconnectNeeded(_) => "reconnect_needed",
-                Health::Disconnected => "disconnected",
+            state: match &connection.state {
+                // By today's OAuth client.
+                Health::Connected if cause.is_some() => Health::RECONNECT_NEEDED,
+                state => state.as_str(),
             },
             cause,
             scopes: profile.scopes,

@@ -5,6 +5,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use crate::app::events::State;
 use crate::model::category::Completion;
+use crate::model::connection::Health;
 use crate::model::event::{AlertBy, Color, Notify, Transparency, Visibility};
 use crate::model::task::Priority;
 use crate::model::when::Dst;
@@ -69,7 +70,7 @@ pub fn event_state() -> Object {
 
 /// How a connection fares, as it is shown.
 pub fn health() -> Object {
-    word(["connected", "reconnect_needed", "disconnected"])
+    word([Health::CONNECTED, Health::RECONNECT_NEEDED, Health::DISCONNECTED])
 }
 
 /// How much a task matters.

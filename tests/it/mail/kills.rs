@@ -43,6 +43,8 @@ async fn each_of_ten_thousand_reminders_has_one_row_and_its_mail_however_often_t
     for kill in 1..=kills() {
         postbox.took(REMINDERS * kill / (kills() + 1)).await;
         process.kill().await;
+        let told = names(&postbox.mails()).len();
+        assert!(told < REMINDERS, "kill {kill} came when all was told");
         process.restart().await;
     }
     postbox.took(REMINDERS).await;

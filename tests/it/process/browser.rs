@@ -152,6 +152,7 @@ impl Browser {
         body: &str,
     ) -> Result<Answer, String> {
         let url = request.uri_ref().expect("a URL").to_string();
+        let method = request.method_ref().expect("a method").clone();
         let host = Url::parse(&url).expect("a URL").authority().to_owned();
         let cookies: Vec<String> = {
             let memory = self.memory();
@@ -178,7 +179,7 @@ impl Browser {
         heard.push(text.clone());
         memory.heard.push((url, heard.join("\n")));
         let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, text };
-        Ok(answer.said_in_full())
+        Ok(answer.said_in_full(&method))
     }
 }
 
