@@ -1,6 +1,8 @@
 //! The whole store as one file, out of one bridge and into another.
 #![expect(clippy::unwrap_used, reason = "a test ends where it goes wrong")]
 
+mod piped;
+
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::path::Path;

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use crate::virtual_time::play;
 use google::{Google, Quota};
 
+mod day;
 mod google;
 mod nodes;
 

@@ -53,6 +53,49 @@ async fn an_account_is_connected_and_a_request_that_waits_is_answered_before_the
 }
 
 #[tokio::test]
+async fn a_job_that_outlasts_a_stop_is_cut_off_and_begins_anew_with_the_next_process() {
+    let google = Simulated::start();
+    let settings = "stop.drain_secs = 1\nqueue.lease_secs = 600\nlog.level = \"debug\"";
+    let mut process = Process::start(&google, settings).await;
+    let browser = process.connect(ANA).await;
+    let key =
+        ["api-keys", "create", "--name", "test", "--scope", "events:write", "--scope", "admin"];
+    let key = process.home.told(&key).await;
+    let base = process.home.base.clone();
+    let once = [("idempotency-key", "tea")];
+    let hang = || Fault::new(FaultKind::Hang).method("calendar.events.insert").times(1);
+
+    google.google.add_fault(hang());
+    let later = [once[0], ("prefer", "respond-async")];
+    let taken = browser.create(&base, &key, &tea(), &later).await.expect("an answer");
+    assert_eq!(taken.status, 202, "{}", taken.text);
+    let taken = taken.json();
+    let job = format!("{base}/api/v1/jobs/{}", taken["jobId"].as_str().expect("an id"));
+    for stop in 1..=2 {
+        let mut shown = json!(null);
+        while shown.is_null() || !google.google.unused_faults().is_empty() {
+            shown = browser.ask(Method::GET, &job, &key).await.json();
+        }
+        let state = (&shown["state"], &shown["attempts"], &shown["tries"]);
+        assert_eq!(state, (&json!("live"), &json!(0), &json!(0)), "{shown}");
+        assert_eq!(process.stop().await.code(), Some(0), "{:#?}", process.log());
+        process.line_with("handing back the jobs that did not finish in time").await;
+        if stop == 1 {
+            google.google.add_fault(hang());
+        }
+        process.restart().await;
+    }
+    let made = browser.create(&base, &key, &tea(), &once).await.expect("an answer");
+    assert_eq!((made.status, &made.json()["id"]), (200, &taken["id"]), "{}", made.text);
+    let done = browser.ask(Method::GET, &job, &key).await.json();
+    assert_eq!((&done["state"], &done["attempts"]), (&json!("done"), &json!(0)), "{done}");
+    let ledger = google.google.ledger();
+    let inserts = ledger.iter().filter(|call| call.method == "calendar.events.insert");
+    assert_eq!(inserts.filter(|call| call.committed).count(), 1);
+    assert_eq!(google.google.events(ANA).len(), 1);
+}
+
+#[tokio::test]
 async fn a_second_process_is_refused_and_told_who_has_the_data() {
     let google = Simulated::start();
     let mut process = Process::start(&google, "").await;

@@ -1,5 +1,7 @@
 //! What recurs: once a turn, whatever the clock does and however many share the store.
 
+mod pruning;
+
 use std::sync::{Arc, Mutex};
 
 use calbridge::clock::ManualClock;

@@ -12,7 +12,15 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Keeps what is written to it.
 #[derive(Clone, Default)]
-struct Page(Arc<Mutex<Vec<u8>>>);
+pub struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Page {
+    /// What was written so far.
+    pub fn text(&self) -> String {
+        let bytes = self.0.lock().expect("no test panics while writing").clone();
+        String::from_utf8(bytes).expect("logs are text")
+    }
+}
 
 impl Write for Page {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -35,8 +43,7 @@ fn told(settings: &str, tell: impl FnOnce()) -> String {
     let subscriber =
         telemetry::subscriber(&log(settings), move || writer.clone()).expect("the level is right");
     tracing::subscriber::with_default(subscriber, tell);
-    let bytes = page.0.lock().expect("no test panics while writing").clone();
-    String::from_utf8(bytes).expect("logs are text")
+    page.text()
 }
 
 fn tell_everywhere() {

@@ -1,10 +1,10 @@
 //! The real thing: two `calbridge serve` on one database, one of them killed; and a database that is
 //! lost and comes back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use calbridge::simulator::{Quota, Settings};
+use calbridge::simulator::{Fault, FaultKind, Quota, Settings};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,6 +15,9 @@ use crate::process::{Browser, Home, Process, Simulated};
 
 const CLIENTS: u64 = 8;
 const EVENTS_EACH: u64 = 12;
+const INSERT: &str = "calendar.events.insert";
+/// So many calls to Google at once: as many as one account's calls run at once, at most.
+const IN_HAND: u64 = 3;
 
 fn settings(url: &str) -> String {
     format!(
@@ -112,12 +115,59 @@ async fn whatever_was_accepted_arrives_once_although_the_leader_is_killed() {
     assert_eq!(there, wanted, "the calendar and what was accepted differ");
     let mut inserts = BTreeMap::new();
     for call in google.google.ledger() {
-        if call.method == "calendar.events.insert" && call.committed {
+        if call.method == INSERT && call.committed {
             *inserts.entry(call.event).or_insert(0) += 1;
         }
     }
     assert!(inserts.values().all(|times| *times == 1), "an event was inserted twice: {inserts:?}");
     assert_eq!(inserts.len(), made.len());
+    assert_eq!(heir.stop().await.code(), Some(0), "it stops in order");
+}
+
+#[tokio::test]
+async fn what_a_process_that_is_stopped_had_in_hand_is_taken_over_at_once() {
+    let google = Simulated::start();
+    let url = server::shared().await.database().await;
+    let settings = settings(&url) + "\nqueue.lease_secs = 600\nstop.drain_secs = 1";
+    // Whoever waited for the end of a lease of the first would wait longer than this test does. The
+    // second's own is short: it calls Google only when that is over.
+    let long = settings.replace("node_lease_secs = 3", "node_lease_secs = 300");
+    let mut leader = Process::start(&google, &long).await;
+    leader.line_with("leads=true").await;
+    let browser = leader.connect(ANA).await;
+    let key = leader.new_key().await;
+    google.google.add_fault(Fault::new(FaultKind::Hang).method(INSERT).times(IN_HAND));
+    let ask = async |base: &str, number: u64, preference: &str| {
+        let once = format!("event-{number}");
+        let headers = [("idempotency-key", &*once), ("prefer", preference)];
+        browser.create(base, &key, &body(number), &headers).await.unwrap()
+    };
+    let mut made = Vec::new();
+    for number in 1..=IN_HAND {
+        let answer = ask(&leader.home.base, number, "respond-async").await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        made.push(answer.json()["id"].clone());
+    }
+    // Each call has begun once the fault is used up.
+    while !google.google.unused_faults().is_empty() {
+        assert_eq!(ask(&leader.home.base, 1, "respond-async").await.json()["id"], made[0]);
+    }
+    let mut heir = beside(&leader, &google, &settings).await;
+    heir.line_with("nodes=2 leads=false").await;
+    assert_eq!(google.google.events(ANA).len(), 0, "the leader still has them");
+
+    assert_eq!(leader.stop().await.code(), Some(0), "it stops in order");
+    leader.line_with("handing back the jobs that did not finish in time").await;
+    heir.line_with("nodes=1 leads=true").await;
+    for (number, id) in (1..).zip(&made) {
+        let answer = ask(&heir.home.base, number, "wait=30").await;
+        assert_eq!((answer.status, &answer.json()["id"]), (200, id), "{}", answer.text);
+    }
+    let ledger = google.google.ledger().into_iter();
+    let inserts = ledger.filter(|call| call.method == INSERT && call.committed);
+    let inserted: BTreeSet<_> = inserts.clone().map(|call| call.event).collect();
+    assert_eq!((inserts.count(), inserted.len()), (made.len(), made.len()), "each once");
+    assert_eq!(google.google.events(ANA).len(), made.len());
     assert_eq!(heir.stop().await.code(), Some(0), "it stops in order");
 }
 
