@@ -71,9 +71,9 @@ fn a_google_that_allows_half_is_found_out_within_two_minutes() {
         assert!(first > 0, "there was something to find out");
         let since = calls.iter().filter(|call| call.time >= began + MINUTE * 2).count();
         // Google is asked for more now and then, or nobody would ever know that it allows more.
-        assert!(later * 200 <= since, "{later} of {since} calls refused, {first} in all");
+        assert!(later * 300 <= since, "{later} of {since} calls refused, {first} in all");
         let rate = rate(&calls, began + MINUTE * 2, ended);
-        assert!(rate >= 0.75 * 5_000.0, "{rate} a minute");
+        assert!(rate >= 0.85 * 5_000.0, "{rate} a minute");
     });
 }
 
@@ -101,8 +101,8 @@ fn a_calendar_that_google_slows_is_written_slowly_and_recovers() {
         let calls = load.calls(began);
         let refused = errors(&calls, began + MINUTE * 2);
         let rate_then = rate(&calls, began + MINUTE * 2, began + MINUTE * 10);
-        assert!(refused <= 80, "{refused} times refused in eight minutes");
-        assert!(rate_then >= 0.5 * 60.0, "{rate_then} a minute");
+        assert!(refused <= 20, "{refused} times refused in eight minutes");
+        assert!(rate_then >= 0.85 * 60.0, "{rate_then} a minute");
         load.bridge.google.set_quota(Quota::default());
         let lifted = load.bridge.clock.now();
         let ended = load.done().await;

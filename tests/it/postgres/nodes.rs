@@ -1,6 +1,8 @@
 //! Who works for which connection, while processes come and go.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use calbridge::clock::{Clock, SystemClock};
 use calbridge::model::id::{ConnectionId, InstanceId, NodeId};
@@ -13,11 +15,15 @@ use calbridge::store::{
     Accept, Accepted, Beat, Change, JobStore, PeriodStore, Settled, Store, Turn,
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
 
 use super::server;
+use crate::bridge::{Bridge, Choices, morning};
 
 /// For how long a sign of life holds.
 const LIFE: TimeDelta = TimeDelta::seconds(15);
+/// Whoever waits longer for the database waits for nothing.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Two processes on one database, which have said nothing yet.
 async fn two() -> (PostgresStore, PostgresStore) {
@@ -86,6 +92,37 @@ async fn a_dead_leaders_work_is_taken_over_when_its_time_ends() {
     assert_eq!(leader.renew(&lost, after(99)).await.unwrap(), [lost[0].job.id]);
     assert_eq!(heir.settle(&taken[0], done(), end).await.unwrap(), Settled::Yes);
     assert_eq!(beat(&leader, end).await, Beat { nodes: 2, leads: false });
+}
+
+#[tokio::test]
+async fn the_heir_leads_from_the_moment_at_which_the_leaders_time_ends() {
+    let (leader, heir) = two().await;
+    let heir = Arc::new(heir);
+    let choices = Choices { store: Some(heir.clone()), ..Choices::default() };
+    let bridge = Box::pin(Bridge::with(choices)).await;
+    assert!(beat(&leader, morning()).await.leads);
+    let end = morning() + LIFE;
+
+    // A third of its own life later the heir would find out anyway, which is after that.
+    bridge.clock.set(end - TimeDelta::seconds(4));
+    let (beats, mut beating) = watch::channel(Beat { nodes: 0, leads: false });
+    let test = async {
+        let told = beating.wait_for(|beat| beat.nodes > 0).await.unwrap();
+        assert_eq!(*told, Beat { nodes: 2, leads: false });
+        drop(told);
+        while bridge.clock.next_waited_for().is_none() {
+            tokio::task::yield_now().await;
+        }
+        bridge.clock.set(end - TimeDelta::milliseconds(1));
+        assert!(bridge.clock.next_waited_for().is_some(), "it was woken too early");
+        bridge.clock.set(end);
+        let told = beating.wait_for(|beat| beat.leads).await.unwrap();
+        assert_eq!(*told, Beat { nodes: 1, leads: true });
+    };
+    tokio::select! {
+        () = bridge.tied.live(LIFE, Some(&heir), &beats) => unreachable!("it goes on"),
+        tested = tokio::time::timeout(PATIENCE, test) => tested.expect("it leads in time"),
+    }
 }
 
 #[tokio::test]
