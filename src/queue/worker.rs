@@ -15,6 +15,7 @@ use super::backoff;
 use super::dispatcher::{Begun, Caps, Dispatcher, Met, Pick};
 use super::gates::Gates;
 use crate::clock::Clock;
+use crate::model::fill::Crew;
 use crate::model::job::{Cause, Claim, End, Lane, Line, NewJob, Until};
 use crate::random::Random;
 use crate::store::{Change, Fate, Learned, Ran, Settled, Store, StoreError};
@@ -63,6 +64,8 @@ pub struct Limits {
     pub workers: usize,
     /// Of these, jobs of one connection.
     pub per_connection: usize,
+    /// Of these, jobs of one lane, at the most.
+    pub per_lane: usize,
     /// How long a job is hidden from other workers while it runs.
     pub lease: TimeDelta,
     /// How long jobs in hand may go on after the stop.
@@ -99,7 +102,8 @@ impl Worker {
         R: Future<Output = Run> + Send + 'static,
     {
         let changes = store.changes();
-        let caps = Caps { workers: limits.workers, per_connection: limits.per_connection };
+        let Limits { workers, per_connection, per_lane, .. } = limits;
+        let caps = Caps { workers, per_connection, per_lane };
         let worker = Self {
             dispatcher: Arc::new(Mutex::new(Dispatcher::new(caps))),
             changes: Arc::new(Mutex::new(changes)),
@@ -181,6 +185,12 @@ impl Worker {
     /// Whether all of Google is taken to be out of reach.
     pub fn google_is_shut(&self) -> bool {
         self.dispatcher().google_is_shut()
+    }
+
+    /// Tells how busy it is, whenever it is asked. Holds on to nothing else of it.
+    pub fn watch(&self) -> impl Fn() -> Crew + Send + Sync + use<> {
+        let dispatcher = Arc::clone(&self.dispatcher);
+        move || dispatcher.lock().expect("no one panics while dispatching").crew()
     }
 
     /// Takes up to `most` jobs of the line whose turn it is, while `free` workers have nothing to do.
