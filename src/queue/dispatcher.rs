@@ -191,10 +191,12 @@ impl Dispatcher {
     }
 
     /// The line whose turn it is at `now`, if `free` workers are left. It is the caller's from here
-    /// on, until [`look_at`] or [`look_later`] gives it back.
+    /// on, until [`look_at`] or [`look_later`] gives it back; what was learned of its lane is kept until
+    /// a run ends, or [`found_nothing`] tells that none begins.
     ///
     /// [`look_at`]: Self::look_at
     /// [`look_later`]: Self::look_later
+    /// [`found_nothing`]: Self::found_nothing
     pub fn pick(&mut self, now: DateTime<Utc>, free: usize, gates: &dyn Gates) -> Option<Pick> {
         self.wake(now);
         if self.probing || self.google.until.is_some_and(|until| until > now) {
@@ -234,6 +236,13 @@ impl Dispatcher {
             Some(opens) if self.ring.iter().any(|lines| !lines.is_empty()) => Some(opens),
             Some(opens) => first.map(|first| first.max(opens)),
             None => first,
+        }
+    }
+
+    /// No job of `line` was there to run when it was its turn.
+    pub fn found_nothing(&mut self, line: &Line) {
+        for way in ways_of(line) {
+            self.forget_idle(way);
         }
     }
 
@@ -281,7 +290,11 @@ impl Dispatcher {
         match met {
             Met::Unknown => {}
             Met::Nothing => {
-                self.door(own).was_clean(begun.event);
+                let door = self.door(own);
+                door.was_clean(begun.event);
+                if !door.is_narrowed() {
+                    self.narrowed.remove(&line.lane);
+                }
                 self.google.open(begun.event);
             }
             Met::Wall(Obstacle::Lane(until)) => {
@@ -290,6 +303,9 @@ impl Dispatcher {
                 let door = self.door(own);
                 door.narrow(event, now);
                 let opens = door.shut.shut(until, event, now, random);
+                if door.is_narrowed() {
+                    self.narrowed.insert(line.lane);
+                }
                 self.timers.insert((opens, Timer::Door(own)));
             }
             Met::Wall(Obstacle::Google(_)) if begun.event < self.mended => {}
@@ -298,11 +314,6 @@ impl Dispatcher {
                 self.google.shut(until, self.events, now, random);
             }
             Met::Wall(Obstacle::Connection(connection)) => self.park(connection, begun),
-        }
-        if self.door(own).is_narrowed() {
-            self.narrowed.insert(line.lane);
-        } else {
-            self.narrowed.remove(&line.lane);
         }
         for way in ways_of(line) {
             self.let_on_all(way);
@@ -412,7 +423,6 @@ impl Dispatcher {
         let most = self.most(&line, free);
         for way in ways_of(&line) {
             self.let_on(way, class);
-            self.forget_idle(way);
         }
         Pick { line, most }
     }

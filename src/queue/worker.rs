@@ -205,7 +205,9 @@ impl Worker {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     let later = now + backoff::delay(0, backoff::PATIENCE, &*self.random);
-                    self.dispatcher().look_later(line, later);
+                    let mut dispatcher = self.dispatcher();
+                    dispatcher.found_nothing(&line);
+                    dispatcher.look_later(line, later);
                     return Err(error);
                 }
             };
@@ -216,6 +218,9 @@ impl Worker {
                 .into_iter()
                 .map(|claim| Taken { begun: Mutex::new(Some(dispatcher.begin(&line))), claim })
                 .collect();
+            if taken.is_empty() {
+                dispatcher.found_nothing(&line);
+            }
             match claimed.next {
                 Some(moment) if moment <= now => dispatcher.look_at(line),
                 Some(moment) => dispatcher.look_later(line, moment),

@@ -70,6 +70,7 @@ struct CalendarsBody {
 
 /// The disk of the store.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "units are part of a member's name")]
 struct DiskBody {
     /// With less than this nothing new is accepted.
     floor_bytes: u64,
