@@ -88,7 +88,7 @@ async fn main() -> ExitCode {
 
 /// A dispatcher that knows these lines.
 fn dispatcher(lines: impl IntoIterator<Item = Line>) -> Dispatcher {
-    let mut dispatcher = Dispatcher::new(Caps { workers: 16, per_connection: 8 });
+    let mut dispatcher = Dispatcher::new(Caps { workers: 16, per_connection: 8, per_lane: 8 });
     for line in lines {
         dispatcher.look_at(line);
     }

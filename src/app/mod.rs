@@ -4,6 +4,7 @@
 pub mod access;
 pub mod audit;
 pub mod availability;
+pub mod backlog;
 pub mod backup;
 pub mod categories;
 pub mod client;
@@ -37,6 +38,7 @@ pub use crate::limits::{Report, Ticking, Used};
 use crate::mail::Mailer;
 use crate::model::event::Notify;
 use crate::random::Random;
+pub use crate::store::Disk;
 use crate::store::{Backlog, Store};
 use crate::vault::Vault;
 
@@ -70,6 +72,8 @@ pub struct App {
     pub frozen: Arc<Frozen>,
     /// What was last seen of the OAuth client and the service account.
     pub credentials: Arc<client::Credentials>,
+    /// What was last seen of the owners' backlogs.
+    pub owners_seen: backlog::Seen,
     /// What the door keeps in memory.
     pub gate: Arc<access::Gate>,
     /// Cancelled when the process is about to end: nobody is kept waiting any more.

@@ -304,6 +304,7 @@ impl Reader {
             workers: self.size("queue.workers", 1..=1024),
             lease,
             per_connection: self.size("queue.per_connection", 1..=64),
+            per_calendar: self.size("queue.per_calendar", 1..=64),
             max_jobs: self.whole("queue.max_jobs", 1..=100_000_000),
             max_jobs_per_owner: self.whole("queue.max_jobs_per_owner", 1..=100_000_000),
         }

@@ -275,6 +275,8 @@ pub struct QueueConfig {
     pub lease: Duration,
     /// How many jobs of one Google account run at once.
     pub per_connection: usize,
+    /// How many jobs of one calendar run at once at the most.
+    pub per_calendar: usize,
     /// How many jobs may wait or run; more are refused.
     pub max_jobs: u64,
     /// How many of one owner.

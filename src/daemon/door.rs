@@ -6,10 +6,10 @@ use axum::http::HeaderValue;
 use url::Url;
 
 use crate::config::{Config, ForwardedHeader};
-use crate::http::{Header, Proxies, Rate, Rates, Settings};
+use crate::http::{Crews, Header, Proxies, Rate, Rates, Settings};
 
 /// What the settings say of the door that people reach at `public_url`.
-pub fn settings(config: &Config, public_url: Url) -> Settings {
+pub fn settings(config: &Config, public_url: Url, crews: Crews) -> Settings {
     let header = match config.proxies.header {
         ForwardedHeader::XForwarded => Header::XForwarded,
         ForwardedHeader::Forwarded => Header::Forwarded,
@@ -17,7 +17,7 @@ pub fn settings(config: &Config, public_url: Url) -> Settings {
     let proxies = Arc::new(Proxies::new(config.proxies.trusted.clone(), header));
     let origins = config.cors.origins.iter();
     let origins = origins.map(|origin| HeaderValue::from_str(origin).expect("an origin is ASCII"));
-    Settings { public_url, rates: rates(config), proxies, origins: origins.collect() }
+    Settings { public_url, rates: rates(config), proxies, origins: origins.collect(), crews }
 }
 
 fn rates(config: &Config) -> Rates {

@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::access::Gate;
+use crate::app::backlog::Seen;
 use crate::app::backup;
 use crate::app::client::Credentials;
 use crate::app::incident::Freeze;
@@ -34,7 +35,7 @@ use crate::app::{self, App, access, audit};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, StoreKind};
 use crate::google::{Endpoints, Google, OauthClient, Wires};
-use crate::http;
+use crate::http::{self, Crews};
 use crate::jobs;
 use crate::limits::{self, Allowance};
 use crate::mail::Mailer;
@@ -145,6 +146,7 @@ impl Bridge {
             tokens: Arc::new(Tokens::default()),
             frozen: Arc::default(),
             credentials: Arc::new(Credentials::default()),
+            owners_seen: Seen::default(),
             gate: Arc::new(Gate::new(config.auth.jwt.clone().map(auth::terms))),
             stopping: CancellationToken::new(),
         };
@@ -153,6 +155,7 @@ impl Bridge {
             lanes: Lane::leads_to_google,
             workers: config.queue.workers,
             per_connection: config.queue.per_connection,
+            per_lane: config.queue.per_calendar,
             lease: delta(config.queue.lease),
             drain: delta(config.stop.drain),
         };
@@ -171,6 +174,7 @@ impl Bridge {
         let elsewhere = queue::Limits {
             lanes: |lane| !lane.leads_to_google(),
             workers: LOCAL_WORKERS,
+            per_lane: LOCAL_WORKERS,
             ..limits
         };
         let for_jobs = app.clone();
@@ -184,7 +188,8 @@ impl Bridge {
             })
             .await?;
         let periodic = recurring::periodic(&app, retention(&config.retention));
-        let door = door::settings(config, public_url);
+        let crews = Crews { google: Arc::new(worker.watch()), local: Arc::new(local.watch()) };
+        let door = door::settings(config, public_url, crews);
         Ok(Self { app, worker, local, periodic, door, drain: limits.drain })
     }
 

@@ -19,7 +19,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::Door;
 use super::problem::Problem;
-use crate::app::{Error, Report, mail};
+use crate::app::{Disk, Error, Report, backlog, mail};
+use crate::model::fill::{Crew, Fill};
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -27,20 +28,25 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[derive(Debug)]
 struct Readings {
     limits: Report,
-    jobs: Vec<(&'static str, u64)>,
+    backlog: backlog::Report,
     writable: bool,
-    mail: Option<mail::Report>,
+    disk: Option<Disk>,
+    google: Crew,
+    local: Crew,
+    mail: Option<(mail::Report, mail::Paced)>,
 }
 
 /// `GET /metrics`.
 pub async fn show(State(door): State<Door>) -> Result<impl IntoResponse, Problem> {
     let app = &door.app;
-    let jobs = app.store.count_jobs().await.map_err(Error::from)?;
     let readings = Readings {
         limits: app.limits.report(),
-        jobs: vec![("live", jobs.live), ("done", jobs.done), ("dead", jobs.dead)],
+        backlog: backlog::report(app).await.map_err(Error::from)?,
         writable: app.store.writable().await.is_ok(),
-        mail: app.mail.as_ref().map(|mailer| mailer.report()),
+        disk: app.store.disk(),
+        google: (door.crews.google)(),
+        local: (door.crews.local)(),
+        mail: app.mail.as_ref().map(|mailer| (mailer.report(), mailer.pace())),
     };
     let mut registry = Registry::with_prefix("calbridge");
     let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -55,9 +61,25 @@ pub async fn show(State(door): State<Door>) -> Result<impl IntoResponse, Problem
 impl Collector for Readings {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         self.encode_project(&mut encoder)?;
+        self.encode_accounts(&mut encoder)?;
         self.encode_calls(&mut encoder)?;
         self.encode_mail(&mut encoder)?;
-        let mut gauge = |name, help, value| gauge(&mut encoder, name, help, None, value);
+        self.encode_disk(&mut encoder)?;
+        self.encode_queue(&mut encoder)
+    }
+}
+
+impl Readings {
+    fn encode_accounts(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let units = Unit::Other("units".into());
+        let help = "Google's limit for each account in a minute.";
+        gauge(encoder, "quota_account_limit", help, Some(&units), self.limits.payer_limit)?;
+        let help = "What is left to the account that has least left.";
+        gauge(encoder, "quota_account_left", help, Some(&units), self.limits.least_left())?;
+        let help = "After what time the account that waits longest could make one more call.";
+        let wait = seconds(self.limits.longest_next());
+        gauge(encoder, "quota_account_next", help, Some(&Unit::Seconds), wait)?;
+        let mut gauge = |name, help, value| gauge(encoder, name, help, None, value);
         let slowed = self.limits.payers.iter().filter(|(_, used)| used.is_slowed());
         gauge(
             "quota_accounts",
@@ -69,20 +91,46 @@ impl Collector for Readings {
             "Google accounts that Google asked to slow down.",
             number(slowed.count()),
         )?;
-        gauge("quota_processes", "Processes that share the project's quota.", self.limits.nodes)?;
-        gauge("store_writable", "Whether the store takes writes: 1 or 0.", self.writable.into())?;
-        let kind = ConstGauge::new(0_u64).metric_type();
-        let mut family =
-            encoder.encode_descriptor("jobs", "Jobs in the store, by state.", None, kind)?;
-        for (state, jobs) in &self.jobs {
-            let state = [("state", *state)];
-            ConstGauge::new(*jobs).encode(family.encode_family(&state)?)?;
-        }
-        Ok(())
+        gauge("quota_processes", "Processes that share the project's quota.", self.limits.nodes)
     }
-}
 
-impl Readings {
+    fn encode_disk(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let help = "Whether the store takes writes: 1 or 0.";
+        gauge(encoder, "store_writable", help, None, u64::from(self.writable))?;
+        let Some(disk) = self.disk else { return Ok(()) };
+        let mut bytes = |name, help, value| gauge(encoder, name, help, Some(&Unit::Bytes), value);
+        bytes("disk_floor", "With less free disk space nothing new is accepted.", disk.floor)?;
+        bytes("disk_free", "Free disk space where the store lies.", disk.free)?;
+        bytes("disk_left", "Free disk space above the floor.", disk.left())
+    }
+
+    fn encode_queue(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
+        let Self { backlog, google, local, .. } = self;
+        let jobs = backlog.jobs;
+        let states = [("live", jobs.live), ("done", jobs.done), ("dead", jobs.dead)];
+        family(encoder, "jobs", "Jobs in the store, by state.", "state", &states)?;
+        fill(encoder, "backlog", "jobs that wait or run", backlog.all)?;
+        let what = "jobs that wait or run of the owner who has most of them";
+        fill(encoder, "backlog_owner", what, backlog.owner)?;
+        let crews = [("google", google.workers), ("local", local.workers)];
+        let crews = |of: fn(Fill) -> u64| crews.map(|(crew, workers)| (crew, of(workers)));
+        let help = "The limit of jobs that run, by whether they lead to Google.";
+        family(encoder, "workers_limit", help, "crew", &crews(|workers| workers.limit))?;
+        let help = "How many jobs run, by whether they lead to Google.";
+        family(encoder, "workers_used", help, "crew", &crews(|workers| workers.used))?;
+        let help = "What is left of the limit of jobs that run, by whether they lead to Google.";
+        family(encoder, "workers_left", help, "crew", &crews(Fill::left))?;
+        let what = "jobs that run of the connection that has most of them";
+        fill(encoder, "connection_runs", what, google.connection)?;
+        let what = "jobs that run of the calendar that has most of them";
+        fill(encoder, "calendar_runs", what, google.calendar)?;
+        let help = "How many jobs may run of the calendar that may have most, of those at work.";
+        gauge(encoder, "calendar_runs_widest", help, None, google.widest)?;
+        let help =
+            "Calendars of which fewer jobs run for a while, since Google said it was too much.";
+        gauge(encoder, "calendars_narrowed", help, None, google.narrowed)
+    }
+
     fn encode_project(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let project = &self.limits.project;
         let mut units = |name, help, value: u64| {
@@ -132,7 +180,7 @@ impl Readings {
     fn encode_mail(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let help = "Whether a server that takes mail is set up: 1 or 0.";
         gauge(encoder, "mail_set_up", help, None, u64::from(self.mail.is_some()))?;
-        let Some(mail) = &self.mail else { return Ok(()) };
+        let Some((mail, paced)) = &self.mail else { return Ok(()) };
         counter(
             encoder,
             "mail_sent",
@@ -143,8 +191,37 @@ impl Readings {
         let help = "Mails that the server refused for good since the start.";
         counter(encoder, "mail_refused", help, None, mail.refused)?;
         let help = "Whether all mails wait for the server: 1 or 0.";
-        gauge(encoder, "mail_waiting", help, None, u64::from(mail.trouble.is_some()))
+        gauge(encoder, "mail_waiting", help, None, u64::from(mail.trouble.is_some()))?;
+        fill(encoder, "mail_minute", "mails that go out in a minute", paced.fill)?;
+        let (help, wait) = ("After what time one more mail may go out.", seconds(paced.next));
+        gauge(encoder, "mail_next", help, Some(&Unit::Seconds), wait)
     }
+}
+
+/// The limit of something, how much of it is used, and what is left.
+fn fill(encoder: &mut DescriptorEncoder, name: &str, what: &str, fill: Fill) -> fmt::Result {
+    let mut one = |part, help: String, value| {
+        gauge(encoder, &format!("{name}_{part}"), &help, None::<&Unit>, value)
+    };
+    one("limit", format!("The limit of {what}."), fill.limit)?;
+    one("used", format!("How many {what}."), fill.used)?;
+    one("left", format!("What is left of the limit of {what}."), fill.left())
+}
+
+/// Gauges of one name, one for each value of a label.
+fn family(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    label: &'static str,
+    values: &[(&'static str, u64)],
+) -> fmt::Result {
+    let kind = ConstGauge::new(0_u64).metric_type();
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    for (of, value) in values {
+        ConstGauge::new(*value).encode(family.encode_family(&[(label, *of)])?)?;
+    }
+    Ok(())
 }
 
 fn counter(

@@ -58,6 +58,7 @@ use tower_http::trace::TraceLayer;
 use url::Url;
 
 use crate::app::App;
+use crate::model::fill::Crew;
 use crate::model::id::base32hex;
 use address::Client;
 pub use address::{Header, Peer, Proxies};
@@ -84,6 +85,7 @@ pub struct Inner {
     /// Where people reach this server.
     public_url: Url,
     proxies: Arc<Proxies>,
+    crews: Crews,
 }
 
 impl Deref for Door {
@@ -94,8 +96,20 @@ impl Deref for Door {
     }
 }
 
+/// Tells how busy those are who work jobs off.
+pub type Watch = Arc<dyn Fn() -> Crew + Send + Sync>;
+
+/// Those who work jobs off.
+#[derive(Clone)]
+pub struct Crews {
+    /// Jobs that lead to Google …
+    pub google: Watch,
+    /// … and all others.
+    pub local: Watch,
+}
+
 /// How the door is hung.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Where people reach this server.
     pub public_url: Url,
@@ -105,6 +119,8 @@ pub struct Settings {
     pub proxies: Arc<Proxies>,
     /// The sites whose pages may call `/api/`, as origins.
     pub origins: Vec<HeaderValue>,
+    /// Those who work jobs off.
+    pub crews: Crews,
 }
 
 /// Every route of the public door.
@@ -123,6 +139,7 @@ fn hang(app: App, settings: &Settings, table: Table) -> Router {
         app,
         public_url: settings.public_url.clone(),
         proxies: Arc::clone(&settings.proxies),
+        crews: settings.crews.clone(),
     };
     let door = Door { inner: Arc::new(inner) };
     let ids = RandomIds(door.clone());

@@ -1,8 +1,9 @@
 //! How the bridge fares, at a glance.
 
+mod limits;
+
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,12 +13,9 @@ use super::openapi::{Id, words};
 use super::problem::Problem;
 use crate::app::incident::Freeze;
 use crate::app::mail::Report;
-use crate::app::{App, Error, Used, client, connections};
+use crate::app::{App, Error, backlog, client, connections};
 use crate::model::connection::{Connection, Health};
-use crate::model::id::ConnectionId;
-
-/// No answer tells more accounts than this.
-const MOST_ACCOUNTS: usize = 100;
+use limits::LimitsBody;
 
 /// How the bridge fares.
 #[derive(Serialize, ToSchema)]
@@ -97,52 +95,6 @@ struct MailBody {
     cause: Option<CauseBody>,
 }
 
-/// What is used of Google's quota.
-#[derive(Serialize, ToSchema)]
-struct LimitsBody {
-    project: UsedBody,
-    /// Of how many processes this one has its part.
-    processes: u64,
-    accounts_in_use: usize,
-    /// At most 100 of them.
-    accounts: Vec<PayerBody>,
-    day: DayBody,
-}
-
-/// What is used of a quota, in Google's units, and what is left.
-#[derive(Serialize, ToSchema)]
-struct UsedBody {
-    limit_per_minute: u64,
-    used_in_last_minute: u64,
-    left: u64,
-    /// Of calls that wait.
-    waiting: u64,
-    /// When there is more.
-    #[schema(format = DateTime)]
-    next: Option<String>,
-    /// Which part is made use of: less than all of it after Google asked to slow down.
-    factor_percent: u64,
-}
-
-/// What one account uses of its quota.
-#[derive(Serialize, ToSchema)]
-struct PayerBody {
-    #[schema(value_type = Id)]
-    connection: String,
-    #[serde(flatten)]
-    used: UsedBody,
-}
-
-/// Google's day.
-#[derive(Serialize, ToSchema)]
-struct DayBody {
-    #[schema(format = Date)]
-    date: String,
-    calls: u64,
-    /// So many calls in a day are worth a warning.
-    warning_at: u64,
-}
-
 /// `GET /api/v1/status`: the connection and the queue at a glance.
 #[utoipa::path(
     get,
@@ -155,7 +107,8 @@ pub async fn show(State(door): State<Door>) -> Result<Json<StatusBody>, Problem>
     let app = &door.app;
     let connection = connections::of_server(app).await?;
     let usable = connections::check_client(app);
-    let jobs = app.store.count_jobs().await.map_err(Error::from)?;
+    let backlog = backlog::report(app).await.map_err(Error::from)?;
+    let jobs = backlog.jobs;
     let connection = connection.map(|connection| account(app, &connection)).transpose()?;
     Ok(Json(StatusBody {
         object: "status",
@@ -168,7 +121,7 @@ pub async fn show(State(door): State<Door>) -> Result<Json<StatusBody>, Problem>
         jobs: CountsBody { live: jobs.live, done: jobs.done, given_up: jobs.dead },
         store: StoreBody { writable: app.store.writable().await.is_ok() },
         frozen: app.frozen.now().map(FrozenBody::from),
-        limits: limits(app),
+        limits: LimitsBody::of(&door, &backlog),
         mail: mail(app),
     }))
 }
@@ -187,28 +140,6 @@ fn account(app: &App, connection: &Connection) -> Result<AccountBody, Error> {
     })
 }
 
-/// What is used of Google's quota and what is left, for the project and for the accounts in use, by
-/// the ids of their connections.
-fn limits(app: &App) -> LimitsBody {
-    let report = app.limits.report();
-    let now = app.clock.now();
-    let payer = |(id, used): &(ConnectionId, Used)| PayerBody {
-        connection: id.to_string(),
-        used: UsedBody::at(now, used),
-    };
-    LimitsBody {
-        project: UsedBody::at(now, &report.project),
-        processes: report.nodes,
-        accounts_in_use: report.payers.len(),
-        accounts: report.payers.iter().take(MOST_ACCOUNTS).map(payer).collect(),
-        day: DayBody {
-            date: report.day.to_string(),
-            calls: report.calls,
-            warning_at: report.warning,
-        },
-    }
-}
-
 fn mail(app: &App) -> MailBody {
     let report = app.mail.as_ref().map(|mailer| mailer.report());
     let set_up = report.is_some();
@@ -225,19 +156,5 @@ fn mail(app: &App) -> MailBody {
 impl From<Freeze> for FrozenBody {
     fn from(Freeze { since, by, .. }: Freeze) -> Self {
         Self { since: utc(since), by }
-    }
-}
-
-impl UsedBody {
-    fn at(now: DateTime<Utc>, used: &Used) -> Self {
-        let next = TimeDelta::from_std(used.next).ok().filter(|wait| !wait.is_zero());
-        Self {
-            limit_per_minute: used.limit,
-            used_in_last_minute: used.used,
-            left: used.left,
-            waiting: used.waiting,
-            next: next.map(|wait| utc(now + wait)),
-            factor_percent: used.factor.div_ceil(10),
-        }
     }
 }

@@ -7,14 +7,14 @@ const MINUTE: u64 = 60;
 
 /// What was counted in the last minute, by whole seconds: what is a little older may still be in.
 #[derive(Debug, Default)]
-pub(super) struct Minute {
+pub struct Minute {
     seconds: VecDeque<(u64, u64)>,
     sum: u64,
 }
 
 impl Minute {
     /// Counts `units` at `passed`.
-    pub(super) fn add(&mut self, units: u64, passed: Duration) {
+    pub fn add(&mut self, units: u64, passed: Duration) {
         self.forget(passed);
         self.sum += units;
         match self.seconds.back_mut() {
@@ -24,14 +24,14 @@ impl Minute {
     }
 
     /// What was counted in the minute before `passed`.
-    pub(super) fn sum(&mut self, passed: Duration) -> u64 {
+    pub fn sum(&mut self, passed: Duration) -> u64 {
         self.forget(passed);
         self.sum
     }
 
     /// After what wait at least `units` of those counted are not in the minute any more; none if
     /// there are not so many.
-    pub(super) fn until_gone(&mut self, units: u64, passed: Duration) -> Option<Duration> {
+    pub fn until_gone(&mut self, units: u64, passed: Duration) -> Option<Duration> {
         self.forget(passed);
         let mut gone = 0;
         let (last, _) = self.seconds.iter().find(|(_, counted)| {

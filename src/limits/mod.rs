@@ -28,7 +28,8 @@ use blame::{Blame, Lately};
 use day::{Days, day_of, rest_of_day};
 use factor::WHOLE;
 use gate::Gate;
-pub use pace::Ticking;
+pub use minute::Minute;
+pub use pace::{Bucket, CELLS, Ticking};
 use share::Share;
 
 /// What Google allows one payer, or the project, and how much of it is made use of.
@@ -141,6 +142,8 @@ impl Used {
 pub struct Report {
     /// The project's.
     pub project: Used,
+    /// Google's limit for each payer, in units a minute.
+    pub payer_limit: u64,
     /// Each payer in use, by one of its connections.
     pub payers: Vec<(ConnectionId, Used)>,
     /// How many payers are remembered, in use or not.
@@ -157,6 +160,18 @@ pub struct Report {
     pub paid: u64,
     /// Calls that Google refused for coming too fast, since the process began.
     pub refused: u64,
+}
+
+impl Report {
+    /// What is left to the payer that has least left.
+    pub fn least_left(&self) -> u64 {
+        self.payers.iter().map(|(_, used)| used.left).min().unwrap_or(self.payer_limit)
+    }
+
+    /// After what time every payer could have one more unit.
+    pub fn longest_next(&self) -> Duration {
+        self.payers.iter().map(|(_, used)| used.next).max().unwrap_or_default()
+    }
 }
 
 /// The limits of one process. Clones share them.
@@ -338,6 +353,7 @@ impl Limits {
         let payers = known.filter(|(_, used)| used.is_in_use()).collect();
         Report {
             project,
+            payer_limit: u64::from(self.inner.settings.user.limit.get()),
             payers,
             remembered: books.payers.len(),
             nodes,

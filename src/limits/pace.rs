@@ -15,7 +15,7 @@ use super::Allowance;
 use crate::clock::Clock;
 
 /// Parts of a unit, so that a charge stays true when it is divided by a factor.
-pub(super) const CELLS: u64 = 1_000;
+pub const CELLS: u64 = 1_000;
 
 /// Our clock as governor reads one: the time that has passed since the first look at it. A clock
 /// that is set back stands for a moment and then goes on, so that nobody waits until it has caught
@@ -39,7 +39,7 @@ impl Ticking {
     }
 
     /// What has passed by now.
-    pub(super) fn passed(&self) -> Duration {
+    pub fn passed(&self) -> Duration {
         let now = self.clock.now();
         let mut seen = self.seen.lock().expect("no one panics while reading the clock");
         let since = (now - seen.at).to_std().unwrap_or_default();
@@ -50,7 +50,7 @@ impl Ticking {
 
     /// Returns after `wait`, or sooner if the clock is set forward; that it is set back makes the
     /// wait no longer.
-    pub(super) async fn sleep(&self, wait: Duration) {
+    pub async fn sleep(&self, wait: Duration) {
         let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
         tokio::select! {
             biased;
@@ -69,7 +69,7 @@ impl Pace for Ticking {
 }
 
 /// A bucket that an allowance fills. It is never made anew, since that would fill it.
-pub(super) struct Bucket {
+pub struct Bucket {
     cells: RateLimiter<Asking, Till, Ticking, NoOpMiddleware<Nanos>>,
     ticking: Ticking,
     most: u64,
@@ -86,7 +86,7 @@ enum Asking {
 
 impl Bucket {
     /// A full bucket.
-    pub(super) fn full(allowance: Allowance, ticking: &Ticking) -> Self {
+    pub fn full(allowance: Allowance, ticking: &Ticking) -> Self {
         let most = u64::from(allowance.burst.get()) * CELLS;
         let each = 60_000_000_000_u64.div_ceil(allowance.aim() * CELLS);
         let quota = Quota::with_period(Duration::from_nanos(each))
@@ -97,24 +97,24 @@ impl Bucket {
     }
 
     /// A bucket that has just been emptied.
-    pub(super) fn empty(allowance: Allowance, ticking: &Ticking) -> Self {
+    pub fn empty(allowance: Allowance, ticking: &Ticking) -> Self {
         let bucket = Self::full(allowance, ticking);
         bucket.take(bucket.most).expect("a full bucket gives all it has");
         bucket
     }
 
     /// The most it gives at once, in cells.
-    pub(super) fn most(&self) -> u64 {
+    pub fn most(&self) -> u64 {
         self.most
     }
 
     /// Takes so many cells, at most [`most`](Self::most), or tells after what wait they are there.
-    pub(super) fn take(&self, cells: u64) -> Result<(), Duration> {
+    pub fn take(&self, cells: u64) -> Result<(), Duration> {
         self.ask(Asking::Take, cells)
     }
 
     /// After what wait so many cells are there: none if they are there now.
-    pub(super) fn wait(&self, cells: u64) -> Duration {
+    pub fn wait(&self, cells: u64) -> Duration {
         self.ask(Asking::Look, cells.min(self.most)).err().unwrap_or_default()
     }
 

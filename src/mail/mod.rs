@@ -12,6 +12,7 @@ mod pace;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use lettre::Address;
@@ -20,6 +21,7 @@ use lettre::transport::smtp::client::TlsParameters;
 use secrecy::SecretString;
 
 use crate::clock::Clock;
+use crate::model::fill::Fill;
 use books::Books;
 pub use books::{Report, Trouble};
 use connection::Connection;
@@ -82,6 +84,15 @@ pub struct Accepted {
     pub refused: usize,
 }
 
+/// How many mails may go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paced {
+    /// In a minute, those that began in the last one.
+    pub fill: Fill,
+    /// After what time one more may.
+    pub next: Duration,
+}
+
 /// So many connections are kept for the next letter, and none for longer than this: servers hang up on
 /// those who say nothing.
 const MOST_IDLE: usize = 8;
@@ -133,6 +144,11 @@ impl Mailer {
     /// The Message-ID of the letter of this name.
     pub fn message_id(&self, name: &str) -> String {
         format!("<{name}@{}>", self.from.email.domain())
+    }
+
+    /// How many mails may go out.
+    pub fn pace(&self) -> Paced {
+        self.pace.report()
     }
 
     /// What was sent since the start, and what stands in the way at present.

@@ -6,6 +6,7 @@ pub mod category;
 pub mod connection;
 pub mod delivery;
 pub mod event;
+pub mod fill;
 pub mod history;
 pub mod id;
 pub mod invalid;

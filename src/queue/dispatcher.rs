@@ -17,6 +17,7 @@ use super::books::Books;
 use super::door::{self, Door, Shut, Way};
 use super::gates::Gates;
 use super::waiting::Waiting;
+use crate::model::fill::{Crew, Fill};
 use crate::model::id::ConnectionId;
 use crate::model::job::{Class, Lane, Line, Obstacle};
 use crate::random::Random;
@@ -33,6 +34,9 @@ pub struct Caps {
     pub workers: usize,
     /// Of one connection. The last place is kept for interactive work.
     pub per_connection: usize,
+    /// Of one lane, at the most: how many at present follows what its runs meet. The last place is kept
+    /// for interactive work.
+    pub per_lane: usize,
 }
 
 /// Decides whose turn it is.
@@ -52,6 +56,12 @@ pub struct Dispatcher {
     places: HashMap<Line, Place>,
     /// What is to be looked at again when its moment comes.
     timers: BTreeSet<(DateTime<Utc>, Timer)>,
+    /// Doors behind which something runs.
+    at_work: BTreeSet<Way>,
+    /// Jobs that run.
+    running: u64,
+    /// Lanes that are narrower than new ones.
+    narrowed: BTreeSet<Lane>,
     /// Connections that wait for a change.
     parked: BTreeSet<ConnectionId>,
     google: Shut,
@@ -121,6 +131,9 @@ impl Dispatcher {
             doors: HashMap::new(),
             places: HashMap::new(),
             timers: BTreeSet::new(),
+            at_work: BTreeSet::new(),
+            running: 0,
+            narrowed: BTreeSet::new(),
             parked: BTreeSet::new(),
             google: Shut::default(),
             mended: 0,
@@ -178,10 +191,12 @@ impl Dispatcher {
     }
 
     /// The line whose turn it is at `now`, if `free` workers are left. It is the caller's from here
-    /// on, until [`look_at`] or [`look_later`] gives it back.
+    /// on, until [`look_at`] or [`look_later`] gives it back; what was learned of its lane is kept until
+    /// a run ends, or [`found_nothing`] tells that none begins.
     ///
     /// [`look_at`]: Self::look_at
     /// [`look_later`]: Self::look_later
+    /// [`found_nothing`]: Self::found_nothing
     pub fn pick(&mut self, now: DateTime<Utc>, free: usize, gates: &dyn Gates) -> Option<Pick> {
         self.wake(now);
         if self.probing || self.google.until.is_some_and(|until| until > now) {
@@ -224,6 +239,13 @@ impl Dispatcher {
         }
     }
 
+    /// No job of `line` was there to run when it was its turn.
+    pub fn found_nothing(&mut self, line: &Line) {
+        for way in ways_of(line) {
+            self.forget_idle(way);
+        }
+    }
+
     /// A job of `line` begins to run.
     pub fn begin(&mut self, line: &Line) -> Begun {
         let class = at(line.class);
@@ -231,8 +253,10 @@ impl Dispatcher {
         self.books[class].enter(&line.owner);
         self.books[class].reach(line);
         self.charge(line, ESTIMATE);
+        self.running += 1;
         for way in ways_of(line) {
             self.door(way).running += 1;
+            self.at_work.insert(way);
         }
         let probe = self.google.until.is_some();
         self.probing |= probe;
@@ -251,8 +275,13 @@ impl Dispatcher {
     ) {
         self.wake(now);
         self.charge(line, units.saturating_sub(ESTIMATE));
+        self.running -= 1;
         for way in ways_of(line) {
-            self.door(way).running -= 1;
+            let door = self.door(way);
+            door.running -= 1;
+            if door.running == 0 {
+                self.at_work.remove(&way);
+            }
         }
         if begun.probe {
             self.probing = false;
@@ -261,7 +290,11 @@ impl Dispatcher {
         match met {
             Met::Unknown => {}
             Met::Nothing => {
-                self.door(own).was_clean(begun.event);
+                let door = self.door(own);
+                door.was_clean(begun.event);
+                if !door.is_narrowed() {
+                    self.narrowed.remove(&line.lane);
+                }
                 self.google.open(begun.event);
             }
             Met::Wall(Obstacle::Lane(until)) => {
@@ -270,6 +303,9 @@ impl Dispatcher {
                 let door = self.door(own);
                 door.narrow(event, now);
                 let opens = door.shut.shut(until, event, now, random);
+                if door.is_narrowed() {
+                    self.narrowed.insert(line.lane);
+                }
                 self.timers.insert((opens, Timer::Door(own)));
             }
             Met::Wall(Obstacle::Google(_)) if begun.event < self.mended => {}
@@ -301,7 +337,33 @@ impl Dispatcher {
 
     /// How many runs of the line's lane there may be at once, as far as is known.
     pub fn width(&self, line: &Line) -> usize {
-        self.doors.get(&Way::Lane(line.lane)).map_or(door::FIRST, Door::width)
+        self.doors
+            .get(&Way::Lane(line.lane))
+            .map_or(door::first_of(self.caps.per_lane), Door::width)
+    }
+
+    /// How busy the workers are. Looks at what runs alone, however much waits.
+    pub fn crew(&self) -> Crew {
+        let (mut connection, mut calendar, mut widest) = (0, 0, 0);
+        for way in &self.at_work {
+            let Some(door) = self.doors.get(way) else { continue };
+            match way {
+                Way::Connection(_) => connection = door.running.max(connection),
+                Way::Lane(Lane::Calendar { .. }) => {
+                    calendar = door.running.max(calendar);
+                    widest = door.width().max(widest);
+                }
+                Way::Lane(Lane::Grants | Lane::Reminders | Lane::Mail) => {}
+            }
+        }
+        let Caps { workers, per_connection, per_lane } = self.caps;
+        Crew {
+            workers: Fill { limit: workers as u64, used: self.running },
+            connection: Fill { limit: per_connection as u64, used: connection as u64 },
+            calendar: Fill { limit: per_lane as u64, used: calendar as u64 },
+            widest: widest as u64,
+            narrowed: self.narrowed.len() as u64,
+        }
     }
 
     fn park(&mut self, connection: ConnectionId, begun: Begun) {
@@ -361,7 +423,6 @@ impl Dispatcher {
         let most = self.most(&line, free);
         for way in ways_of(&line) {
             self.let_on(way, class);
-            self.forget_idle(way);
         }
         Pick { line, most }
     }

@@ -9,11 +9,6 @@ use crate::model::id::ConnectionId;
 use crate::model::job::{Class, Lane, Until};
 use crate::random::Random;
 
-/// How many runs of a lane there are at once before anything is known of it: at 300 ms a call one at
-/// a time would leave two thirds of a user's quota unused.
-pub(super) const FIRST: usize = 4;
-/// … and how many at most.
-const MOST: usize = 8;
 /// So many runs without trouble let a lane have one more at once.
 const CLEAN: u32 = 20;
 /// A lane is narrowed no more often than this: runs that were in flight together tell of one wall.
@@ -35,6 +30,8 @@ pub(super) struct Door {
     pub(super) running: usize,
     /// How many there may be.
     most: usize,
+    /// How many there may ever be.
+    widest: usize,
     /// Shut by the time.
     pub(super) shut: Shut,
     /// Shut until somebody opens it.
@@ -63,9 +60,9 @@ pub(super) struct Shut {
 }
 
 impl Door {
-    /// The door of a lane, whose width follows what happens behind it.
-    pub(super) fn of_lane() -> Self {
-        Self::new(FIRST)
+    /// The door of a lane, whose width follows what happens behind it and is never more than `widest`.
+    pub(super) fn of_lane(widest: usize) -> Self {
+        Self { widest, ..Self::new(first_of(widest)) }
     }
 
     /// A door of a fixed width.
@@ -73,6 +70,7 @@ impl Door {
         Self {
             running: 0,
             most,
+            widest: most,
             shut: Shut::default(),
             parked: false,
             changed: 0,
@@ -97,6 +95,11 @@ impl Door {
         self.most
     }
 
+    /// Whether there may be fewer than when nothing was known.
+    pub(super) fn is_narrowed(&self) -> bool {
+        self.most < self.first
+    }
+
     pub(super) fn nobody_waits(&self) -> bool {
         self.waiting.iter().all(Waiting::is_empty)
     }
@@ -106,7 +109,7 @@ impl Door {
         self.running == 0
             && !self.parked
             && self.shut.until.is_none()
-            && self.most >= self.first
+            && !self.is_narrowed()
             && self.nobody_waits()
             && self.ahead.iter().all(Option::is_none)
     }
@@ -118,7 +121,7 @@ impl Door {
             return;
         }
         self.clean += 1;
-        if self.clean >= CLEAN && self.most < MOST {
+        if self.clean >= CLEAN && self.most < self.widest {
             self.clean = 0;
             self.most += 1;
         }
@@ -132,6 +135,12 @@ impl Door {
             self.most = (self.most / 2).max(1);
         }
     }
+}
+
+/// How many runs of a lane there are at once before anything is known of it. Not one: at 300 ms a call
+/// that would leave two thirds of a user's quota unused.
+pub(super) fn first_of(widest: usize) -> usize {
+    (widest / 2).max(1)
 }
 
 /// How many of `most` places a class may have: the last is kept for what somebody waits for.

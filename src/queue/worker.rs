@@ -15,6 +15,7 @@ use super::backoff;
 use super::dispatcher::{Begun, Caps, Dispatcher, Met, Pick};
 use super::gates::Gates;
 use crate::clock::Clock;
+use crate::model::fill::Crew;
 use crate::model::job::{Cause, Claim, End, Lane, Line, NewJob, Until};
 use crate::random::Random;
 use crate::store::{Change, Fate, Learned, Ran, Settled, Store, StoreError};
@@ -63,6 +64,8 @@ pub struct Limits {
     pub workers: usize,
     /// Of these, jobs of one connection.
     pub per_connection: usize,
+    /// Of these, jobs of one lane, at the most.
+    pub per_lane: usize,
     /// How long a job is hidden from other workers while it runs.
     pub lease: TimeDelta,
     /// How long jobs in hand may go on after the stop.
@@ -99,7 +102,8 @@ impl Worker {
         R: Future<Output = Run> + Send + 'static,
     {
         let changes = store.changes();
-        let caps = Caps { workers: limits.workers, per_connection: limits.per_connection };
+        let Limits { workers, per_connection, per_lane, .. } = limits;
+        let caps = Caps { workers, per_connection, per_lane };
         let worker = Self {
             dispatcher: Arc::new(Mutex::new(Dispatcher::new(caps))),
             changes: Arc::new(Mutex::new(changes)),
@@ -183,6 +187,12 @@ impl Worker {
         self.dispatcher().google_is_shut()
     }
 
+    /// Tells how busy it is, whenever it is asked. Holds on to nothing else of it.
+    pub fn watch(&self) -> impl Fn() -> Crew + Send + Sync + use<> {
+        let dispatcher = Arc::clone(&self.dispatcher);
+        move || dispatcher.lock().expect("no one panics while dispatching").crew()
+    }
+
     /// Takes up to `most` jobs of the line whose turn it is, while `free` workers have nothing to do.
     async fn next(&self, free: usize, most: usize) -> Result<Vec<Taken>, StoreError> {
         self.catch_up().await?;
@@ -195,7 +205,9 @@ impl Worker {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     let later = now + backoff::delay(0, backoff::PATIENCE, &*self.random);
-                    self.dispatcher().look_later(line, later);
+                    let mut dispatcher = self.dispatcher();
+                    dispatcher.found_nothing(&line);
+                    dispatcher.look_later(line, later);
                     return Err(error);
                 }
             };
@@ -206,6 +218,9 @@ impl Worker {
                 .into_iter()
                 .map(|claim| Taken { begun: Mutex::new(Some(dispatcher.begin(&line))), claim })
                 .collect();
+            if taken.is_empty() {
+                dispatcher.found_nothing(&line);
+            }
             match claimed.next {
                 Some(moment) if moment <= now => dispatcher.look_at(line),
                 Some(moment) => dispatcher.look_later(line, moment),

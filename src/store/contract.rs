@@ -112,6 +112,7 @@ macro_rules! promises {
             a_batch_with_one_too_large_stores_nothing
             no_more_jobs_wait_than_may
             no_owner_has_more_jobs_waiting_than_may
+            the_backlog_of_the_owner_with_most_is_told
             what_is_known_needs_no_room
             a_job_that_ended_makes_room
             a_renewed_claim_hides_the_job_for_longer

@@ -77,6 +77,9 @@ pub trait JobStore {
 
     /// How many jobs there are.
     async fn count_jobs(&self) -> Result<Counts, StoreError>;
+
+    /// How many live jobs the owner has who has most of them. Looks at each owner.
+    async fn largest_backlog(&self) -> Result<u64, StoreError>;
 }
 
 /// What a claim brought.

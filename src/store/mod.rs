@@ -105,6 +105,9 @@ pub trait Store:
     /// Whether a write would be taken now.
     async fn writable(&self) -> Result<(), StoreError>;
 
+    /// What is free of the disk, where the store lies on one of this machine's and can tell.
+    fn disk(&self) -> Option<Disk>;
+
     /// What opens the vault; none in a store that was never used.
     async fn keystone(&self) -> Result<Option<Keystone>, StoreError>;
 
@@ -129,6 +132,22 @@ pub trait Store:
 
     /// Hands back what this process holds, so that others need not wait for its end.
     async fn leave(&self, now: DateTime<Utc>) -> Result<(), StoreError>;
+}
+
+/// What is free of a store's disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Bytes.
+    pub free: u64,
+    /// With fewer than so many nothing new is taken in.
+    pub floor: u64,
+}
+
+impl Disk {
+    /// Bytes that may be taken before nothing new is.
+    pub fn left(self) -> u64 {
+        self.free.saturating_sub(self.floor)
+    }
 }
 
 /// What a process learns when it says that it lives.

@@ -1,5 +1,6 @@
 //! Many events at once, and no more jobs than may wait.
 
+use chrono::TimeDelta;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -158,6 +159,33 @@ async fn more_jobs_than_may_wait_are_refused_until_some_are_done() {
     bridge.run_until_idle().await;
     assert_eq!(bridge.post(&titled("five"), &[]).await.status, 200);
     assert_eq!(bridge.titles(ANA).len(), 4);
+}
+
+#[tokio::test]
+async fn how_full_the_backlog_is_is_told_and_names_nobody() {
+    let bridge = narrow("max_jobs = 9\nmax_jobs_per_owner = 4").await;
+    let items = [item("one"), item("two"), item("three")];
+    bridge.router_send(Method::POST, BATCH, &json!({ "events": items })).await;
+    let limits = async || bridge.get("/api/v1/status").await.json()["limits"].clone();
+    let full = limits().await;
+    assert_eq!(full["backlog"], json!({ "limit": 9, "used": 3, "left": 6 }));
+    assert_eq!(full["owner_backlog"], json!({ "limit": 4, "used": 3, "left": 1 }));
+    let metrics = bridge.get("/metrics").await.text;
+    for line in [
+        "calbridge_backlog_limit 9",
+        "calbridge_backlog_used 3",
+        "calbridge_backlog_left 6",
+        "calbridge_backlog_owner_limit 4",
+        "calbridge_backlog_owner_used 3",
+        "calbridge_backlog_owner_left 1",
+    ] {
+        assert!(metrics.lines().any(|told| told == line), "{line}: {metrics}");
+    }
+    bridge.run_until_idle().await;
+    bridge.pass(TimeDelta::minutes(1));
+    let empty = limits().await;
+    assert_eq!(empty["backlog"]["left"], 9);
+    assert_eq!(empty["owner_backlog"]["left"], 4, "the owners are looked at again");
 }
 
 #[tokio::test]

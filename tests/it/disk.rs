@@ -54,6 +54,9 @@ async fn on_a_full_disk_nothing_is_acknowledged_until_there_is_room_again() {
     let free = Arc::new(AtomicU64::new(FLOOR));
     let probed = Arc::clone(&free);
     let (bridge, _dir) = bridge(google(), move || probed.load(Ordering::Relaxed)).await;
+    free.store(FLOOR + 500, Ordering::Relaxed);
+    let disk = json!({ "floor_bytes": 1_000, "free_bytes": 1_500, "left_bytes": 500 });
+    assert_eq!(bridge.get("/api/v1/status").await.json()["limits"]["disk"], disk);
     let full = || free.store(FLOOR - 1, Ordering::Relaxed);
     let roomy = || free.store(FLOOR, Ordering::Relaxed);
 
@@ -66,7 +69,15 @@ async fn on_a_full_disk_nothing_is_acknowledged_until_there_is_room_again() {
     assert_eq!(bridge.get("/readyz").await.status, 503);
     assert!(bridge.get("/readyz?verbose").await.text.contains("[-] store"));
     assert_eq!(bridge.get("/livez").await.status, 200, "a restart would not help");
-    assert!(bridge.get("/metrics").await.text.contains("calbridge_store_writable 0"));
+    let metrics = bridge.get("/metrics").await.text;
+    for line in [
+        "calbridge_store_writable 0",
+        "calbridge_disk_floor_bytes 1000",
+        "calbridge_disk_free_bytes 999",
+        "calbridge_disk_left_bytes 0",
+    ] {
+        assert!(metrics.lines().any(|told| told == line), "{line}: {metrics}");
+    }
 
     roomy();
     assert_eq!(bridge.get("/readyz").await.status, 200);

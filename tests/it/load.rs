@@ -54,6 +54,16 @@ pub struct Load {
 
 /// Plays `story` with so many accounts and a Google that allows so much.
 pub fn load<T>(accounts: usize, quota: Quota, story: impl AsyncFnOnce(&mut Load) -> T) -> T {
+    load_with(accounts, quota, "", story)
+}
+
+/// The same on a bridge with more settings.
+pub fn load_with<T>(
+    accounts: usize,
+    quota: Quota,
+    more: &str,
+    story: impl AsyncFnOnce(&mut Load) -> T,
+) -> T {
     let clock = Arc::new(ManualClock::at(morning()));
     let users = (0..accounts).map(|n| User {
         email: account(n),
@@ -62,8 +72,12 @@ pub fn load<T>(accounts: usize, quota: Quota, story: impl AsyncFnOnce(&mut Load)
     });
     let settings = Settings { users: users.collect(), quota, ..Settings::default() };
     let google = Simulator::with_manual_clock(settings, clock.clone());
-    let choices =
-        Choices { google: Some((google, clock.clone())), in_memory: true, ..Choices::default() };
+    let choices = Choices {
+        google: Some((google, clock.clone())),
+        in_memory: true,
+        settings: more.to_owned(),
+        ..Choices::default()
+    };
     play(&clock, async {
         let bridge = Bridge::with(choices).await;
         let mut load = Load {

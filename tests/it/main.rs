@@ -8,6 +8,7 @@ mod backlog;
 mod bridge;
 mod browser;
 mod callbacks;
+mod caps;
 mod categories;
 mod classic;
 mod client_rotation;

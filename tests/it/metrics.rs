@@ -125,6 +125,11 @@ async fn metrics_tell_quota_and_queue_in_the_format_of_openmetrics() {
     );
     assert_eq!(after.samples["calbridge_quota_factor_ratios"], 1.0);
     assert_eq!(after.samples["calbridge_quota_accounts"], 1.0);
+    assert_eq!(after.samples["calbridge_quota_account_limit_units"], 600.0);
+    assert_eq!(
+        after.samples["calbridge_quota_account_left_units"],
+        600.0 - after.samples["calbridge_quota_used_units"]
+    );
     assert_eq!(after.samples["calbridge_jobs{state=\"live\"}"], 0.0);
     assert_eq!(after.samples["calbridge_jobs{state=\"done\"}"], 1.0);
     assert_eq!(after.types["calbridge_google_paid_units"], "counter");
@@ -148,6 +153,7 @@ async fn metrics_tell_what_went_wrong_and_what_is_waited_for() {
     assert_eq!(slowed["calbridge_quota_accounts_slowed"], 1.0);
     assert_eq!(slowed["calbridge_google_refused_calls_total"], 1.0);
     assert_eq!(slowed["calbridge_quota_factor_ratios"], 1.0, "the account's fault alone");
+    assert_eq!(slowed["calbridge_quota_account_next_seconds"], 1.0);
     bridge.run_until_idle().await;
 
     let limits = &bridge.tied.app.limits;
@@ -202,6 +208,8 @@ async fn the_status_tells_what_is_used_of_each_limit_and_what_is_left() {
     assert_eq!(account["left"], 600 - used);
     assert_eq!(account["factor_percent"], 100);
     assert_eq!(account["next"], Value::Null);
+    assert_eq!(limits["accounts_least_left"], 600 - used);
+    assert_eq!(limits["accounts_longest_next"], Value::Null);
     assert_eq!(limits["project"]["used_in_last_minute"], used);
     assert_eq!(limits["project"]["limit_per_minute"], 10_000);
     assert_eq!(limits["day"]["date"], "2026-11-02");
@@ -219,9 +227,11 @@ async fn promise_5_an_account_that_is_too_fast_rests_and_spends_no_attempt() {
     let began = bridge.clock.now();
     bridge.work().await;
 
-    let account = limits(&bridge).await["accounts"][0].clone();
+    let limits_then = limits(&bridge).await;
+    let account = limits_then["accounts"][0].clone();
     assert_eq!(account["factor_percent"], 70);
     assert_ne!(account["next"], Value::Null);
+    assert_eq!(limits_then["accounts_longest_next"], account["next"]);
     assert_eq!(bridge.job(&accepted["jobId"]).await["attempts"], 0);
     bridge.run_until_idle().await;
     assert_eq!(bridge.titles(ANA), ["Tea"]);

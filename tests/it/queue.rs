@@ -55,7 +55,7 @@ struct Desk {
 
 impl Desk {
     fn new(per_connection: usize) -> Self {
-        let caps = Caps { workers: 100, per_connection };
+        let caps = Caps { workers: 100, per_connection, per_lane: 8 };
         let quotas = Quotas::default();
         Self { dispatcher: Dispatcher::new(caps), quotas, free: 100, now: morning() }
     }

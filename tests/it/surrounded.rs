@@ -14,7 +14,7 @@ use calbridge::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::store::{
     Accept, Accepted, AccessStore, AdministratorStore, Asked, AuditStore, Backlog, Backup, Beat,
-    Change, Changed, Claimed, ConnectionStore, Counts, Envelope, EnvelopeStore, EventFilter,
+    Change, Changed, Claimed, ConnectionStore, Counts, Disk, Envelope, EnvelopeStore, EventFilter,
     EventStore, Fate, History, ItemStore, JobStore, Kept, Keystone, Mark, PeriodStore, Place, Ran,
     Record, Request, Reseal, Retention, Settled, Spot, Step, Store, StoreError, Touched, Turn,
     Which,
@@ -89,6 +89,10 @@ impl<A: Around> Store for Surrounded<A> {
 
     async fn writable(&self) -> Result<(), StoreError> {
         self.around.look(self.store.writable()).await
+    }
+
+    fn disk(&self) -> Option<Disk> {
+        self.store.disk()
     }
 
     async fn keystone(&self) -> Result<Option<Keystone>, StoreError> {
@@ -277,6 +281,10 @@ impl<A: Around> JobStore for Surrounded<A> {
     async fn count_jobs(&self) -> Result<Counts, StoreError> {
         // Those that a dead process left too: whoever judges it counts them.
         self.store.count_jobs().await
+    }
+
+    async fn largest_backlog(&self) -> Result<u64, StoreError> {
+        self.around.look(self.store.largest_backlog()).await
     }
 }
 

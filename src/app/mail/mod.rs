@@ -3,8 +3,8 @@
 mod deliver;
 
 use super::{App, Error};
-pub use crate::mail::Report;
 use crate::mail::{Accepted, Letter, MailError, Mailer};
+pub use crate::mail::{Paced, Report};
 use crate::model::id::ItemId;
 pub use deliver::{Outcome, deliver};
 

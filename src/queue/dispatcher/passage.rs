@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{CLASSES, Dispatcher, Place, Timer, at, connection_of, ways_of};
+use super::{CLASSES, Caps, Dispatcher, Place, Timer, at, connection_of, ways_of};
 use crate::model::job::Line;
 use crate::queue::door::{Door, Way};
 use crate::queue::gates::Gates;
@@ -11,8 +11,8 @@ impl Dispatcher {
     pub(super) fn wait_before_lane(&mut self, line: Line) {
         let (class, first) = (at(line.class), Way::Lane(line.lane));
         self.places.insert(line.clone(), Place::BeforeLane);
-        let books = &self.books[class];
-        let door = self.doors.entry(first).or_insert_with(Door::of_lane);
+        let (books, widest) = (&self.books[class], self.caps.per_lane);
+        let door = self.doors.entry(first).or_insert_with(|| Door::of_lane(widest));
         door.waiting[class].put(line, books);
         self.let_on(first, class);
     }
@@ -102,9 +102,9 @@ impl Dispatcher {
     }
 
     pub(super) fn door(&mut self, way: Way) -> &mut Door {
-        let per_connection = self.caps.per_connection;
+        let Caps { per_connection, per_lane, .. } = self.caps;
         self.doors.entry(way).or_insert_with(|| match way {
-            Way::Lane(_) => Door::of_lane(),
+            Way::Lane(_) => Door::of_lane(per_lane),
             Way::Connection(_) => Door::new(per_connection),
         })
     }

@@ -105,6 +105,24 @@ pub async fn no_owner_has_more_jobs_waiting_than_may(store: &dyn Store) {
     assert_eq!(room, [None, owner, None, None, owner, None, all]);
 }
 
+/// Of whoever has most, until those are done.
+pub async fn the_backlog_of_the_owner_with_most_is_told(store: &dyn Store) {
+    assert_eq!(store.largest_backlog().await.unwrap(), 0);
+    let owners = [user("ana"), user("an"), Owner::Application, user("an"), user("bo")];
+    let events: Vec<Event> =
+        (1..).zip(owners).map(|(n, owner)| Event { owner, ..event(n) }).collect();
+    let batch = (1..).zip(events.clone()).map(|(n, event)| {
+        let job = push(&event, n, NOON);
+        Accept { job, event, request: None }
+    });
+    store.accept(batch.collect(), ROOM, NOON).await.unwrap();
+    assert_eq!(store.largest_backlog().await.unwrap(), 2);
+    let claim = claim_one(store, &events[1], NOON).await.expect("a job is due");
+    let done = Ran { fate: Fate::Done, learned: None, then: None };
+    store.settle(&claim, done, NOON).await.unwrap();
+    assert_eq!(store.largest_backlog().await.unwrap(), 1);
+}
+
 /// It is answered as ever, and a new request for it is remembered.
 pub async fn what_is_known_needs_no_room(store: &dyn Store) {
     let none = Backlog { all: 0, owner: 0 };

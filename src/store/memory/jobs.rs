@@ -204,6 +204,10 @@ impl JobStore for MemoryStore {
         }
         Ok(counts)
     }
+
+    async fn largest_backlog(&self) -> Result<u64, StoreError> {
+        Ok(self.state().owners.values().copied().max().unwrap_or(0))
+    }
 }
 
 impl State {

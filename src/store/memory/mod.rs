@@ -22,7 +22,7 @@ use tokio::sync::broadcast;
 
 use super::leases::Leases;
 use super::{
-    Beat, Change, Changes, History, Keystone, Request, Retention, Store, StoreError, fits,
+    Beat, Change, Changes, Disk, History, Keystone, Request, Retention, Store, StoreError, fits,
 };
 use crate::model::administrator::Administrator;
 use crate::model::audit::{Entry, Head};
@@ -113,6 +113,10 @@ impl Store for MemoryStore {
 
     async fn writable(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn disk(&self) -> Option<Disk> {
+        None
     }
 
     async fn keystone(&self) -> Result<Option<Keystone>, StoreError> {

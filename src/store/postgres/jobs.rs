@@ -136,6 +136,16 @@ impl JobStore for PostgresStore {
             cancelled: of(Which::Cancelled),
         })
     }
+
+    async fn largest_backlog(&self) -> Result<u64, StoreError> {
+        let largest: Option<i64> = sqlx::query_scalar(
+            "SELECT sum(live)::bigint AS jobs FROM owner_count GROUP BY owner ORDER BY jobs DESC LIMIT 1",
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failure)?;
+        Ok(largest.unwrap_or(0).max(0).unsigned_abs())
+    }
 }
 
 /// What became of a job, and what is to be told of it.

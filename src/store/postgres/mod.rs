@@ -32,7 +32,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::broadcast;
 
-use super::{Beat, Change, Keystone, Retention, Store, StoreError, fits};
+use super::{Beat, Change, Disk, Keystone, Retention, Store, StoreError, fits};
 use crate::model::id::{InstanceId, NodeId};
 use crate::model::sealed::Sealed;
 use error::{Trouble, failure, too_many_clashes};
@@ -161,6 +161,11 @@ impl Store for PostgresStore {
             .await
             .map_err(failure)?;
         Ok(())
+    }
+
+    /// The disk is the database's.
+    fn disk(&self) -> Option<Disk> {
+        None
     }
 
     async fn keystone(&self) -> Result<Option<Keystone>, StoreError> {

@@ -6,7 +6,7 @@ use sled::{IVec, Tree};
 
 use super::events::Open;
 use super::keys::{self, KeyReader, Table};
-use super::ledger::{Ledger, failed};
+use super::ledger::{Ledger, failed, number};
 use super::lines::{self, find};
 use super::{SledStore, claims};
 use crate::model::id::JobId;
@@ -111,6 +111,17 @@ impl JobStore for SledStore {
             })
         };
         self.committer.commit(count).await
+    }
+
+    async fn largest_backlog(&self) -> Result<u64, StoreError> {
+        self.read_aside(|tree| {
+            let mut largest = 0;
+            for row in tree.scan_prefix(Table::OwnerJobs.prefix()) {
+                largest = number(&row.map_err(failed)?.1)?.max(largest);
+            }
+            Ok(largest)
+        })
+        .await
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) trait Read {
     /// The number under `key`; 0 if there is none.
     fn number(&self, key: &[u8]) -> Result<u64, StoreError> {
         let Some(row) = self.get(key)? else { return Ok(0) };
-        row.as_ref().try_into().map(u64::from_be_bytes).map_err(|_| unreadable_number())
+        number(&row)
     }
 
     /// The row under `key`.
@@ -288,6 +288,11 @@ impl Ledger {
     pub(super) fn take_told(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.told)
     }
+}
+
+/// A number, from its row.
+pub(super) fn number(row: &[u8]) -> Result<u64, StoreError> {
+    row.try_into().map(u64::from_be_bytes).map_err(|_| unreadable_number())
 }
 
 fn unreadable_number() -> StoreError {

@@ -42,7 +42,7 @@ use tokio::sync::broadcast;
 pub use open::OpenError;
 
 use super::rows::KeystoneRow;
-use super::{Beat, Change, Changes, Keystone, Retention, Store, StoreError, fits};
+use super::{Beat, Change, Changes, Disk, Keystone, Retention, Store, StoreError, fits};
 use crate::model::id::InstanceId;
 use crate::model::key::Digest;
 use committer::{Committer, Desk, Durability};
@@ -264,6 +264,11 @@ impl Store for SledStore {
     async fn writable(&self) -> Result<(), StoreError> {
         self.committer.check()?;
         self.probe.must_have_room()
+    }
+
+    fn disk(&self) -> Option<Disk> {
+        let Probe { data_dir, min_free, free_space } = &*self.probe;
+        free_space(data_dir).ok().map(|free| Disk { free, floor: *min_free })
     }
 
     async fn keystone(&self) -> Result<Option<Keystone>, StoreError> {

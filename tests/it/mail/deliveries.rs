@@ -262,8 +262,23 @@ async fn no_more_mails_go_out_in_a_minute_than_the_server_takes() {
     for number in 0..25 {
         desk.remind(&format!("Tea {number}"), 1, "ana@mail.test").await;
     }
+    let limits = async || desk.bridge.get("/api/v1/status").await.json()["limits"].clone();
     let mut counts = vec![postbox.mails().len()];
     desk.wait(1).await;
+    let next = desk.bridge.clock.now() + TimeDelta::seconds(6);
+    let next = next.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let paced =
+        json!({ "limit_per_minute": 10, "used_in_last_minute": 1, "left": 9, "next": next });
+    assert_eq!(limits().await["mail"], paced, "a tenth may go at once");
+    let metrics = desk.bridge.get("/metrics").await.text;
+    for line in [
+        "calbridge_mail_minute_limit 10",
+        "calbridge_mail_minute_used 1",
+        "calbridge_mail_minute_left 9",
+        "calbridge_mail_next_seconds 6.0",
+    ] {
+        assert!(metrics.lines().any(|told| told == line), "{line}: {metrics}");
+    }
     for _ in 0..14 {
         counts.push(postbox.mails().len());
         for _ in 0..10 {

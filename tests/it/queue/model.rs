@@ -15,6 +15,7 @@ use crate::bridge::morning;
 
 const WORKERS: usize = 6;
 const PER_CONNECTION: usize = 3;
+const PER_LANE: usize = 8;
 const CLASSES: [Class; 3] = [Class::Interactive, Class::Normal, Class::Bulk];
 
 /// What may happen.
@@ -122,7 +123,7 @@ fn usable(most: usize, class: Class) -> usize {
 
 impl Both {
     fn new() -> Self {
-        let caps = Caps { workers: WORKERS, per_connection: PER_CONNECTION };
+        let caps = Caps { workers: WORKERS, per_connection: PER_CONNECTION, per_lane: PER_LANE };
         Self {
             model: Model::default(),
             dispatcher: Dispatcher::new(caps),

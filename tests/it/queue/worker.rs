@@ -106,8 +106,14 @@ async fn give_one_job(store: &MemoryStore) -> JobId {
 impl Shop {
     /// Another worker comes, whose runs take so long and whose clock is so much ahead.
     async fn employ(&mut self, name: &'static str, takes: TimeDelta, ahead: TimeDelta) {
-        let limits =
-            Limits { lanes: |_| true, workers: 4, per_connection: 2, lease: LEASE, drain: LEASE };
+        let limits = Limits {
+            lanes: |_| true,
+            workers: 4,
+            per_connection: 2,
+            per_lane: 8,
+            lease: LEASE,
+            drain: LEASE,
+        };
         let (clock, begun, ended) = (self.clock.clone(), self.begun.clone(), self.ended.clone());
         let run = move |_| {
             let (clock, begun, ended) = (clock.clone(), begun.clone(), ended.clone());
