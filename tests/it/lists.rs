@@ -1,20 +1,14 @@
 //! Lists of events: whose, from when to when, by what they say and where they stand, page by page.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+mod pages;
 
-use calbridge::model::id::InstanceId;
 use calbridge::model::key::Scope;
-use calbridge::random::{CountingRandom, Random};
-use calbridge::store::Store;
-use calbridge::store::memory::MemoryStore;
 use chrono::TimeDelta;
 use hyper::Method;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::accounts::link;
-use crate::bridge::{ANA, Answer, Bridge, Choices, brew, with};
+use crate::bridge::{ANA, Answer, Bridge, brew, with};
 use crate::jwt::application::{Shop, Way};
 
 const EVENTS: &str = "/api/v1/events";
@@ -54,8 +48,6 @@ async fn walk(bridge: &Bridge, query: &str) -> Vec<Value> {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return found,
         }
-        // Whoever writes meanwhile has a turn, whatever the store.
-        tokio::task::yield_now().await;
     }
     panic!("the list has no end");
 }
@@ -275,77 +267,4 @@ async fn a_user_lists_nobody_elses_events() {
         assert_eq!((answer.status, &answer.json()["code"]), (403, &json!("not_for_users")));
     }
     bridge.run_until_idle().await;
-}
-
-/// What a reader finds who goes from page to page while others write.
-#[tokio::test]
-async fn pages_under_concurrent_writes_have_no_gap_and_no_double() {
-    for seed in 0..8 {
-        let dir = TempDir::new().expect("a directory");
-        let store: Arc<dyn Store> = if seed % 2 == 0 {
-            Arc::new(crate::store::open(dir.path()).expect("a store"))
-        } else {
-            Arc::new(MemoryStore::new(InstanceId::from_u128(9)))
-        };
-        let choices = Choices { store: Some(store), seed, in_memory: true, ..Choices::default() };
-        let bridge = Bridge::with(choices).await;
-        bridge.connect(ANA).await.expect("connected");
-        read_while_others_write(&bridge, &CountingRandom::new(seed)).await;
-    }
-}
-
-async fn read_while_others_write(bridge: &Bridge, chance: &dyn Random) {
-    let mut there = Vec::new();
-    for n in 0..20 + chance.below(20) {
-        if chance.below(2) == 0 {
-            bridge.pass(TimeDelta::milliseconds(1));
-        }
-        let made = create(bridge, &json!({ "summary": format!("old {n}") })).await;
-        there.push(made["id"].as_str().expect("an id").to_owned());
-    }
-    let limit = 1 + chance.below(9);
-    let writes: Vec<_> = (0..60).map(|_| (chance.below(4), chance.below(20))).collect();
-    let write = async {
-        let mut gone = BTreeSet::new();
-        for (nth, (what, which)) in writes.into_iter().enumerate() {
-            let path = format!("{EVENTS}/{}", there[usize::try_from(which).expect("small")]);
-            let title = json!({ "summary": format!("new {nth}") });
-            match what {
-                0 => {
-                    let changed = bridge.router_send(Method::PATCH, &path, &title).await;
-                    let expected = if gone.contains(&which) { 404 } else { 202 };
-                    assert_eq!(changed.status, expected, "{}", changed.text);
-                }
-                1 => {
-                    let deleted = bridge.router_send(Method::DELETE, &path, &Value::Null).await;
-                    gone.insert(which);
-                    // Done already, if it is not the first and its job has run.
-                    assert!(matches!(deleted.status, 200 | 202), "{}", deleted.text);
-                }
-                2 => bridge.pass(TimeDelta::milliseconds(1)),
-                _ => drop(create(bridge, &title).await),
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let query = format!("limit={limit}");
-    let reads = async {
-        let mut walks = Vec::new();
-        for _ in 0..3 {
-            walks.push(walk(bridge, &query).await);
-        }
-        walks
-    };
-    let ((), walks) = tokio::join!(write, reads);
-    assert_ne!(walks[0], walks[2], "others wrote from page to page");
-    for found in walks {
-        let found: Vec<_> =
-            found.iter().map(|event| event["id"].as_str().expect("an id").to_owned()).collect();
-        let once: BTreeSet<_> = found.iter().collect();
-        assert_eq!(once.len(), found.len(), "no event comes twice");
-        let old: Vec<_> = found.iter().filter(|id| there.contains(id)).cloned().collect();
-        let mut expected = there.clone();
-        expected.retain(|id| old.contains(id));
-        assert_eq!(expected.len(), there.len(), "no event is left out");
-    }
 }

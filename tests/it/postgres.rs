@@ -3,6 +3,7 @@
 
 mod backup;
 mod bridge;
+mod mail;
 mod migration;
 mod nodes;
 mod processes;

@@ -1,6 +1,8 @@
 //! Events that a backend names in its own words: sent again they are the same events, whoever sends
 //! them, how often, and whatever was lost meanwhile.
 
+mod lost;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

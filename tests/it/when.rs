@@ -1,20 +1,14 @@
 //! Promise 10: time means what was typed.
 
-use std::collections::{BTreeSet, HashMap};
+mod door;
 
 use calbridge::model::invalid::Invalid;
 use calbridge::model::recurrence::{Effect, Recurrence};
 use calbridge::model::timing::{Timing, Typed};
 use calbridge::model::when::{Dst, Moment, Span};
-use chrono::{
-    DateTime, FixedOffset, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc,
-};
+use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
-use hyper::Method;
 use proptest::prelude::*;
-use serde_json::{Value, json};
-
-use crate::bridge::{ANA, Bridge, Choices};
 
 fn read(raw: &str, zone: Option<&str>, dst: Dst) -> Result<Moment, Invalid> {
     Moment::read("start", raw, zone.map(|zone| ("zone", zone)), dst)
@@ -467,83 +461,5 @@ fn series_hold(zone: Tz) {
 fn promise_10_series_and_whole_days_hold_in_every_zone_through_every_transition() {
     for zone in TZ_VARIANTS {
         series_hold(zone);
-    }
-}
-
-/// What a caller types for one zone: a wall time that clocks skip, one that they show twice, if they
-/// ever do from 2024 to 2034, one that is neither, and a day.
-fn typed_in(zone: Tz) -> Vec<Value> {
-    let mut walls = vec!["2026-06-30T23:59:59".to_owned()];
-    let mut shapes = BTreeSet::new();
-    for at in transitions(zone) {
-        let before = (at - TimeDelta::seconds(1)).with_timezone(&zone).naive_local();
-        let after = at.with_timezone(&zone).naive_local();
-        if shapes.insert(before < after) {
-            let wall = before.min(after) + TimeDelta::minutes(20);
-            walls.push(wall.format("%FT%T").to_string());
-        }
-    }
-    let timed = |wall: &String| {
-        let end =
-            NaiveDateTime::parse_from_str(wall, "%FT%T").expect("a time") + TimeDelta::hours(4);
-        json!({
-            "summary": wall, "start": wall, "end": end.format("%FT%T").to_string(),
-            "time_zone": zone.name(), "meet": false,
-        })
-    };
-    let mut bodies: Vec<Value> = walls.iter().map(timed).collect();
-    let day = json!({"summary": zone.name(), "start": "2026-03-29", "meet": false});
-    bodies.push(day);
-    bodies
-}
-
-#[tokio::test]
-async fn promise_10_every_zone_is_kept_through_the_vault_and_told_to_google() {
-    let settings = "[limits]\nwrites = 1000000\nreads = 1000000".to_owned();
-    let choices = Choices { settings, in_memory: true, ..Choices::default() };
-    let bridge = Bridge::with(choices).await;
-    bridge.connect(ANA).await.expect("the account can be connected");
-    let mut made = Vec::new();
-    for zone in TZ_VARIANTS {
-        for body in typed_in(zone) {
-            let answer = bridge.router_send(Method::POST, "/api/v1/events", &body).await;
-            assert_eq!(answer.status, 202, "{body}: {}", answer.text);
-            made.push((body, zone, answer.json()["id"].clone()));
-        }
-        bridge.run_until_idle().await;
-    }
-    let copies: HashMap<String, Value> = bridge
-        .google
-        .events(ANA)
-        .into_iter()
-        .map(|copy| (copy["id"].as_str().expect("an id").to_owned(), copy))
-        .collect();
-    assert_eq!(copies.len(), made.len());
-    for (body, zone, id) in made {
-        let shown = bridge.event(&id).await;
-        let copy = &copies[shown["google"]["event_id"].as_str().expect("an id")];
-        let start = body["start"].as_str().expect("a start");
-        let Ok(wall) = NaiveDateTime::parse_from_str(start, "%FT%T") else {
-            assert_eq!(shown["start"], json!({"date": "2026-03-29"}));
-            assert_eq!(
-                (&copy["start"]["date"], &copy["end"]["date"]),
-                (&json!("2026-03-29"), &json!("2026-03-30"))
-            );
-            continue;
-        };
-        let instant = shown["start"]["instant"].as_str().expect("an instant");
-        let at: DateTime<Utc> = instant.parse().expect("an instant");
-        match zone.from_local_datetime(&wall).earliest() {
-            Some(first) => {
-                assert_eq!(at, first.to_utc(), "{start} {zone}");
-                assert_eq!(shown["start"]["wall"], start, "{zone}");
-            }
-            None => assert_ne!(shown["start"]["wall"], start, "{zone}"),
-        }
-        assert_eq!(shown["start"]["time_zone"], zone.name());
-        let told = copy["start"]["dateTime"].as_str().expect("a time");
-        let told: DateTime<FixedOffset> = told.parse().expect("a time");
-        assert_eq!(told, at, "{start} {zone}");
-        assert_eq!(copy["start"]["timeZone"], zone.name(), "{start}");
     }
 }
