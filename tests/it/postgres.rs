@@ -6,6 +6,7 @@ mod bridge;
 mod migration;
 mod nodes;
 mod processes;
+mod quota;
 mod rivals;
 pub mod server;
 mod word;
