@@ -52,6 +52,17 @@ pub struct Load {
     stop: CancellationToken,
 }
 
+/// A Google with so many accounts that allows so much.
+pub fn google(accounts: usize, quota: Quota, clock: &Arc<ManualClock>) -> Simulator {
+    let users = (0..accounts).map(|n| User {
+        email: account(n),
+        time_zone: "UTC".to_owned(),
+        ..User::default()
+    });
+    let settings = Settings { users: users.collect(), quota, ..Settings::default() };
+    Simulator::with_manual_clock(settings, clock.clone())
+}
+
 /// Plays `story` with so many accounts and a Google that allows so much.
 pub fn load<T>(accounts: usize, quota: Quota, story: impl AsyncFnOnce(&mut Load) -> T) -> T {
     load_with(accounts, quota, "", story)
@@ -65,13 +76,7 @@ pub fn load_with<T>(
     story: impl AsyncFnOnce(&mut Load) -> T,
 ) -> T {
     let clock = Arc::new(ManualClock::at(morning()));
-    let users = (0..accounts).map(|n| User {
-        email: account(n),
-        time_zone: "UTC".to_owned(),
-        ..User::default()
-    });
-    let settings = Settings { users: users.collect(), quota, ..Settings::default() };
-    let google = Simulator::with_manual_clock(settings, clock.clone());
+    let google = google(accounts, quota, &clock);
     let choices = Choices {
         google: Some((google, clock.clone())),
         in_memory: true,
@@ -79,9 +84,19 @@ pub fn load_with<T>(
         ..Choices::default()
     };
     play(&clock, async {
-        let bridge = Bridge::with(choices).await;
-        let mut load = Load {
-            bridge,
+        let mut load = Load::with(accounts, choices).await;
+        let told = story(&mut load).await;
+        load.stop.cancel();
+        load.working.join_all().await;
+        told
+    })
+}
+
+impl Load {
+    /// A bridge as chosen, with so many accounts of its Google connected.
+    pub async fn with(accounts: usize, choices: Choices) -> Self {
+        let mut load = Self {
+            bridge: Bridge::with(choices).await,
             connections: Vec::new(),
             owners: HashMap::new(),
             working: JoinSet::new(),
@@ -91,14 +106,9 @@ pub fn load_with<T>(
             load.connect(n).await;
         }
         load.bridge.fault(Fault::new(FaultKind::Slow).millis(300));
-        let told = story(&mut load).await;
-        load.stop.cancel();
-        load.working.join_all().await;
-        told
-    })
-}
+        load
+    }
 
-impl Load {
     /// Connects an account. There is one place for the server's account: it is freed for the next,
     /// and [`face`](Self::face) puts one back in it.
     async fn connect(&mut self, n: usize) {
@@ -145,11 +155,16 @@ impl Load {
         ids
     }
 
-    /// Lets the work begin, for all accounts.
-    pub async fn begin(&mut self) -> DateTime<Utc> {
+    /// Lets whoever works on the store begin, for all accounts.
+    pub async fn open(&self) {
         for n in 0..self.connections.len() {
             self.turn(n, Health::Connected).await;
         }
+    }
+
+    /// Lets the work begin, for all accounts.
+    pub async fn begin(&mut self) -> DateTime<Utc> {
+        self.open().await;
         self.working.spawn(self.bridge.tied.worker.clone().run(self.stop.clone()));
         self.bridge.clock.now()
     }

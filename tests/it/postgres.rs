@@ -7,6 +7,7 @@ mod mail;
 mod migration;
 mod nodes;
 mod processes;
+mod quota;
 mod rivals;
 pub mod server;
 mod word;

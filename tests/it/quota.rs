@@ -45,7 +45,8 @@ fn rate(calls: &[Entry], from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
     f64::from(u32::try_from(used.count()).expect("not that many")) / minutes
 }
 
-fn errors(calls: &[Entry], since: DateTime<Utc>) -> usize {
+/// How many calls were refused for coming too fast since `since`.
+pub fn errors(calls: &[Entry], since: DateTime<Utc>) -> usize {
     calls.iter().filter(|call| call.time >= since && is_rate_error(call)).count()
 }
 
@@ -114,8 +115,8 @@ fn a_calendar_that_google_slows_is_written_slowly_and_recovers() {
 }
 
 /// The most calls in any minute.
-fn busiest_minute(calls: &[Entry]) -> usize {
-    let mut times: Vec<_> = calls.iter().map(|call| call.time).collect();
+pub fn busiest_minute<'a>(calls: impl IntoIterator<Item = &'a Entry>) -> usize {
+    let mut times: Vec<_> = calls.into_iter().map(|call| call.time).collect();
     times.sort_unstable();
     let since = |first: &DateTime<Utc>| times.partition_point(|time| *time < *first + MINUTE);
     times.iter().enumerate().map(|(at, first)| since(first) - at).max().unwrap_or(0)

@@ -40,6 +40,14 @@ pub trait Around: Send + Sync {
         effect: impl Future<Output = Answer<T>> + Send,
     ) -> impl Future<Output = Answer<T>> + Send;
 
+    /// Around a count of the jobs. Those that a dead process left are counted too, by whoever judges it.
+    fn count<T: Send>(
+        &self,
+        effect: impl Future<Output = Answer<T>> + Send,
+    ) -> impl Future<Output = Answer<T>> + Send {
+        effect
+    }
+
     /// These are about to be taken in.
     fn accepting(&self, _accepts: &[Accept]) {}
 
@@ -279,8 +287,7 @@ impl<A: Around> JobStore for Surrounded<A> {
     }
 
     async fn count_jobs(&self) -> Result<Counts, StoreError> {
-        // Those that a dead process left too: whoever judges it counts them.
-        self.store.count_jobs().await
+        self.around.count(self.store.count_jobs()).await
     }
 
     async fn largest_backlog(&self) -> Result<u64, StoreError> {

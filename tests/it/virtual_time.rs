@@ -6,7 +6,7 @@
 //! machine and no second thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use calbridge::clock::{Clock, ManualClock};
 use calbridge::simulator::{Fault, FaultKind, Settings, Simulator};
@@ -41,19 +41,77 @@ pub fn run<T>(mut choices: Choices, story: impl AsyncFnOnce(&Bridge) -> T) -> T 
     })
 }
 
+/// Counts what is under way outside of the thread, such as at a database.
+#[derive(Clone, Debug, Default)]
+pub struct Outside(Arc<AtomicUsize>);
+
+impl Outside {
+    /// What `effect` comes to. No time passes until then.
+    pub async fn wait_for<T>(&self, effect: impl Future<Output = T>) -> T {
+        let _under_way = UnderWay::at(&self.0);
+        effect.await
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+}
+
+/// Something outside that is waited for, until it comes or is given up.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn at(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Runs `history` on a thread whose `clock` goes by itself.
 ///
 /// # Panics
 /// If every task waits, and none of them for a moment.
 pub fn play<T>(clock: &Arc<ManualClock>, history: impl Future<Output = T>) -> T {
-    let (hands, over) = (clock.clone(), Arc::new(AtomicBool::new(false)));
+    let hands = clock.clone();
+    run_with(history, move || {
+        let next = hands.next_moment().expect("somebody waits for a moment");
+        hands.set(next.max(hands.now()));
+    })
+}
+
+/// The same beside a world that is not on the thread: the clock stands still while anything is under
+/// way out there.
+pub fn play_beside<T>(
+    clock: &Arc<ManualClock>,
+    outside: &Outside,
+    history: impl Future<Output = T>,
+) -> T {
+    let (hands, outside) = (clock.clone(), outside.clone());
+    run_with(history, move || {
+        // What comes from outside unasked may be all that anybody waits for.
+        if outside.is_at_rest()
+            && let Some(next) = hands.next_moment()
+        {
+            hands.set(next.max(hands.now()));
+        }
+    })
+}
+
+/// Runs `history` on a thread; whenever every task waits, `go_on` is done.
+fn run_with<T>(history: impl Future<Output = T>, go_on: impl Fn() + Send + Sync + 'static) -> T {
+    let over = Arc::new(AtomicBool::new(false));
     let ended = over.clone();
     let runtime = Builder::new_current_thread()
-        .enable_time()
+        .enable_all()
         .on_thread_park(move || {
             if !ended.load(Ordering::Relaxed) {
-                let next = hands.next_moment().expect("somebody waits for a moment");
-                hands.set(next.max(hands.now()));
+                go_on();
             }
         })
         .build()

@@ -62,7 +62,7 @@ impl PostgresStore {
         Ok(Claimed { claims, next: next.map(time) })
     }
 
-    /// Whether this node works for the connection. One that nobody ever worked for is taken.
+    /// Whether this node works for the connection, and goes on to. One that nobody ever worked for is taken.
     async fn holds(&self, tx: &mut PgConnection, connection: &[u8]) -> Result<bool, Trouble> {
         let holder: Option<Option<Vec<u8>>> =
             sqlx::query_scalar("SELECT node FROM holding WHERE connection = $1 FOR UPDATE")
@@ -70,7 +70,7 @@ impl PostgresStore {
                 .fetch_optional(&mut *tx)
                 .await?;
         if let Some(node) = holder {
-            return Ok(node.as_deref() == Some(self.node_bytes()));
+            return Ok(node.as_deref() == Some(self.node_bytes()) && !self.is_leaving(connection));
         }
         sqlx::query("INSERT INTO holding VALUES ($1, $2)")
             .bind(connection)

@@ -55,6 +55,7 @@ impl JobStore for PostgresStore {
         fits(ran.then.iter().filter_map(|job| job.payload.as_ref()))?;
         let (settled, told) = self.again(|| self.try_settle(claim, &ran, now)).await?;
         self.word.tell(told);
+        self.let_leave(&claim.job.line);
         Ok(settled)
     }
 

@@ -23,7 +23,9 @@ mod rows;
 mod schema;
 mod word;
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -81,6 +83,8 @@ pub struct PostgresStore {
     node: Vec<u8>,
     listens: bool,
     word: Word,
+    /// Connections that are given back once nothing of them runs: no more of them is claimed.
+    leaving: Mutex<BTreeSet<Vec<u8>>>,
 }
 
 impl PostgresStore {
@@ -118,7 +122,14 @@ impl PostgresStore {
         }
         let instance = schema::migrate(&pool, fresh).await?;
         let node = rows::id_bytes(node);
-        Ok(Self { pool, instance, word: Word::of(&node), node, listens: options.listens })
+        Ok(Self {
+            pool,
+            instance,
+            word: Word::of(&node),
+            node,
+            listens: options.listens,
+            leaving: Mutex::default(),
+        })
     }
 
     /// Does a step, again as long as others come between.

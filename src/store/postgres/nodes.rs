@@ -5,6 +5,9 @@
 //! all that ran there: its claims are void. Clocks only decide when that may happen; the row of the
 //! connection decides that it did, and whoever claims looks at that row.
 
+use std::collections::BTreeSet;
+use std::sync::MutexGuard;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgConnection;
 
@@ -22,10 +25,12 @@ const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(1);
 /// What a sign of life brought.
 struct Shared {
     beat: Beat,
-    /// The lines of what was taken.
+    /// The lines of what was taken, and of what was to leave.
     lines: Vec<Line>,
     /// Whether something was given back.
     gave: bool,
+    /// What is to leave from now on.
+    leave: BTreeSet<Vec<u8>>,
 }
 
 impl PostgresStore {
@@ -39,7 +44,10 @@ impl PostgresStore {
         now: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<Beat, StoreError> {
-        let Shared { beat, lines, gave } = self.again(|| self.try_live_on(now, until)).await?;
+        let Shared { beat, lines, gave, leave } =
+            self.again(|| self.try_live_on(now, until)).await?;
+        // First this, or whoever is told of a line would be refused again.
+        *self.leaving() = leave;
         self.word.tell_here(lines.into_iter().map(Change::Line));
         if gave {
             self.word.nudge_others(&self.pool).await;
@@ -99,7 +107,8 @@ impl PostgresStore {
         let nodes = u32::try_from(alive.len()).unwrap_or(u32::MAX);
         let fair = (all + i64::from(nodes) - 1) / i64::from(nodes);
         taken.extend(self.take_free(&mut tx, &alive, fair - mine).await?);
-        let gave = self.give_back(&mut tx, mine - fair, now).await?;
+        let (given, leave) = self.give_back(&mut tx, mine - fair, now).await?;
+        taken.extend(self.leaving().iter().filter(|was| !given.contains(was)).cloned());
         let leader: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT node FROM holding WHERE connection = $1")
                 .bind(LEAD)
@@ -108,7 +117,7 @@ impl PostgresStore {
         let lines = lines_of(&mut tx, &taken).await?;
         tx.commit().await?;
         let beat = Beat { nodes, leads: leader.as_ref() == Some(&self.node) };
-        Ok(Shared { beat, lines, gave })
+        Ok(Shared { beat, lines, gave: !given.is_empty(), leave })
     }
 
     /// Takes the connections with live jobs that nobody ever worked for.
@@ -166,38 +175,56 @@ impl PostgresStore {
         Ok(taken)
     }
 
-    /// Gives back up to `most` connections of which nothing runs; the others are waited for. Returns
-    /// whether there were any.
+    /// Gives back `most` connections: at once if nothing of them runs; no more of the others is
+    /// claimed until then. Returns those that go, and those that are to leave.
     async fn give_back(
         &self,
         tx: &mut PgConnection,
         most: i64,
         now: DateTime<Utc>,
-    ) -> Result<bool, Trouble> {
+    ) -> Result<(Vec<Vec<u8>>, BTreeSet<Vec<u8>>), Trouble> {
         if most <= 0 {
-            return Ok(false);
+            return Ok((Vec::new(), BTreeSet::new()));
         }
         // Held first and looked at then: no claim comes between.
         let held: Vec<Vec<u8>> = sqlx::query_scalar(
             "SELECT connection FROM holding WHERE node = $1 AND connection <> ''
-             ORDER BY connection DESC FOR UPDATE SKIP LOCKED",
+             ORDER BY connection DESC LIMIT $2 FOR UPDATE SKIP LOCKED",
         )
         .bind(&self.node)
+        .bind(most)
         .fetch_all(&mut *tx)
         .await?;
-        let given = sqlx::query(
+        let given: Vec<Vec<u8>> = sqlx::query_scalar(
             "UPDATE holding SET node = NULL WHERE connection IN (
-                 SELECT c FROM unnest($1::bytea[]) WITH ORDINALITY held (c, place)
+                 SELECT c FROM unnest($1::bytea[]) c
                  WHERE NOT EXISTS (SELECT 1 FROM job j WHERE j.connection = c
-                                   AND j.fence IS NOT NULL AND j.leased_until > $2)
-                 ORDER BY place LIMIT $3)",
+                                   AND j.fence IS NOT NULL AND j.leased_until > $2))
+             RETURNING connection",
         )
         .bind(&held)
         .bind(nanos(now))
-        .bind(most)
-        .execute(tx)
+        .fetch_all(tx)
         .await?;
-        Ok(given.rows_affected() > 0)
+        let leave = held.into_iter().filter(|connection| !given.contains(connection)).collect();
+        Ok((given, leave))
+    }
+
+    /// Whether no more of this connection is claimed here.
+    pub(super) fn is_leaving(&self, connection: &[u8]) -> bool {
+        self.leaving().contains(connection)
+    }
+
+    /// A run of the line is over: if its connection is to leave, it need not wait for the next sign of
+    /// life.
+    pub(super) fn let_leave(&self, line: &Line) {
+        if self.is_leaving(&LineRow::from(line).connection.0) {
+            self.word.nudge_here();
+        }
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, BTreeSet<Vec<u8>>> {
+        self.leaving.lock().expect("no one panics while looking at it")
     }
 
     pub(super) async fn say_goodbye(&self) -> Result<(), StoreError> {

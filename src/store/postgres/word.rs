@@ -42,7 +42,7 @@ pub(super) struct Word {
     outbox: Mutex<BTreeSet<String>>,
     /// Something lies in the outbox.
     filled: Notify,
-    /// Another node said goodbye.
+    /// Another node said goodbye, or this one has something to give back.
     goodbye: Notify,
 }
 
@@ -86,6 +86,11 @@ impl Word {
         if let Err(error) = self.notify(pool, GOODBYE).await {
             tracing::debug!(error = &error as &dyn std::error::Error, "a goodbye was not told");
         }
+    }
+
+    /// Lets this node give a sign of life at once.
+    pub(super) fn nudge_here(&self) {
+        self.goodbye.notify_one();
     }
 
     async fn notify(&self, pool: &PgPool, words: &str) -> Result<(), StoreError> {
@@ -159,7 +164,7 @@ impl PostgresStore {
         tokio::join!(self.send_all(clock), self.hear_all(clock), self.look_around(clock));
     }
 
-    /// Returns when another node hands back what it held.
+    /// Returns when another node hands back what it held, or this one has something to hand back.
     pub async fn goodbye(&self) {
         self.word.goodbye.notified().await;
     }

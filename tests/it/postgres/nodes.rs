@@ -189,6 +189,64 @@ async fn what_runs_is_not_given_away() {
     assert_eq!((served(&first).await.len(), served(&second).await.len()), (2, 2));
 }
 
+/// Four connections of the first process, in each of which a job runs and another waits. The second
+/// has come, and the first knows.
+async fn busy() -> (PostgresStore, PostgresStore, Vec<Claim>) {
+    let (first, second) = two().await;
+    beat(&first, NOON).await;
+    let mut running = Vec::new();
+    for n in 1..=4 {
+        give(&first, n, n).await;
+        running.extend(claim(&first, n, NOON).await);
+        give(&first, n + 10, n).await;
+    }
+    beat(&second, NOON).await;
+    beat(&first, NOON).await;
+    (first, second, running)
+}
+
+#[tokio::test]
+async fn what_is_always_busy_is_shared_too() {
+    let (first, second, running) = busy().await;
+    for connection in [3, 4] {
+        assert_eq!(claim(&first, connection, NOON).await, [], "it is to leave");
+        assert_eq!(claim(&second, connection, NOON).await, [], "something of it runs");
+    }
+    for connection in [1, 2] {
+        assert_eq!(claim(&first, connection, NOON).await.len(), 1, "it stays");
+    }
+    assert_eq!(first.settle(&running[2], done(), NOON).await.unwrap(), Settled::Yes);
+    let nudged = tokio::time::timeout(PATIENCE, first.goodbye()).await;
+    nudged.expect("it gives back at once what nothing of runs any more");
+    beat(&first, NOON).await;
+    beat(&second, NOON).await;
+    assert_eq!(served(&second).await, BTreeSet::from([3]));
+    assert_eq!(claim(&second, 3, NOON).await.len(), 1);
+    assert_eq!(first.settle(&running[3], done(), NOON).await.unwrap(), Settled::Yes);
+    beat(&first, NOON).await;
+    beat(&second, NOON).await;
+    assert_eq!((served(&first).await.len(), served(&second).await.len()), (2, 2));
+}
+
+#[tokio::test]
+async fn what_was_to_leave_stays_if_nobody_is_left_to_take_it() {
+    let (first, second, running) = busy().await;
+    assert_eq!(claim(&first, 4, NOON).await, [], "it is to leave");
+    second.leave(NOON).await.unwrap();
+    assert_eq!(first.settle(&running[3], done(), NOON).await.unwrap(), Settled::Yes);
+    let mut told = first.changes();
+    beat(&first, NOON).await;
+    let lines =
+        BTreeSet::from([told.try_recv().unwrap(), told.try_recv().unwrap()].map(|change| {
+            match change {
+                Change::Line(line) => line,
+                other => panic!("{other:?} did not change"),
+            }
+        }));
+    assert_eq!(lines, BTreeSet::from([3, 4].map(line_in)));
+    assert_eq!(claim(&first, 4, NOON).await.len(), 1);
+}
+
 #[tokio::test]
 async fn no_turn_is_taken_by_two() {
     let (leader, heir) = two().await;
