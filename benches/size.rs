@@ -33,8 +33,6 @@ const JOBS: u64 = 1_000_000;
 const BATCH: usize = 256;
 /// How many records are forgotten in one step.
 const FORGET: usize = 4_096;
-/// So many batches come and go after most was forgotten.
-const MORE: usize = 32;
 /// What is over is forgotten at once.
 const KEEP_NOTHING: Retention = Retention {
     done: TimeDelta::zero(),
@@ -55,8 +53,7 @@ async fn main() -> ExitCode {
             "load" => load(dir, jobs).await,
             "open" => open(dir).await,
             "churn" => churn(dir, jobs).await,
-            "flow" => flow(dir, jobs).await,
-            _ => drain(dir, jobs).await,
+            _ => flow(dir, jobs).await,
         }
         return ExitCode::SUCCESS;
     }
@@ -85,14 +82,11 @@ async fn main() -> ExitCode {
     let told = format!("{:.0} MB", churned / 1e6);
     let ratio = churned / live(dir.path());
     rows.push(bounded("disk to live data, churned".to_owned(), &told, ratio, 3.5));
-    for (part, when) in [("flow", "as they went"), ("drain", "at the end, opened anew")] {
-        let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-        let before = Part::start(part, dir.path(), jobs).line();
-        let left = self::disk(dir.path());
-        let name = format!("disk after {jobs} jobs came, went and were forgotten {when}");
-        let told = format!("{:.0} MB, {before} before", left / 1e6);
-        rows.push(bounded(name, &told, left / 1e6, 96.0));
-    }
+    let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let most = Part::start("flow", dir.path(), jobs).line();
+    let left = self::disk(dir.path());
+    let name = format!("disk after {jobs} jobs that came, went and were forgotten as they went");
+    rows.push(bounded(name, &format!("{:.0} MB, {most} before", left / 1e6), left / 1e6, 96.0));
     show(&rows)
 }
 
@@ -179,26 +173,6 @@ async fn flow(dir: &Path, jobs: u64) {
     }
     close(store);
     println!("at most {:.0} MB", most / 1e6);
-}
-
-/// Lets so many jobs come and go, forgets them all, and goes on a little. sled holds a segment until
-/// what took its place has two others behind it, and gives most of a large file's free room back when the
-/// file is opened.
-async fn drain(dir: &Path, jobs: u64) {
-    let (store, sample) = (opened(dir), Sample::default());
-    let mut ended = 0;
-    while ended < jobs {
-        ended += cycle(&store, &sample).await;
-    }
-    forget(&store).await;
-    for _ in 0..MORE {
-        cycle(&store, &sample).await;
-        forget(&store).await;
-    }
-    close(store);
-    let before = disk(dir);
-    close(opened(dir));
-    println!("{:.0} MB", before / 1e6);
 }
 
 /// Lets some jobs come, and as many go. Returns how many.
