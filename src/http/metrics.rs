@@ -74,6 +74,8 @@ impl Readings {
         let units = Unit::Other("units".into());
         let help = "Google's limit for each account in a minute.";
         gauge(encoder, "quota_account_limit", help, Some(&units), self.limits.payer_limit)?;
+        let help = "What the account used in the last minute that used most.";
+        gauge(encoder, "quota_account_used", help, Some(&units), self.limits.most_used())?;
         let help = "What is left to the account that has least left.";
         gauge(encoder, "quota_account_left", help, Some(&units), self.limits.least_left())?;
         let help = "After what time the account that waits longest could make one more call.";
@@ -170,6 +172,10 @@ impl Readings {
         gauge(encoder, "google_day_calls", "Calls on Google's day so far.", None, limits.calls)?;
         let help = "Calls on one of Google's days that are worth a warning.";
         gauge(encoder, "google_day_calls_warning", help, None, limits.warning)?;
+        let help = "Calls that may still be made on that day before they are.";
+        gauge(encoder, "google_day_calls_left", help, None, limits.calls_left())?;
+        let help = "After what time Google's next day begins.";
+        gauge(encoder, "google_day_next", help, Some(&Unit::Seconds), seconds(limits.next_day))?;
         let units = Unit::Other("units".into());
         let help = "Quota paid for since the start.";
         counter(encoder, "google_paid", help, Some(&units), limits.paid)?;

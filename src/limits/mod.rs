@@ -156,6 +156,8 @@ pub struct Report {
     pub calls: u64,
     /// How many calls of a day are worth a warning.
     pub warning: u64,
+    /// After what time the next day begins.
+    pub next_day: Duration,
     /// Units paid for since the process began.
     pub paid: u64,
     /// Calls that Google refused for coming too fast, since the process began.
@@ -163,6 +165,16 @@ pub struct Report {
 }
 
 impl Report {
+    /// How many more calls of the day are worth no warning.
+    pub fn calls_left(&self) -> u64 {
+        self.warning.saturating_sub(self.calls)
+    }
+
+    /// What the payer used in the last minute that used most.
+    pub fn most_used(&self) -> u64 {
+        self.payers.iter().map(|(_, used)| used.used).max().unwrap_or_default()
+    }
+
     /// What is left to the payer that has least left.
     pub fn least_left(&self) -> u64 {
         self.payers.iter().map(|(_, used)| used.left).min().unwrap_or(self.payer_limit)
@@ -345,7 +357,8 @@ impl Limits {
     pub fn report(&self) -> Report {
         let nodes = self.nodes();
         let project = self.inner.project.used(nodes);
-        let day = day_of(self.inner.clock.now());
+        let now = self.inner.clock.now();
+        let day = day_of(now);
         let books = self.books();
         let gates = |account| books.payers.get(account).map(|gate: &Arc<Gate>| gate.used(1));
         let known = books.connections.iter();
@@ -360,6 +373,7 @@ impl Limits {
             day,
             calls: books.days.calls(day),
             warning: self.inner.settings.daily_warning,
+            next_day: rest_of_day(now).to_std().unwrap_or_default(),
             paid: self.inner.paid.load(Ordering::Relaxed),
             refused: self.inner.refused.load(Ordering::Relaxed),
         }

@@ -127,6 +127,14 @@ async fn metrics_tell_quota_and_queue_in_the_format_of_openmetrics() {
     assert_eq!(after.samples["calbridge_quota_accounts"], 1.0);
     assert_eq!(after.samples["calbridge_quota_account_limit_units"], 600.0);
     assert_eq!(
+        after.samples["calbridge_quota_account_used_units"],
+        600.0 - after.samples["calbridge_quota_account_left_units"]
+    );
+    let day = bridge.clock.now();
+    let midnight: chrono::DateTime<chrono::Utc> = "2026-11-03T08:00:00Z".parse().unwrap();
+    let rest = (midnight - day).as_seconds_f64();
+    assert_eq!(after.samples["calbridge_google_day_next_seconds"], rest);
+    assert_eq!(
         after.samples["calbridge_quota_account_left_units"],
         600.0 - after.samples["calbridge_quota_used_units"]
     );
@@ -175,6 +183,7 @@ async fn metrics_tell_what_went_wrong_and_what_is_waited_for() {
     assert_eq!(next_day["calbridge_google_day_calls"], 0.0, "those of the day alone");
     assert!(next_day["calbridge_google_paid_units_total"] > 0.0);
     assert_eq!(next_day["calbridge_google_day_calls_warning"], 800_000.0);
+    assert_eq!(next_day["calbridge_google_day_calls_left"], 800_000.0);
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(next_day[&format!("calbridge_build_info{{version=\"{version}\"}}")], 1.0);
 }
@@ -215,6 +224,8 @@ async fn the_status_tells_what_is_used_of_each_limit_and_what_is_left() {
     assert_eq!(limits["day"]["date"], "2026-11-02");
     assert_eq!(limits["day"]["calls"], used + 1, "connecting took a call too");
     assert_eq!(limits["day"]["warning_at"], 800_000);
+    assert_eq!(limits["day"]["left"], 800_000 - (used + 1));
+    assert_eq!(limits["day"]["next"], "2026-11-03T08:00:00Z", "midnight in California");
     assert!(!limits.to_string().contains(ANA), "{limits}");
 }
 

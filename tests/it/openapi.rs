@@ -1,7 +1,7 @@
 //! The document of the API, held to the routes there are, to itself, and to the one in `docs/`.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use calbridge::http::openapi;
 use serde_json::Value;
@@ -41,6 +41,46 @@ fn the_document_beside_the_sources_is_the_one_of_the_code() {
         "docs/openapi.json is not what the code says; write it anew: \
          cargo run --release -- openapi > docs/openapi.json"
     );
+}
+
+/// Of two bodies of one name the document tells only one, for both.
+#[test]
+fn no_two_bodies_have_one_name() {
+    let mut named: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("src/ can be listed") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            for name in schemas(&std::fs::read_to_string(&path).expect("it can be read")) {
+                if let Some(other) = named.insert(name.clone(), path.clone()) {
+                    panic!("{} and {} both have a body {name}", other.display(), path.display());
+                }
+            }
+        }
+    }
+    assert!(named.len() > 50, "{named:?}");
+}
+
+/// The names of what derives `ToSchema` in a source: its own, or what `#[schema(as = ..)]` says.
+fn schemas(source: &str) -> Vec<String> {
+    let items = source.split("#[derive(").skip(1);
+    let items =
+        items.filter(|item| item.split(')').next().unwrap_or_default().contains("ToSchema"));
+    let word_at = |text: &str| text.chars().take_while(|c| c.is_alphanumeric()).collect();
+    items
+        .map(|item| {
+            let (said, own) = ["struct ", "enum "]
+                .iter()
+                .filter_map(|kind| item.split_once(kind))
+                .min_by_key(|(said, _)| said.len())
+                .expect("a body has a name");
+            said.split_once("schema(as = ").map_or_else(|| word_at(own), |(_, name)| word_at(name))
+        })
+        .collect()
 }
 
 #[test]

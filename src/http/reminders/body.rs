@@ -138,6 +138,7 @@ pub struct ReminderChange {
 /// Until when it is put off: one of the two.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ReminderSnooze)]
 pub struct Snooze {
     /// From now on.
     #[schema(minimum = 1, maximum = 525_600)]

@@ -59,6 +59,7 @@ struct FillBody {
 
 /// How many jobs run of one calendar.
 #[derive(Serialize, ToSchema)]
+#[schema(as = CalendarRunsBody)]
 struct CalendarsBody {
     #[serde(flatten)]
     fill: FillBody,
@@ -122,6 +123,11 @@ struct DayBody {
     calls: u64,
     /// So many calls in a day are worth a warning.
     warning_at: u64,
+    /// How many more there may be before that.
+    left: u64,
+    /// When the next day begins.
+    #[schema(format = DateTime)]
+    next: Option<String>,
 }
 
 impl LimitsBody {
@@ -146,6 +152,8 @@ impl LimitsBody {
                 date: report.day.to_string(),
                 calls: report.calls,
                 warning_at: report.warning,
+                left: report.calls_left(),
+                next: moment(now, report.next_day),
             },
             backlog: backlog.all.into(),
             owner_backlog: backlog.owner.into(),

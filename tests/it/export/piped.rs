@@ -156,8 +156,8 @@ async fn a_live_backlog_moves_to_a_database_and_back_through_pipes_without_loss(
     let mut process = Process::start(&google, settings).await;
     let browser = process.connect(ANA).await;
     let scopes = ["events:write", "tasks:write", "admin"].map(|scope| ["--scope", scope]);
-    let make = [&["api-keys", "create", "--name", "test"], scopes.as_flattened()].concat();
-    let key = process.home.told(&make).await;
+    let order = [&["api-keys", "create", "--name", "test"], scopes.as_flattened()].concat();
+    let key = process.home.told(&order).await;
     let mut shop = Shop { browser, base: process.home.base.clone(), key };
     let coffee = shop.fill(&google, events()).await;
     let counts = shop.counts().await;
@@ -180,9 +180,9 @@ async fn a_live_backlog_moves_to_a_database_and_back_through_pipes_without_loss(
         assert_eq!(wanted.kinds[kind], number, "{kind}");
     }
     assert!(wanted.kinds["due"] + wanted.kinds["put off"] >= events() + 3);
-    let lost = wanted.rows.difference(&there.rows).next().map(|row| Record::decode(row));
+    let missing = wanted.rows.difference(&there.rows).next().map(|row| Record::decode(row));
     let new = there.rows.difference(&wanted.rows).next().map(|row| Record::decode(row));
-    assert_eq!((lost, new), (None, None));
+    assert_eq!((missing, new), (None, None));
     assert!(wanted.audit.is_subset(&there.audit), "the trail goes on");
     assert_eq!(there.audit.len(), wanted.audit.len() + 2, "two exports more");
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use calbridge::model::event::Event;
+use calbridge::model::id::EventId;
 use calbridge::model::job::{Cause, Job};
 use calbridge::simulator::Simulator;
 use calbridge::store::Fate;
@@ -26,8 +27,8 @@ pub struct Watch {
     /// Where it is written down.
     pub history: Arc<History>,
     google: Simulator,
-    /// Ids at Google that were about to be used, each once.
-    ids: Mutex<BTreeSet<String>>,
+    /// The ids at Google that were about to be used for events, each once.
+    ids: Mutex<BTreeSet<(EventId, String)>>,
     /// Whether somebody has taken a grant back, or was about to.
     pub grants_die: AtomicBool,
 }
@@ -41,11 +42,18 @@ impl Watch {
     /// An event is about to be stored: now and then somebody else's already has its id at Google.
     pub fn accepting(&self, event: &Event, chance: &Chance) {
         let id = event.known.google_id.to_string();
-        let first = self.ids.lock().expect("no one panics").insert(id.clone());
+        let entry = (event.id, id.clone());
+        let first = self.ids.lock().expect("no one panics").insert(entry);
         if first && chance.percent(STRANGERS) {
             self.google.put_foreign_event(ANA, &id, STRANGER);
             self.history.tell(format!("stranger has an event {id}"));
         }
+    }
+
+    /// The id at Google under which an event was to be had when it was taken in.
+    pub fn first_id(&self, event: &str) -> Option<String> {
+        let ids = self.ids.lock().expect("no one panics");
+        ids.iter().find(|(id, _)| id.to_string() == event).map(|(_, first)| first.clone())
     }
 
     /// A run ended.
