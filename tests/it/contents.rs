@@ -193,6 +193,12 @@ async fn a_meet_link_comes_unless_nobody_wants_one() {
         let task = bridge.send_json(Method::POST, "/api/v1/tasks", &task, &[]).await.json();
         bridge.run_until_idle().await;
         assert_eq!(bridge.event(&task["event_id"]).await["meet"]["state"], state, "of a task");
+        let call = json!({"title": "Call", "at": "2026-11-30T09:00:00Z", "deliver": ["google"]});
+        let call = with(call, &members);
+        let call = bridge.send_json(Method::POST, "/api/v1/reminders", &call, &[]).await.json();
+        bridge.run_until_idle().await;
+        let event = bridge.event(&call["event_id"]).await;
+        assert_eq!(event["meet"]["state"], state, "of a reminder");
     }
 }
 

@@ -95,8 +95,8 @@ fn everybody_gets_the_same(calendars: Calendars, calls: usize) {
         assert!(served.values().all(|calls| calls.len() < least), "all had something to do");
         let all: usize = served.values().map(Vec::len).sum();
         assert!(all * 100 >= calls * 95, "{all} calls in the time in which FIFO makes {calls}");
-        for tens in 0..=(time - TimeDelta::minutes(1)).num_seconds() / 10 {
-            let from = began + TimeDelta::seconds(tens * 10);
+        for seconds in 0..=(time - TimeDelta::minutes(1)).num_seconds() {
+            let from = began + TimeDelta::seconds(seconds);
             let index = jain(&shares(&served, from));
             assert!(index >= 0.95, "{calendars:?}: {index} in the minute from {from}");
         }
