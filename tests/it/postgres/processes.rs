@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use calbridge::simulator::{Fault, FaultKind, Quota, Settings};
+use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -122,6 +123,39 @@ async fn whatever_was_accepted_arrives_once_although_the_leader_is_killed() {
     assert!(inserts.values().all(|times| *times == 1), "an event was inserted twice: {inserts:?}");
     assert_eq!(inserts.len(), made.len());
     assert_eq!(heir.stop().await.code(), Some(0), "it stops in order");
+}
+
+#[tokio::test]
+async fn fifty_clients_of_two_processes_who_say_one_name_make_one_event() {
+    let google = Simulated::start();
+    let url = server::shared().await.database().await;
+    let mut first = Process::start(&google, &settings(&url)).await;
+    first.connect(ANA).await;
+    let key = first.new_key().await;
+    let mut second = beside(&first, &google, &settings(&url)).await;
+    let urls =
+        [&first, &second].map(|process| format!("{}/api/v1/events", process.home.base.clone()));
+    let order = json!({
+        "external_id": "order-1", "summary": "Tea", "time_zone": "Europe/Lisbon",
+        "start": "2026-12-01T09:00:00", "end": "2026-12-01T10:00:00",
+    });
+    let mut clients = JoinSet::new();
+    for client in 0..50 {
+        let (url, key, order) = (urls[client % 2].clone(), key.clone(), order.clone());
+        clients.spawn(async move { Browser::default().post_json(&url, &key, &order).await });
+    }
+    let answers = clients.join_all().await;
+    assert!(answers.iter().all(|answer| matches!(answer.status, 200..=202)), "{answers:?}");
+    let ids: BTreeSet<_> = answers.iter().map(|answer| answer.json()["id"].to_string()).collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let event = format!("{}/{}", urls[1], answers[0].json()["id"].as_str().expect("an id"));
+    while Browser::default().ask(Method::GET, &event, &key).await.json()["state"] == "pending" {}
+    for process in [&mut first, &mut second] {
+        assert_eq!(process.stop().await.code(), Some(0), "it stops in order");
+    }
+    let made = google.google.ledger().into_iter();
+    let made = made.filter(|call| call.method == INSERT && call.committed).count();
+    assert_eq!((google.google.events(ANA).len(), made), (1, 1));
 }
 
 #[tokio::test]
