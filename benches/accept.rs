@@ -45,7 +45,7 @@ const ROUNDS: usize = 7;
 const TURN: Duration = Duration::from_secs(2);
 const CLIENTS: usize = 64;
 /// Of docs/decisions/0014-speed-floors.md.
-const FLOOR: f64 = 0.40;
+const FLOOR: f64 = 0.50;
 const AIM: f64 = 0.30;
 
 #[tokio::main]
