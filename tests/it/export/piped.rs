@@ -17,6 +17,8 @@ use crate::bridge::{ANA, Answer, brew, tea, with};
 use crate::postgres::server;
 use crate::process::{Browser, Home, Process, Simulated};
 
+/// So many wait when they are moved.
+const EVENTS: usize = 100_000;
 const BATCH: usize = 1_000;
 const INSERT: &str = "calendar.events.insert";
 const COFFEE: (&str, &str) = ("idempotency-key", "coffee");
@@ -159,7 +161,7 @@ async fn a_live_backlog_moves_to_a_database_and_back_through_pipes_without_loss(
     let order = [&["api-keys", "create", "--name", "test"], scopes.as_flattened()].concat();
     let key = process.home.told(&order).await;
     let mut shop = Shop { browser, base: process.home.base.clone(), key };
-    let coffee = shop.fill(&google, events()).await;
+    let coffee = shop.fill(&google, EVENTS).await;
     let counts = shop.counts().await;
 
     let url = server::shared().await.empty().await;
@@ -179,7 +181,7 @@ async fn a_live_backlog_moves_to_a_database_and_back_through_pipes_without_loss(
     for (kind, number) in one.map(|kind| (kind, 1)) {
         assert_eq!(wanted.kinds[kind], number, "{kind}");
     }
-    assert!(wanted.kinds["due"] + wanted.kinds["put off"] >= events() + 3);
+    assert!(wanted.kinds["due"] + wanted.kinds["put off"] >= EVENTS + 3);
     let missing = wanted.rows.difference(&there.rows).next().map(|row| Record::decode(row));
     let new = there.rows.difference(&wanted.rows).next().map(|row| Record::decode(row));
     assert_eq!((missing, new), (None, None));
@@ -204,10 +206,4 @@ async fn a_live_backlog_moves_to_a_database_and_back_through_pipes_without_loss(
     for call in ledger.filter(|call| call.method == INSERT && call.committed) {
         assert!(inserted.insert(call.event), "an event was made twice");
     }
-}
-
-/// 20,000, or 100,000 if the variable `TEST_LONG` is set.
-#[expect(clippy::disallowed_methods, reason = "asks about the test, not about a setting")]
-fn events() -> usize {
-    if std::env::var("TEST_LONG").is_ok() { 100_000 } else { 20_000 }
 }
