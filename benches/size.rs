@@ -53,7 +53,8 @@ async fn main() -> ExitCode {
             "load" => load(dir, jobs).await,
             "open" => open(dir).await,
             "churn" => churn(dir, jobs).await,
-            _ => flow(dir, jobs).await,
+            "flow" => flow(dir, jobs).await,
+            _ => drain(dir, jobs).await,
         }
         return ExitCode::SUCCESS;
     }
@@ -87,6 +88,11 @@ async fn main() -> ExitCode {
     let left = self::disk(dir.path());
     let name = format!("disk after {jobs} jobs that came, went and were forgotten as they went");
     rows.push(bounded(name, &format!("{:.0} MB, {most} before", left / 1e6), left / 1e6, 96.0));
+    let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    Part::start("drain", dir.path(), jobs).line();
+    let left = self::disk(dir.path());
+    let name = format!("disk after {jobs} jobs that came, went and were forgotten at the end");
+    rows.push(bounded(name, &format!("{:.0} MB", left / 1e6), left / 1e6, 96.0));
     show(&rows)
 }
 
@@ -173,6 +179,18 @@ async fn flow(dir: &Path, jobs: u64) {
     }
     close(store);
     println!("at most {:.0} MB", most / 1e6);
+}
+
+/// Lets so many jobs come and go, and then forgets them all.
+async fn drain(dir: &Path, jobs: u64) {
+    let (store, sample) = (opened(dir), Sample::default());
+    let mut ended = 0;
+    while ended < jobs {
+        ended += cycle(&store, &sample).await;
+    }
+    forget(&store).await;
+    close(store);
+    println!("done");
 }
 
 /// Lets some jobs come, and as many go. Returns how many.

@@ -72,10 +72,8 @@ async fn a_job_that_outlasts_a_stop_is_cut_off_and_begins_anew_with_the_next_pro
     let taken = taken.json();
     let job = format!("{base}/api/v1/jobs/{}", taken["jobId"].as_str().expect("an id"));
     for stop in 1..=2 {
-        let mut shown = json!(null);
-        while shown.is_null() || !google.google.unused_faults().is_empty() {
-            shown = browser.ask(Method::GET, &job, &key).await.json();
-        }
+        let hangs = |_: &Value| google.google.unused_faults().is_empty();
+        let shown = browser.ask_until(&job, &key, hangs).await;
         let state = (&shown["state"], &shown["attempts"], &shown["tries"]);
         assert_eq!(state, (&json!("live"), &json!(0), &json!(0)), "{shown}");
         assert_eq!(process.stop().await.code(), Some(0), "{:#?}", process.log());

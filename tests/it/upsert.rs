@@ -32,6 +32,19 @@ async fn put(bridge: &Bridge, body: &Value) -> Answer {
     bridge.router_send(Method::POST, EVENTS, body).await
 }
 
+/// A bridge in the place of one that lost its store, with the account connected again.
+async fn after_loss(bridge: &Bridge) -> Bridge {
+    let choices = Choices {
+        google: Some((bridge.google.clone(), Arc::clone(&bridge.clock))),
+        place: Some(Arc::clone(&bridge.place)),
+        seed: 77,
+        ..Choices::default()
+    };
+    let second = Bridge::with(choices).await;
+    second.connect(ANA).await.expect("connected again");
+    second
+}
+
 /// Sends all of them, none waiting for another.
 async fn at_once(bridge: &Bridge, bodies: &[Value]) -> Vec<(u16, Value)> {
     let mut sending = JoinSet::new();
@@ -294,14 +307,7 @@ async fn after_the_loss_of_the_store_the_names_find_the_same_events() {
     delete_at_google(&bridge, &of_person["data"][0]);
     let before: Vec<_> = ids_at_google(&bridge);
 
-    let choices = Choices {
-        google: Some((bridge.google.clone(), Arc::clone(&bridge.clock))),
-        place: Some(Arc::clone(&bridge.place)),
-        seed: 77,
-        ..Choices::default()
-    };
-    let second = Bridge::with(choices).await;
-    second.connect(ANA).await.expect("connected again");
+    let second = after_loss(&bridge).await;
     // Half of them one by one, one of these with something new to say; the rest at once.
     for n in 0..3 {
         let title = if n == 2 { "event two".to_owned() } else { format!("event {n}") };

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use calbridge::simulator::{Fault, FaultKind, Quota, Settings};
-use hyper::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -149,7 +148,8 @@ async fn fifty_clients_of_two_processes_who_say_one_name_make_one_event() {
     let ids: BTreeSet<_> = answers.iter().map(|answer| answer.json()["id"].to_string()).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
     let event = format!("{}/{}", urls[1], answers[0].json()["id"].as_str().expect("an id"));
-    while Browser::default().ask(Method::GET, &event, &key).await.json()["state"] == "pending" {}
+    let is_there = |event: &Value| event["state"] == "confirmed";
+    Browser::default().ask_until(&event, &key, is_there).await;
     for process in [&mut first, &mut second] {
         assert_eq!(process.stop().await.code(), Some(0), "it stops in order");
     }

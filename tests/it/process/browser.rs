@@ -101,6 +101,20 @@ impl Browser {
             .await
     }
 
+    /// Reads JSON again and again until it is as it shall be.
+    pub async fn ask_until(&self, url: &str, key: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let asking = async {
+            loop {
+                let shown = self.ask(Method::GET, url, key).await.json();
+                if is_so(&shown) {
+                    return shown;
+                }
+            }
+        };
+        let asked = tokio::time::timeout(super::PATIENCE, asking).await;
+        asked.unwrap_or_else(|_| panic!("{url} is never as it shall be"))
+    }
+
     /// Posts JSON in the name of an API key.
     pub async fn post_json(&self, url: &str, key: &str, body: &Value) -> Answer {
         let request = Request::post(url)

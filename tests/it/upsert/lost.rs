@@ -1,13 +1,11 @@
 //! Names that are sent again after the store was lost, for what is more than a single event.
 
-use std::sync::Arc;
-
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{ids_at_google, order, path_of, settle};
+use super::{after_loss, ids_at_google, order, path_of, settle};
 use crate::accounts::lend;
-use crate::bridge::{ANA, Bridge, Choices, with};
+use crate::bridge::{Bridge, with};
 use crate::series::calendar;
 
 /// Five Mondays at two in Lisbon.
@@ -58,14 +56,7 @@ async fn a_series_keeps_what_stood_apart_in_it_and_is_not_made_twice() {
     };
     assert_eq!(calendar(&bridge).await, kept("Choir"));
 
-    let choices = Choices {
-        google: Some((bridge.google.clone(), Arc::clone(&bridge.clock))),
-        place: Some(Arc::clone(&bridge.place)),
-        seed: 77,
-        ..Choices::default()
-    };
-    let second = Bridge::with(choices).await;
-    second.connect(ANA).await.expect("connected again");
+    let second = after_loss(&bridge).await;
     for title in ["Choir", "Singing"] {
         let again = settle(&second, &mondays(title)).await;
         assert_eq!((&again["id"], &again["state"]), (&series["id"], &json!("confirmed")));
