@@ -11,7 +11,7 @@ use crate::app::{App, access, tasks, tokens};
 use crate::clock::Clock;
 use crate::queue::periodic::{self, Periodic, Recurring};
 use crate::store::postgres::PostgresStore;
-use crate::store::{Beat, Retention, StoreError};
+use crate::store::{Alive, Beat, Retention, StoreError};
 
 /// How often the calls to Google are written down.
 const COUNT: TimeDelta = TimeDelta::minutes(1);
@@ -81,18 +81,19 @@ async fn place(app: &App) {
 }
 
 impl Bridge {
-    /// Says once that this process lives, and tells `beats` and the limits what it learns.
+    /// Says once that this process lives, and tells `beats` and the limits what it learns. Returns when
+    /// another process is taken for dead, unless it says so again.
     pub async fn beat(
         &self,
         life: TimeDelta,
         beats: &watch::Sender<Beat>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let App { store, clock, limits, .. } = &self.app;
         let now = clock.now();
-        let beat = store.beat(now, now + life).await?;
+        let Alive { beat, lapse } = store.beat(now, now + life).await?;
         limits.share(beat.nodes, life);
         tell(beats, beat);
-        Ok(())
+        Ok(lapse)
     }
 
     /// Says that this process lives, three times in each `life`, and tells `beats` and the limits what
@@ -109,9 +110,9 @@ impl Bridge {
             let now = clock.now();
             // Whoever dies is found dead as soon as its time ends, not a third of `life` later.
             let lapse = match self.beat(life, beats).await {
-                Ok(()) => {
+                Ok(lapse) => {
                     until = Some(now + life);
-                    first_lapse(postgres, now).await
+                    lapse
                 }
                 Err(error) => {
                     tracing::warn!(
@@ -183,17 +184,6 @@ pub async fn hear(postgres: Option<&PostgresStore>, clock: &dyn Clock) {
     match postgres {
         Some(store) => store.run(clock).await,
         None => std::future::pending().await,
-    }
-}
-
-/// When the next process is found dead, unless it gives a sign of life.
-async fn first_lapse(
-    postgres: Option<&PostgresStore>,
-    now: DateTime<Utc>,
-) -> Option<DateTime<Utc>> {
-    match postgres {
-        Some(store) => store.first_lapse(now).await.ok().flatten(),
-        None => None,
     }
 }
 

@@ -128,7 +128,7 @@ pub trait Store:
 
     /// Says that this process lives, until `until`. Of several processes on one store each gets its
     /// share of the work.
-    async fn beat(&self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Beat, StoreError>;
+    async fn beat(&self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Alive, StoreError>;
 
     /// Hands back what this process holds, so that others need not wait for its end.
     async fn leave(&self, now: DateTime<Utc>) -> Result<(), StoreError>;
@@ -150,7 +150,22 @@ impl Disk {
     }
 }
 
-/// What a process learns when it says that it lives.
+/// What a sign of life brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Alive {
+    /// This process's part of the work.
+    pub beat: Beat,
+    /// When the first of the other processes is taken for dead, unless it gives another sign of life;
+    /// none if there is no other.
+    pub lapse: Option<DateTime<Utc>>,
+}
+
+impl Alive {
+    /// What the only process there is learns.
+    pub const ALONE: Self = Self { beat: Beat::ALONE, lapse: None };
+}
+
+/// A process's part of the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Beat {
     /// How many processes share the work: each may spend this part of the project's quota.

@@ -13,11 +13,11 @@ use calbridge::model::job::{Claim, Job, Line, NewJob};
 use calbridge::model::key::{ApiKey, Digest, Ticket, TicketKind};
 use calbridge::model::owner::Owner;
 use calbridge::store::{
-    Accept, Accepted, AccessStore, AdministratorStore, Asked, AuditStore, Backlog, Backup, Beat,
-    Change, Changed, Claimed, ConnectionStore, Counts, Disk, Envelope, EnvelopeStore, EventFilter,
-    EventStore, Fate, History, ItemStore, JobStore, Kept, Keystone, Mark, PeriodStore, Place, Ran,
-    Record, Request, Reseal, Retention, Settled, Spot, Step, Store, StoreError, Touched, Turn,
-    Which,
+    Accept, Accepted, AccessStore, AdministratorStore, Alive, Asked, AuditStore, Backlog, Backup,
+    Beat, Change, Changed, Claimed, ConnectionStore, Counts, Disk, Envelope, EnvelopeStore,
+    EventFilter, EventStore, Fate, History, ItemStore, JobStore, Kept, Keystone, Mark, PeriodStore,
+    Place, Ran, Record, Request, Reseal, Retention, Settled, Spot, Step, Store, StoreError,
+    Touched, Turn, Which,
 };
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tokio::sync::{broadcast, mpsc};
@@ -120,9 +120,9 @@ impl<A: Around> Store for Surrounded<A> {
         self.around.step("prune", self.store.prune(now, keep, most)).await
     }
 
-    async fn beat(&self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Beat, StoreError> {
-        let beat = self.around.step("beat", self.store.beat(now, until)).await?;
-        Ok(self.around.beat(beat))
+    async fn beat(&self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Alive, StoreError> {
+        let alive = self.around.step("beat", self.store.beat(now, until)).await?;
+        Ok(Alive { beat: self.around.beat(alive.beat), ..alive })
     }
 
     async fn leave(&self, now: DateTime<Utc>) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 //! Promises about the store itself.
 
 use super::examples::{NOON, accept, after, claim_one, done, event, sealed, take_in};
-use crate::store::{Beat, Keystone, Store};
+use crate::store::{Alive, Keystone, Store};
 
 /// Who comes second is shown it.
 pub async fn the_first_keystone_stays(store: &dyn Store) {
@@ -26,7 +26,7 @@ pub async fn a_used_store_is_writable(store: &dyn Store) {
 /// And all the work, after it left too.
 pub async fn a_process_alone_leads(store: &dyn Store) {
     for now in [0, 20] {
-        assert_eq!(store.beat(after(now), after(now + 15)).await, Ok(Beat::ALONE));
+        assert_eq!(store.beat(after(now), after(now + 15)).await, Ok(Alive::ALONE));
         store.leave(after(now)).await.unwrap();
     }
 }

@@ -22,7 +22,7 @@ use tokio::sync::broadcast;
 
 use super::leases::Leases;
 use super::{
-    Beat, Change, Changes, Disk, History, Keystone, Request, Retention, Store, StoreError, fits,
+    Alive, Change, Changes, Disk, History, Keystone, Request, Retention, Store, StoreError, fits,
 };
 use crate::model::administrator::Administrator;
 use crate::model::audit::{Entry, Head};
@@ -137,8 +137,8 @@ impl Store for MemoryStore {
         Ok(self.state().prune(now, keep, most))
     }
 
-    async fn beat(&self, _now: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Beat, StoreError> {
-        Ok(Beat::ALONE)
+    async fn beat(&self, _now: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Alive, StoreError> {
+        Ok(Alive::ALONE)
     }
 
     async fn leave(&self, _now: DateTime<Utc>) -> Result<(), StoreError> {

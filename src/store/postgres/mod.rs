@@ -34,7 +34,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::broadcast;
 
-use super::{Beat, Change, Disk, Keystone, Retention, Store, StoreError, fits};
+use super::{Alive, Change, Disk, Keystone, Retention, Store, StoreError, fits};
 use crate::model::id::{InstanceId, NodeId};
 use crate::model::sealed::Sealed;
 use error::{Trouble, failure, too_many_clashes};
@@ -199,7 +199,7 @@ impl Store for PostgresStore {
         self.again(|| self.try_prune(now, keep, most)).await
     }
 
-    async fn beat(&self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Beat, StoreError> {
+    async fn beat(&self, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Alive, StoreError> {
         self.live_on(now, until).await
     }
 

@@ -15,7 +15,7 @@ use super::PostgresStore;
 use super::error::Trouble;
 use super::rows::{LineRow, nanos, read};
 use crate::model::job::Line;
-use crate::store::{Beat, Change, StoreError};
+use crate::store::{Alive, Beat, Change, StoreError};
 
 /// The connection whose holder leads.
 const LEAD: &[u8] = b"";
@@ -24,7 +24,7 @@ const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// What a sign of life brought.
 struct Shared {
-    beat: Beat,
+    alive: Alive,
     /// The lines of what was taken, and of what was to leave.
     lines: Vec<Line>,
     /// Whether something was given back.
@@ -43,8 +43,8 @@ impl PostgresStore {
         &self,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Result<Beat, StoreError> {
-        let Shared { beat, lines, gave, leave } =
+    ) -> Result<Alive, StoreError> {
+        let Shared { alive, lines, gave, leave } =
             self.again(|| self.try_live_on(now, until)).await?;
         // First this, or whoever is told of a line would be refused again.
         *self.leaving() = leave;
@@ -52,26 +52,7 @@ impl PostgresStore {
         if gave {
             self.word.nudge_others(&self.pool).await;
         }
-        Ok(beat)
-    }
-
-    /// When the first of the other processes that live at `now` is taken for dead, unless it gives another
-    /// sign of life; none if there is no other.
-    pub async fn first_lapse(
-        &self,
-        now: DateTime<Utc>,
-    ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.again(|| self.try_first_lapse(now)).await
-    }
-
-    async fn try_first_lapse(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Trouble> {
-        let first: Option<i64> =
-            sqlx::query_scalar("SELECT min(until) FROM node WHERE id <> $1 AND until > $2")
-                .bind(&self.node)
-                .bind(nanos(now))
-                .fetch_one(&self.pool)
-                .await?;
-        Ok(first.map(DateTime::from_timestamp_nanos))
+        Ok(alive)
     }
 
     async fn try_live_on(
@@ -80,6 +61,11 @@ impl PostgresStore {
         until: DateTime<Utc>,
     ) -> Result<Shared, Trouble> {
         let mut tx = self.pool.begin().await?;
+        // One after the other: of two that start together each would not see the other yet, and take
+        // itself to be alone.
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('calbridge beat', 0))")
+            .execute(&mut *tx)
+            .await?;
         sqlx::query(
             "INSERT INTO node VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET until = excluded.until",
         )
@@ -91,12 +77,15 @@ impl PostgresStore {
             .bind(nanos(now - FORGOTTEN_AFTER))
             .execute(&mut *tx)
             .await?;
-        let alive: Vec<Vec<u8>> =
-            sqlx::query_scalar("SELECT id FROM node WHERE until > $1 OR id = $2")
+        let living: Vec<(Vec<u8>, i64)> =
+            sqlx::query_as("SELECT id, until FROM node WHERE until > $1 OR id = $2")
                 .bind(nanos(now))
                 .bind(&self.node)
                 .fetch_all(&mut *tx)
                 .await?;
+        let others = living.iter().filter(|(id, _)| *id != self.node);
+        let lapse = others.map(|(_, until)| *until).min().map(DateTime::from_timestamp_nanos);
+        let living: Vec<_> = living.into_iter().map(|(id, _)| id).collect();
         let mut taken = self.adopt(&mut tx).await?;
         let (all, mine): (i64, i64) = sqlx::query_as(
             "SELECT count(*), count(*) FILTER (WHERE node = $1) FROM holding WHERE connection <> ''",
@@ -104,9 +93,9 @@ impl PostgresStore {
         .bind(&self.node)
         .fetch_one(&mut *tx)
         .await?;
-        let nodes = u32::try_from(alive.len()).unwrap_or(u32::MAX);
+        let nodes = u32::try_from(living.len()).unwrap_or(u32::MAX);
         let fair = (all + i64::from(nodes) - 1) / i64::from(nodes);
-        taken.extend(self.take_free(&mut tx, &alive, fair - mine).await?);
+        taken.extend(self.take_free(&mut tx, &living, fair - mine).await?);
         let (given, leave) = self.give_back(&mut tx, mine - fair, now).await?;
         taken.extend(self.leaving().iter().filter(|was| !given.contains(was)).cloned());
         let leader: Option<Vec<u8>> =
@@ -117,7 +106,7 @@ impl PostgresStore {
         let lines = lines_of(&mut tx, &taken).await?;
         tx.commit().await?;
         let beat = Beat { nodes, leads: leader.as_ref() == Some(&self.node) };
-        Ok(Shared { beat, lines, gave: !given.is_empty(), leave })
+        Ok(Shared { alive: Alive { beat, lapse }, lines, gave: !given.is_empty(), leave })
     }
 
     /// Takes the connections with live jobs that nobody ever worked for.
@@ -140,12 +129,12 @@ impl PostgresStore {
         Ok(adopted)
     }
 
-    /// Takes the lead if nobody alive has it, and up to `most` connections. What ran there runs no
+    /// Takes the lead if nobody living has it, and up to `most` connections. What ran there runs no
     /// more.
     async fn take_free(
         &self,
         tx: &mut PgConnection,
-        alive: &[Vec<u8>],
+        living: &[Vec<u8>],
         most: i64,
     ) -> Result<Vec<Vec<u8>>, Trouble> {
         let mut taken: Vec<Vec<u8>> = sqlx::query_scalar(
@@ -154,7 +143,7 @@ impl PostgresStore {
              RETURNING connection",
         )
         .bind(&self.node)
-        .bind(alive)
+        .bind(living)
         .bind(LEAD)
         .fetch_all(&mut *tx)
         .await?;
@@ -166,7 +155,7 @@ impl PostgresStore {
              RETURNING connection",
         )
         .bind(&self.node)
-        .bind(alive)
+        .bind(living)
         .bind(most.max(0))
         .fetch_all(&mut *tx)
         .await?;

@@ -42,7 +42,7 @@ use tokio::sync::broadcast;
 pub use open::OpenError;
 
 use super::rows::KeystoneRow;
-use super::{Beat, Change, Changes, Disk, Keystone, Retention, Store, StoreError, fits};
+use super::{Alive, Change, Changes, Disk, Keystone, Retention, Store, StoreError, fits};
 use crate::model::id::InstanceId;
 use crate::model::key::Digest;
 use committer::{Committer, Desk, Durability};
@@ -312,9 +312,9 @@ impl Store for SledStore {
         self.committer.commit(step).await
     }
 
-    async fn beat(&self, _now: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Beat, StoreError> {
+    async fn beat(&self, _now: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Alive, StoreError> {
         self.committer.check()?;
-        Ok(Beat::ALONE)
+        Ok(Alive::ALONE)
     }
 
     async fn leave(&self, _now: DateTime<Utc>) -> Result<(), StoreError> {

@@ -12,10 +12,11 @@ use calbridge::store::contract::examples::{
 };
 use calbridge::store::postgres::{OpenError, Options, PostgresStore};
 use calbridge::store::{
-    Accept, Accepted, Beat, Change, JobStore, PeriodStore, Settled, Store, Turn,
+    Accept, Accepted, Alive, Beat, Change, JobStore, PeriodStore, Settled, Store, Turn,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::server;
 use crate::bridge::{Bridge, Choices, morning};
@@ -33,7 +34,7 @@ async fn two() -> (PostgresStore, PostgresStore) {
 }
 
 async fn beat(store: &PostgresStore, now: DateTime<Utc>) -> Beat {
-    store.beat(now, now + LIFE).await.unwrap()
+    store.beat(now, now + LIFE).await.unwrap().beat
 }
 
 /// The line of event `n`, in a connection of its own number.
@@ -75,14 +76,15 @@ async fn a_dead_leaders_work_is_taken_over_when_its_time_ends() {
     assert_eq!(lost.len(), 1);
 
     let early = after(14);
-    assert_eq!(beat(&heir, early).await, Beat { nodes: 2, leads: false });
+    let end = NOON + LIFE;
+    let alive = heir.beat(early, early + LIFE).await.unwrap();
+    assert_eq!(alive.beat, Beat { nodes: 2, leads: false });
+    assert_eq!(alive.lapse, Some(end), "when it is looked for again");
     assert_eq!(claim(&heir, 1, early).await, [], "the leader may still live");
 
-    let end = NOON + LIFE;
-    assert_eq!(heir.first_lapse(early).await.unwrap(), Some(end), "when it is looked for again");
-    assert_eq!(heir.first_lapse(end).await.unwrap(), None);
     let mut told = heir.changes();
-    assert_eq!(beat(&heir, end).await, Beat { nodes: 1, leads: true });
+    let alone = Alive { beat: Beat { nodes: 1, leads: true }, lapse: None };
+    assert_eq!(heir.beat(end, end + LIFE).await, Ok(alone));
     assert_eq!(told.recv().await.unwrap(), Change::Line(line_in(1)));
     let taken = claim(&heir, 1, end).await;
     assert_eq!(taken.len(), 1, "what ran in the dead process is free at once");
@@ -161,6 +163,24 @@ async fn a_process_that_comes_gets_its_share() {
     for connection in got {
         assert_eq!(claim(&first, connection, NOON).await, [], "it is the other's");
         assert_eq!(claim(&second, connection, NOON).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn processes_that_start_at_once_know_of_each_other() {
+    let server = server::shared().await;
+    for _ in 0..5 {
+        let url = server.database().await;
+        let mut starting = JoinSet::new();
+        for number in 1..=4 {
+            let store = server.open(&url, number).await;
+            starting.spawn(async move { beat(&store, NOON).await });
+        }
+        let beats = starting.join_all().await;
+        let mut known: Vec<_> = beats.iter().map(|beat| beat.nodes).collect();
+        known.sort_unstable();
+        assert_eq!(known, [1, 2, 3, 4], "whoever comes knows of all who came before");
+        assert_eq!(beats.iter().filter(|beat| beat.leads).count(), 1, "one leads");
     }
 }
 

@@ -27,6 +27,8 @@ use crate::virtual_time::{Outside, play_beside};
 
 /// For how long a sign of life holds.
 const LIFE: TimeDelta = TimeDelta::seconds(15);
+/// Who leads is looked at so often.
+const LOOK: TimeDelta = TimeDelta::milliseconds(100);
 const ACCOUNTS: usize = 8;
 const OF_PROJECT: u32 = 300;
 const OF_USER: u32 = 60;
@@ -183,10 +185,10 @@ async fn work_off(nodes: u32, world: &World) {
         alive.remove(leader.expect("one of them leads")).die().await;
         let died = world.clock.now();
         while !alive.iter().any(|process| process.beating.borrow().leads) {
-            load.pass(TimeDelta::milliseconds(100)).await;
+            load.pass(LOOK).await;
         }
         let took = world.clock.now() - died;
-        assert!(took <= LIFE, "{took} to take over with {nodes}");
+        assert!(took <= LIFE + LOOK, "{took} to take over with {nodes}");
     }
     load.done().await;
     let calls = load.calls(began);

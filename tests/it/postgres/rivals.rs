@@ -115,8 +115,8 @@ async fn a_connection_that_somebody_looks_at_holds_up_nobodys_sign_of_life() {
     crossed.rival.execute("COMMIT; BEGIN").await.unwrap();
     let looked = "SELECT 1 FROM holding WHERE connection <> '' FOR UPDATE";
     assert_eq!(crossed.rival.execute(looked).await.unwrap().rows_affected(), 1);
-    let beat = crossed.store.beat(NOON, after(15)).await.unwrap();
-    assert!(beat.leads);
+    let alive = crossed.store.beat(NOON, after(15)).await.unwrap();
+    assert!(alive.beat.leads);
     assert_eq!(crossed.store.lines().await.unwrap(), [], "it is left to whoever looks at it");
 }
 
