@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use calbridge::model::id::InstanceId;
 use calbridge::random::{CountingRandom, Random};
-use calbridge::store::StoreError;
 use calbridge::store::contract::examples::NOON;
 use calbridge::store::sled::{OpenError, Options, SledStore};
+use calbridge::store::{Retention, Store, StoreError};
+use chrono::TimeDelta;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -28,6 +29,13 @@ mod recorded;
 mod work;
 
 const KIB: usize = 1024;
+/// Nothing is ever forgotten.
+const FOR_EVER: Retention = Retention {
+    done: TimeDelta::days(1_000),
+    dead: TimeDelta::days(1_000),
+    past: TimeDelta::days(1_000),
+    tombstones: TimeDelta::days(1_000),
+};
 
 /// What came of some cuts.
 #[derive(Debug, Default)]
@@ -58,6 +66,8 @@ struct Plan {
     seed: u64,
     /// How many steps each hand takes before the store is closed and opened again.
     rounds: u64,
+    /// After how many of a hand's steps it is made anew; never if 0.
+    renewal: u64,
     /// Of each life, how many changes and syncs of the disk it lasts: at least, and less than.
     lives: &'static [(u64, u64)],
 }
@@ -73,6 +83,7 @@ async fn no_power_cut_loses_anything_of_events_of_1_kb() {
         disks: 4,
         seed: 1000,
         rounds: u64::MAX,
+        renewal: 0,
         lives: AT_WORK,
     };
     plan.carry_out().await.tell("at work, 1 KB");
@@ -86,6 +97,7 @@ async fn no_power_cut_loses_anything_of_events_of_30_kb() {
         disks: 4,
         seed: 2000,
         rounds: u64::MAX,
+        renewal: 0,
         lives: AT_WORK,
     };
     plan.carry_out().await.tell("at work, 30 KB");
@@ -94,23 +106,41 @@ async fn no_power_cut_loses_anything_of_events_of_30_kb() {
 #[tokio::test]
 async fn a_store_that_was_being_made_at_the_power_cut_is_made_or_not() {
     let lives = &[(1, 60), (60, 200)];
-    let plan =
-        Plan { way: Way::best(), bytes: KIB, disks: 10, seed: 3000, rounds: u64::MAX, lives };
+    let plan = Plan {
+        way: Way::best(),
+        bytes: KIB,
+        disks: 10,
+        seed: 3000,
+        rounds: u64::MAX,
+        renewal: 0,
+        lives,
+    };
     plan.carry_out().await.tell("being made");
 }
 
 #[tokio::test]
 async fn a_store_that_was_being_closed_or_opened_at_the_power_cut_loses_nothing() {
     let lives = &[(60, 300), (20, 300), (20, 300), (20, 300), (20, 300)];
-    let plan = Plan { way: Way::best(), bytes: KIB, disks: 2, seed: 4000, rounds: 3, lives };
+    let plan =
+        Plan { way: Way::best(), bytes: KIB, disks: 2, seed: 4000, rounds: 3, renewal: 0, lives };
     plan.carry_out().await.tell("being closed and opened");
+}
+
+#[tokio::test]
+async fn a_store_that_was_being_made_anew_at_the_power_cut_loses_nothing() {
+    let lives = &[(100, 500), (60, 300), (1, 80), (60, 300), (60, 300)];
+    let rounds = u64::MAX;
+    let plan =
+        Plan { way: Way::best(), bytes: KIB, disks: 4, seed: 7000, rounds, renewal: 2, lives };
+    plan.carry_out().await.tell("being made anew");
 }
 
 /// What machines without FUSE see instead of the tests above, kept alive on those that have it.
 #[tokio::test]
 async fn no_power_cut_loses_anything_of_what_was_recorded() {
     let way = Way::Recorded;
-    let plan = Plan { way, bytes: KIB, disks: 2, seed: 6000, rounds: u64::MAX, lives: AT_WORK };
+    let (rounds, lives) = (u64::MAX, AT_WORK);
+    let plan = Plan { way, bytes: KIB, disks: 2, seed: 6000, rounds, renewal: 9, lives };
     plan.carry_out().await.tell("recorded");
 }
 
@@ -125,7 +155,7 @@ async fn without_the_syncs_that_calbridge_makes_real_most_power_cuts_lose_someth
         // `fsync`, which sled calls too, works.
         disk.be_deaf_to("db");
         disk.cut_after(between(seed, (150, 700)));
-        let orders = Orders { bytes, rounds: u64::MAX, done: [0; HANDS] };
+        let orders = Orders { bytes, rounds: u64::MAX, renewal: 0, done: [0; HANDS] };
         let (acknowledged, after) = way.cut(disk, orders, seed);
         cuts += 1;
         losses.extend(judge(&after, &mut Expected::new(bytes), acknowledged).await.err());
@@ -142,8 +172,8 @@ impl Plan {
             let mut disk = Disk::empty();
             for (seed, changes) in (seed..).zip(self.lives) {
                 disk.cut_after(between(seed, *changes));
-                let Self { way, bytes, rounds, .. } = self;
-                let orders = Orders { bytes, rounds, done: expected.done };
+                let Self { way, bytes, rounds, renewal, .. } = self;
+                let orders = Orders { bytes, rounds, renewal, done: expected.done };
                 let (acknowledged, after) = way.cut(disk, orders, seed);
                 match judge(&after, &mut expected, acknowledged).await {
                     Ok(further) => tally.further += further,
@@ -179,7 +209,9 @@ async fn judge(
 }
 
 fn open(data_dir: &Path) -> Result<SledStore, OpenError> {
-    let options = Options { min_free: 0, ..Options::default() };
+    // The disk does not say how large it is.
+    let free_space = Arc::new(|_: &Path| Ok(u64::MAX));
+    let options = Options { min_free: 0, free_space, renew_from: 0, ..Options::default() };
     SledStore::open(data_dir, InstanceId::from_u128(1), NOON, &options)
 }
 
@@ -190,10 +222,10 @@ async fn works_until_the_power_is_cut() {
     let data_dir = PathBuf::from(told.next().unwrap());
     let numbers: Vec<u64> =
         told.next().unwrap().split(' ').map(|word| word.parse().unwrap()).collect();
-    let [bytes, rounds, done @ ..] = &numbers[..] else { panic!("{numbers:?}") };
+    let [bytes, rounds, renewal, done @ ..] = &numbers[..] else { panic!("{numbers:?}") };
     let bytes = usize::try_from(*bytes).unwrap();
     let done = <[u64; HANDS]>::try_from(done).unwrap();
-    let orders = Orders { bytes, rounds: *rounds, done };
+    let orders = Orders { bytes, rounds: *rounds, renewal: *renewal, done };
     let failed = work(&data_dir, orders).await;
     // On a line of its own, whatever the test runner has written before.
     println!("\nfailed {failed}");
@@ -210,8 +242,7 @@ async fn work(data_dir: &Path, mut orders: Orders) -> String {
         };
         let mut hands = JoinSet::new();
         for (hand, done) in orders.done.into_iter().enumerate() {
-            let work = Work { hand, bytes: orders.bytes };
-            hands.spawn(take_steps(Arc::clone(&store), work, done, orders.rounds));
+            hands.spawn(take_steps(Arc::clone(&store), hand, done, orders));
         }
         while let Some(ended) = hands.join_next().await {
             if let Err(error) = ended.unwrap() {
@@ -227,13 +258,18 @@ async fn work(data_dir: &Path, mut orders: Orders) -> String {
 
 async fn take_steps(
     store: Arc<SledStore>,
-    work: Work,
+    hand: usize,
     from: u64,
-    rounds: u64,
+    Orders { bytes, rounds, renewal, .. }: Orders,
 ) -> Result<(), StoreError> {
+    let work = Work { hand, bytes };
     for n in from..from.saturating_add(rounds) {
         work.step(&*store, n).await?;
-        println!("\ndid {}", work.hand);
+        println!("\ndid {hand}");
+        if n.checked_rem(renewal) == Some(0) {
+            // Nothing is over, and all that is there is copied.
+            store.prune(NOON, FOR_EVER, 1).await?;
+        }
     }
     Ok(())
 }

@@ -44,15 +44,17 @@ fn open_with(data_dir: &Path, options: &Options) -> Result<SledStore, OpenError>
     SledStore::open(data_dir, InstanceId::from_u128(1), NOON, options)
 }
 
-/// Whatever is free on this machine is enough, and what may have become of it meanwhile is unknown.
+/// Whatever is free on this machine is enough, and what may have become of it meanwhile is unknown. It is
+/// made anew as often as that can be.
 fn roomy() -> Options {
-    Options { min_free: 0, boot: None, ..Options::default() }
+    Options { min_free: 0, boot: None, renew_from: 0, ..Options::default() }
 }
 
 mod damage;
 mod durability;
 mod formats;
 mod model;
+mod renewal;
 
 mod memory {
     calbridge::promises!(super::in_memory);

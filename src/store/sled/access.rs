@@ -25,9 +25,10 @@ impl AccessStore for SledStore {
     }
 
     async fn key(&self, id: KeyId) -> Result<Option<ApiKey>, StoreError> {
-        let tree = self.read()?;
-        let read = || tree.row::<ApiKeyRow>(&keys::key(id))?.map(ApiKey::try_from).transpose();
-        self.recall.keys.get(&id, read)
+        self.committer.check()?;
+        self.recall.keys.get(&id, || {
+            self.read()?.row::<ApiKeyRow>(&keys::key(id))?.map(ApiKey::try_from).transpose()
+        })
     }
 
     async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
@@ -54,7 +55,7 @@ impl AccessStore for SledStore {
         kind: TicketKind,
         digest: &Digest,
     ) -> Result<Option<Ticket>, StoreError> {
-        find(&**self.read()?, kind, *digest)
+        find(&self.read()?, kind, *digest)
     }
 
     async fn prolong_ticket(

@@ -34,7 +34,7 @@ impl AuditStore for SledStore {
     }
 
     async fn audit_head(&self) -> Result<Head, StoreError> {
-        head(&**self.read()?)
+        head(&self.read()?)
     }
 }
 

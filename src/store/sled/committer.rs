@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -15,7 +15,9 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::head::{Head, HeadFile};
 use super::ledger::{Ledger, failed};
+use super::open::Layout;
 use super::recall::Recall;
+use super::shown::Shown;
 use super::sync;
 use crate::store::{Changes, StoreError};
 
@@ -35,6 +37,14 @@ const SYNC_HEAD_AFTER: Duration = Duration::from_secs(1);
 /// A step, done on the ledger; what it returns tells its caller once the batch is on disk.
 type Step = Box<dyn FnOnce(&mut Ledger) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// What is done between two batches. If it fails, so has the store.
+type Errand = Box<dyn FnOnce(&mut Desk) -> Result<(), StoreError> + Send>;
+
+/// What the thread is asked for.
+enum Order {
+    Step(Step),
+    Errand(Errand),
+}
 
 /// How sled's flush is made durable.
 #[derive(Debug)]
@@ -45,10 +55,25 @@ pub(super) enum Durability {
     OwnSync(File),
 }
 
+impl Durability {
+    /// The same for another `db` file.
+    pub(super) fn with(&self, db_file: &Path) -> std::io::Result<Self> {
+        match self {
+            Self::Interposed => Ok(Self::Interposed),
+            Self::OwnSync(_) => Self::own(db_file),
+        }
+    }
+
+    /// Our own sync of this `db` file.
+    pub(super) fn own(db_file: &Path) -> std::io::Result<Self> {
+        File::options().write(true).open(db_file).map(Self::OwnSync)
+    }
+}
+
 /// The way to the writing thread.
 #[derive(Debug)]
 pub(super) struct Committer {
-    steps: Option<Sender<Step>>,
+    orders: Option<Sender<Order>>,
     door: Arc<Semaphore>,
     failure: watch::Receiver<Option<StoreError>>,
     thread: Option<JoinHandle<Option<HeadFile>>>,
@@ -60,15 +85,20 @@ pub(super) struct Desk {
     pub ledger: Ledger,
     pub durability: Durability,
     pub head: HeadFile,
-    pub db_file: PathBuf,
+    pub layout: Layout,
+    /// As in [`Options`](super::Options).
+    pub cache: u64,
+    /// As in [`Options`](super::Options).
+    pub boot: Option<String>,
     pub changes: Arc<Changes>,
     pub recall: Arc<Recall>,
+    pub shown: Arc<Shown>,
 }
 
 impl Committer {
     /// Starts the thread.
     pub(super) fn start(desk: Desk) -> std::io::Result<Self> {
-        let (steps, waiting) = channel();
+        let (orders, waiting) = channel();
         let (fail, failure) = watch::channel(None);
         let work = move || {
             let mut desk = desk;
@@ -86,7 +116,7 @@ impl Committer {
         };
         let thread = std::thread::Builder::new().name("committer".into()).spawn(work)?;
         let door = Arc::new(Semaphore::new(WAITING));
-        Ok(Self { steps: Some(steps), door, failure, thread: Some(thread) })
+        Ok(Self { orders: Some(orders), door, failure, thread: Some(thread) })
     }
 
     /// Does `step` and answers once it is on disk.
@@ -105,9 +135,29 @@ impl Committer {
                 let _ = answer.send(written.and(done));
             })
         });
-        let steps = self.steps.as_ref().ok_or_else(closed)?;
-        steps.send(step).map_err(|_| self.failure())?;
+        self.order(Order::Step(step))?;
         answered.await.map_err(|_| self.failure())?
+    }
+
+    /// Does `errand` between two batches, and answers once it is done. If it fails, so has the store.
+    pub(super) async fn aside<T: Send + 'static>(
+        &self,
+        errand: impl FnOnce(&mut Desk) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.check()?;
+        let (answer, answered) = oneshot::channel();
+        let errand: Errand = Box::new(move |desk| {
+            let done = errand(desk)?;
+            let _ = answer.send(done);
+            Ok(())
+        });
+        self.order(Order::Errand(errand))?;
+        answered.await.map_err(|_| self.failure())
+    }
+
+    fn order(&self, order: Order) -> Result<(), StoreError> {
+        let orders = self.orders.as_ref().ok_or_else(closed)?;
+        orders.send(order).map_err(|_| self.failure())
     }
 
     /// Refuses once anything failed.
@@ -128,7 +178,7 @@ impl Committer {
     /// Lets the thread finish what waits, and ends it. Returns the head file, if nothing
     /// failed.
     pub(super) fn stop(&mut self) -> Option<HeadFile> {
-        self.steps = None;
+        self.orders = None;
         self.thread.take()?.join().ok().flatten()
     }
 
@@ -143,28 +193,45 @@ fn closed() -> StoreError {
 
 impl Desk {
     /// Works until nobody can bring more, or anything fails.
-    fn work(&mut self, waiting: &Receiver<Step>) -> Result<(), StoreError> {
+    fn work(&mut self, waiting: &Receiver<Order>) -> Result<(), StoreError> {
         loop {
-            let first = if self.head.head == self.head.synced {
+            let order = if self.head.head == self.head.synced {
                 waiting.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 waiting.recv_timeout(SYNC_HEAD_AFTER)
             };
-            match first {
-                Ok(first) => self.batch(first, waiting)?,
+            match order {
+                Ok(Order::Step(first)) => {
+                    if let Some(errand) = self.batch(first, waiting)? {
+                        errand(self)?;
+                    }
+                }
+                Ok(Order::Errand(errand)) => errand(self)?,
                 Err(RecvTimeoutError::Timeout) => self.head.sync().map_err(head_failed)?,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
     }
 
-    fn batch(&mut self, first: Step, waiting: &Receiver<Step>) -> Result<(), StoreError> {
+    /// Writes a batch. Returns the errand that came after its last step, if one did.
+    fn batch(
+        &mut self,
+        first: Step,
+        waiting: &Receiver<Order>,
+    ) -> Result<Option<Errand>, StoreError> {
         let mut answers = vec![first(&mut self.ledger)];
+        let mut errand = None;
         while answers.len() < MOST_STEPS
             && self.ledger.bytes() < MOST_BYTES
-            && let Ok(step) = waiting.try_recv()
+            && let Ok(order) = waiting.try_recv()
         {
-            answers.push(step(&mut self.ledger));
+            match order {
+                Order::Step(step) => answers.push(step(&mut self.ledger)),
+                Order::Errand(next) => {
+                    errand = Some(next);
+                    break;
+                }
+            }
         }
         let written = self.write();
         if written.is_ok() {
@@ -178,7 +245,8 @@ impl Desk {
             answer(written.clone());
         }
         written?;
-        self.note_head()
+        self.note_head()?;
+        Ok(errand)
     }
 
     /// Writes down how far the store is. It is on disk already: the head is never ahead.
@@ -187,7 +255,7 @@ impl Desk {
         if sequence == self.head.head.sequence {
             return Ok(());
         }
-        let db_bytes = length(&self.db_file)?;
+        let db_bytes = length(&self.layout.db)?;
         let head = Head { sequence, db_bytes, ..self.head.head };
         self.head.note(head).map_err(head_failed)?;
         let synced = self.head.synced;
@@ -220,11 +288,11 @@ pub(super) fn flush(tree: &Tree, durability: &Durability) -> Result<(), StoreErr
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
-fn head_failed(error: std::io::Error) -> StoreError {
+pub(super) fn head_failed(error: std::io::Error) -> StoreError {
     StoreError::Failed(format!("store.head: {error}"))
 }
 
-fn length(db_file: &Path) -> Result<u64, StoreError> {
+pub(super) fn length(db_file: &Path) -> Result<u64, StoreError> {
     let found = std::fs::metadata(db_file);
     found.map(|found| found.len()).map_err(|error| StoreError::Failed(format!("store/db: {error}")))
 }

@@ -20,14 +20,14 @@ use crate::store::{Change, ConnectionStore, StoreError, fits};
 #[async_trait]
 impl ConnectionStore for SledStore {
     async fn connection(&self, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
-        let tree = self.read()?;
-        self.recall.connections.get(&id, || find(&**tree, id))
+        self.committer.check()?;
+        self.recall.connections.get(&id, || find(&self.read()?, id))
     }
 
     async fn connections(&self, owner: &Owner) -> Result<Vec<Connection>, StoreError> {
-        let tree = self.read()?;
+        self.committer.check()?;
         let found = self.recall.owned.get(owner, || {
-            let mut found = indexed(tree, &keys::connections_of(owner))?;
+            let mut found = indexed(&self.read()?, &keys::connections_of(owner))?;
             found.sort_by_key(|connection| std::cmp::Reverse((connection.linked, connection.id)));
             Ok(Some(found))
         });
@@ -35,7 +35,7 @@ impl ConnectionStore for SledStore {
     }
 
     async fn connections_to(&self, account: &AccountTag) -> Result<Vec<Connection>, StoreError> {
-        indexed(self.read()?, &keys::connections_to(account))
+        indexed(&self.read()?, &keys::connections_to(account))
     }
 
     async fn all_connections(

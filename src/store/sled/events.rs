@@ -43,7 +43,7 @@ impl EventStore for SledStore {
     }
 
     async fn event(&self, id: EventId) -> Result<Option<Event>, StoreError> {
-        match find(&**self.read()?, id)? {
+        match find(&self.read()?, id)? {
             Ok(event) => Ok(event),
             // A change came between the two rows: read where nothing can.
             Err(Torn) => self.committer.commit(move |ledger| event(ledger, id)).await,

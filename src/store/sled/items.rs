@@ -26,7 +26,7 @@ const ROOM: Backlog = Backlog { all: u64::MAX, owner: u64::MAX };
 #[async_trait]
 impl ItemStore for SledStore {
     async fn item(&self, id: ItemId) -> Result<Option<Item>, StoreError> {
-        find(&**self.read()?, id)
+        find(&self.read()?, id)
     }
 
     async fn items(
@@ -55,7 +55,7 @@ impl ItemStore for SledStore {
         request: &Request,
         now: DateTime<Utc>,
     ) -> Result<Option<Kept>, StoreError> {
-        known(&**self.read()?, request, now)
+        known(&self.read()?, request, now)
     }
 
     async fn keep(

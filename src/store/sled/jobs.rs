@@ -70,7 +70,7 @@ impl JobStore for SledStore {
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>, StoreError> {
-        find(&**self.read()?, id)
+        find(&self.read()?, id)
     }
 
     async fn jobs(

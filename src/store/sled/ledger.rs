@@ -98,6 +98,16 @@ impl Ledger {
         }
     }
 
+    /// Goes on with another tree, between two batches, which has the same rows.
+    pub(super) fn go_on_with(&mut self, tree: Tree) {
+        self.tree = tree;
+    }
+
+    /// What the store knows of itself, between two batches.
+    pub(super) fn meta(&self) -> &MetaRow {
+        &self.meta
+    }
+
     /// Does the whole step or, if it fails, nothing of it.
     pub(super) fn whole<T>(
         &mut self,

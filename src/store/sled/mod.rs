@@ -27,16 +27,19 @@ mod migration;
 mod open;
 mod periods;
 mod recall;
+mod renew;
+mod shown;
 mod sync;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sled::{Db, Tree};
+use sled::Tree;
 use tokio::sync::broadcast;
 
 pub use open::OpenError;
@@ -51,6 +54,7 @@ use ledger::{Ledger, Read};
 use lock::Lock;
 use open::{Layout, settle_db};
 use recall::Recall;
+use shown::Shown;
 
 /// How a store on disk behaves.
 #[derive(Clone)]
@@ -63,28 +67,32 @@ pub struct Options {
     pub free_space: FreeSpace,
     /// What this run of the machine is called; without that, each start after a kill reads every row.
     pub boot: Option<String>,
+    /// A file of fewer bytes is never made anew, however little is left in it.
+    pub renew_from: u64,
 }
 
 /// Tells how many bytes are free where a path lies.
 pub type FreeSpace = Arc<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>;
 
 impl Default for Options {
-    /// 200 MB kept free, 4 MB of cache, and the system asked for the rest.
+    /// 200 MB kept free, 4 MB of cache, files of 64 MiB made anew, and the system asked for the rest.
     fn default() -> Self {
         Self {
             min_free: 200_000_000,
             cache: 4 << 20,
             free_space: Arc::new(free_space),
             boot: footing::boot(),
+            renew_from: 64 << 20,
         }
     }
 }
 
 impl fmt::Debug for Options {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { min_free, cache, free_space: _, boot } = self;
+        let Self { min_free, cache, free_space: _, boot, renew_from } = self;
         let mut out = out.debug_struct("Options");
         out.field("min_free", min_free).field("cache", cache).field("boot", boot);
+        out.field("renew_from", renew_from);
         out.finish_non_exhaustive()
     }
 }
@@ -116,6 +124,13 @@ impl Probe {
     }
 }
 
+impl Probe {
+    /// Whether so many bytes are free, as far as can be told.
+    fn has_free(&self, bytes: u64) -> bool {
+        (self.free_space)(&self.data_dir).is_ok_and(|free| free >= bytes)
+    }
+}
+
 impl fmt::Debug for Probe {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Probe").field("min_free", &self.min_free).finish_non_exhaustive()
@@ -131,8 +146,10 @@ pub struct SledStore {
     probe: Arc<Probe>,
     layout: Layout,
     sync_is_interposed: bool,
-    /// None only while it is being closed.
-    db: Option<Db>,
+    shown: Arc<Shown>,
+    renew_from: u64,
+    /// How many rows it had when it was not worth while to make it anew.
+    stayed_with: AtomicU64,
     next_look: Mutex<Digest>,
     _lock: Lock,
 }
@@ -158,15 +175,19 @@ impl SledStore {
         let (changes, recall) = (Arc::new(Changes::new()), Arc::new(Recall::default()));
         let instance = opened.head.head.instance;
         let tree = (*opened.db).clone();
+        let shown = Arc::new(Shown::new(tree.clone()));
         let sync_is_interposed = matches!(opened.durability, Durability::Interposed);
         let committer = Committer::start(Desk {
             ledger: Ledger::new(tree.clone(), opened.meta, Arc::clone(&probe)),
             tree,
             durability: opened.durability,
             head: opened.head,
-            db_file: layout.db.clone(),
+            layout: layout.clone(),
+            cache: options.cache,
+            boot: options.boot.clone(),
             changes: Arc::clone(&changes),
             recall: Arc::clone(&recall),
+            shown: Arc::clone(&shown),
         });
         let committer = committer.map_err(OpenError::io("start the thread for", &layout.store))?;
         Ok(Self {
@@ -177,7 +198,9 @@ impl SledStore {
             probe,
             layout,
             sync_is_interposed,
-            db: Some(opened.db),
+            shown,
+            renew_from: options.renew_from,
+            stayed_with: AtomicU64::new(u64::MAX),
             next_look: Mutex::default(),
             _lock: lock,
         })
@@ -201,9 +224,10 @@ impl SledStore {
     }
 
     fn shut(&mut self) -> Result<(), StoreError> {
-        let Some(db) = self.db.take() else { return Ok(()) };
+        if !self.shown.show(None) {
+            return Ok(());
+        }
         let last = self.committer.stop();
-        drop(db);
         self.committer.check()?;
         let Some(mut file) = last else { return Ok(()) };
         let closed = settle_db(&self.layout.db)
@@ -217,9 +241,9 @@ impl SledStore {
     }
 
     /// What was written, for reading.
-    fn read(&self) -> Result<&Db, StoreError> {
+    fn read(&self) -> Result<Tree, StoreError> {
         self.committer.check()?;
-        self.db.as_ref().ok_or_else(|| StoreError::Failed("it is closed".to_owned()))
+        self.shown.tree()
     }
 
     /// Reads much of what was written, where blocking is fine.
@@ -227,7 +251,7 @@ impl SledStore {
         &self,
         read: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let tree = (**self.read()?).clone();
+        let tree = self.read()?;
         let read = tokio::task::spawn_blocking(move || read(&tree));
         read.await.map_err(|_| StoreError::Damaged("reading it panicked".to_owned()))?
     }
@@ -309,7 +333,11 @@ impl Store for SledStore {
             left -= periods::prune_tallies(ledger, now, left)?;
             Ok(most - left)
         };
-        self.committer.commit(step).await
+        let forgotten = self.committer.commit(step).await?;
+        if forgotten < most {
+            self.renew_if_worth().await?;
+        }
+        Ok(forgotten)
     }
 
     async fn beat(&self, _now: DateTime<Utc>, _until: DateTime<Utc>) -> Result<Alive, StoreError> {

@@ -1,7 +1,8 @@
 //! Opens the data directory, or says why that would be unsafe.
 //!
-//! `lock` · `store/`, sled's · `store.head`, see [`head`](super::head). What is found is compared
-//! with the head before anything is taken for true.
+//! `lock` · `store/`, sled's · `store.head`, see [`head`](super::head) · for moments `store.new/` and
+//! `store.old/`, see [`renew`](super::renew). What is found is compared with the head before anything is
+//! taken for true.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -104,8 +105,10 @@ enum Trust {
 pub(super) struct Layout {
     pub data_dir: PathBuf,
     pub store: PathBuf,
-    /// A store in the making, which was never used.
-    nascent: PathBuf,
+    /// A store in the making.
+    pub nascent: PathBuf,
+    /// What a store was before it was made anew.
+    pub former: PathBuf,
     pub db: PathBuf,
     pub head: PathBuf,
 }
@@ -126,6 +129,7 @@ impl Layout {
         Ok(Self {
             data_dir: data_dir.to_owned(),
             nascent: data_dir.join("store.new"),
+            former: data_dir.join("store.old"),
             db: store.join("db"),
             head: data_dir.join("store.head"),
             store,
@@ -218,6 +222,7 @@ impl Layout {
         let (sequence, db_bytes) = (meta.sequence, found.len());
         let head = Head { sequence, db_bytes, footing, ..head };
         file.keep(head).map_err(OpenError::io("write", &self.head))?;
+        self.drop_leftovers();
         Ok(Opened { db, meta, head: file, durability })
     }
 
@@ -272,8 +277,7 @@ impl Layout {
                     "sled does not sync through calbridge in this build; syncing after it instead"
                 );
             }
-            let file = File::options().write(true).open(&self.db);
-            Durability::OwnSync(file.map_err(OpenError::io("open", &self.db))?)
+            Durability::own(&self.db).map_err(OpenError::io("open", &self.db))?
         };
         flush(db, &durability).map_err(|error| self.unsound(error))?;
         for path in [&self.db, &self.store, &self.data_dir] {
@@ -284,7 +288,7 @@ impl Layout {
 
     /// Opens sled's directory, and says whether sled panicked at it first. At a torn end of its file it
     /// may, and has emptied that end by then: it is asked a second time, and what it then has must be seen.
-    fn open_sled(&self, path: &Path, cache: u64) -> Result<(Db, bool), OpenError> {
+    pub(super) fn open_sled(&self, path: &Path, cache: u64) -> Result<(Db, bool), OpenError> {
         drop_unfinished_snapshots(path).map_err(OpenError::io("tidy up", path))?;
         let mut panicked = false;
         let mut tries = 0;
@@ -366,7 +370,7 @@ fn make_dirs(path: &Path) -> io::Result<()> {
 
 /// Makes everything in a directory durable. sled never syncs its `conf`, without which the store does
 /// not open.
-fn sync_files(directory: &Path) -> io::Result<()> {
+pub(super) fn sync_files(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         sync_dir(&entry?.path())?;
     }

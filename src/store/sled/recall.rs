@@ -57,7 +57,8 @@ impl<K, V> Default for Shelf<K, V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
-    /// What is kept under `key`, else what `read` finds there.
+    /// What is kept under `key`, else what `read` finds there. The tree is to be asked for by `read` itself: one
+    /// from before may be behind what was cleared.
     pub(super) fn get(
         &self,
         key: &K,

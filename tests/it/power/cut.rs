@@ -23,6 +23,8 @@ pub struct Orders {
     pub bytes: usize,
     /// How many steps each hand takes before the store is closed and opened again.
     pub rounds: u64,
+    /// After so many steps of a hand the store is made anew; never if 0.
+    pub renewal: u64,
     /// How many each hand has taken in earlier lives.
     pub done: [u64; HANDS],
 }
@@ -134,8 +136,9 @@ fn acknowledged(
 
 impl Orders {
     fn give(self, mut to: ChildStdin, root: &Path) {
-        let Self { bytes, rounds, done } = self;
+        let Self { bytes, rounds, renewal, done } = self;
         let done = done.map(|done| done.to_string()).join(" ");
-        writeln!(to, "{}\n{bytes} {rounds} {done}", root.join(DATA_DIR).display()).unwrap();
+        writeln!(to, "{}\n{bytes} {rounds} {renewal} {done}", root.join(DATA_DIR).display())
+            .unwrap();
     }
 }
