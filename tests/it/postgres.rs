@@ -3,6 +3,7 @@
 
 mod backup;
 mod bridge;
+mod commits;
 mod mail;
 mod migration;
 mod nodes;

@@ -79,9 +79,10 @@ impl SledStore {
             after,
             "the store was made anew, since hardly anything was left in it"
         );
-        let layout = self.layout.clone();
-        // Whoever still reads it has it open.
-        let dropped = tokio::task::spawn_blocking(move || layout.drop_leftovers());
+        // Whoever still reads it has it open. The next store in the making, which the writing thread may
+        // have begun by now, is not touched.
+        let former = self.layout.former.clone();
+        let dropped = tokio::task::spawn_blocking(move || drop_left(&former));
         dropped.await.map_err(|_| StoreError::Failed("tidying up panicked".to_owned()))
     }
 }
@@ -182,11 +183,14 @@ impl Layout {
     /// Removes what a store that was being made anew, or that it was made of, left behind. What cannot
     /// be removed lies there until the next time.
     pub(super) fn drop_leftovers(&self) {
-        for left in [&self.nascent, &self.former] {
-            if let Err(error) = remove(left) {
-                tracing::warn!(%error, path = %left.display(), "what is left of a store stays");
-            }
-        }
+        drop_left(&self.nascent);
+        drop_left(&self.former);
+    }
+}
+
+fn drop_left(path: &Path) {
+    if let Err(error) = remove(path) {
+        tracing::warn!(%error, path = %path.display(), "what is left of a store stays");
     }
 }
 

@@ -109,10 +109,14 @@ async fn a_store_that_forgot_nearly_all_is_small_again_and_goes_on() {
     let before = bytes(dir.path());
     assert!(before > 24 * MIB, "{before}");
     forget(&store).await;
-    let after = bytes(dir.path());
-    assert!(after <= 12 * MIB, "{after} of {before} are left");
+    let left = bytes(dir.path());
+    assert!(left <= 12 * MIB, "{left} of {before} are left");
     has_no_leftovers(dir.path());
-    assert_eq!(store.renew(&[at_work.clone()], after_that()).await, Ok(vec![]), "its lease holds");
+    assert_eq!(
+        store.renew(std::slice::from_ref(&at_work), after(600)).await,
+        Ok(vec![]),
+        "its lease holds"
+    );
 
     let killed = TempDir::new().unwrap();
     copy_at_rest(dir.path(), killed.path());
@@ -126,11 +130,6 @@ async fn a_store_that_forgot_nearly_all_is_small_again_and_goes_on() {
     let store = open_with(dir.path(), &soon()).unwrap();
     assert_eq!(store.event(event(0).id).await, Ok(Some(event(0))));
     assert_eq!(store.event(event(1).id).await, Ok(Some(large(1))));
-}
-
-/// When a lease would end that is renewed.
-fn after_that() -> DateTime<Utc> {
-    after(600)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
