@@ -61,18 +61,14 @@ impl PostgresStore {
         until: DateTime<Utc>,
     ) -> Result<Shared, Trouble> {
         let mut tx = self.pool.begin().await?;
-        // One after the other: of two that start together each would not see the other yet, and take
-        // itself to be alone.
-        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('calbridge beat', 0))")
+        let known = sqlx::query("UPDATE node SET until = $2 WHERE id = $1")
+            .bind(&self.node)
+            .bind(nanos(until))
             .execute(&mut *tx)
             .await?;
-        sqlx::query(
-            "INSERT INTO node VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET until = excluded.until",
-        )
-        .bind(&self.node)
-        .bind(nanos(until))
-        .execute(&mut *tx)
-        .await?;
+        if known.rows_affected() == 0 {
+            self.join(&mut tx, until).await?;
+        }
         sqlx::query("DELETE FROM node WHERE until <= $1")
             .bind(nanos(now - FORGOTTEN_AFTER))
             .execute(&mut *tx)
@@ -107,6 +103,22 @@ impl PostgresStore {
         tx.commit().await?;
         let beat = Beat { nodes, leads: leader.as_ref() == Some(&self.node) };
         Ok(Shared { alive: Alive { beat, lapse }, lines, gave: !given.is_empty(), leave })
+    }
+
+    /// Joins those that live. One process after the other: of two that start together each would not
+    /// see the other yet, and take itself to be alone.
+    async fn join(&self, tx: &mut PgConnection, until: DateTime<Utc>) -> Result<(), Trouble> {
+        // Also where sessions have no limits of their own: one that stopped on its way is not waited for.
+        sqlx::query("SET LOCAL lock_timeout = '5s'").execute(&mut *tx).await?;
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('calbridge join', 0))")
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query("INSERT INTO node VALUES ($1, $2)")
+            .bind(&self.node)
+            .bind(nanos(until))
+            .execute(tx)
+            .await?;
+        Ok(())
     }
 
     /// Takes the connections with live jobs that nobody ever worked for.

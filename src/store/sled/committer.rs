@@ -1,6 +1,6 @@
 //! The one thread that writes. It gathers the steps that wait, writes them as one batch, syncs, and
 //! only then answers, so that many callers share one sync and nothing is acknowledged before it is
-//! on disk.
+//! on disk. Between two batches it does what is to be done while nothing is written.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -140,7 +140,7 @@ impl Committer {
     }
 
     /// Does `errand` between two batches, and answers once it is done. If it fails, so has the store.
-    pub(super) async fn aside<T: Send + 'static>(
+    pub(super) async fn between_batches<T: Send + 'static>(
         &self,
         errand: impl FnOnce(&mut Desk) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

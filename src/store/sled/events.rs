@@ -43,7 +43,8 @@ impl EventStore for SledStore {
     }
 
     async fn event(&self, id: EventId) -> Result<Option<Event>, StoreError> {
-        match find(&self.read()?, id)? {
+        let found = find(&self.read()?, id)?;
+        match found {
             Ok(event) => Ok(event),
             // A change came between the two rows: read where nothing can.
             Err(Torn) => self.committer.commit(move |ledger| event(ledger, id)).await,

@@ -24,6 +24,13 @@ pub(super) struct MetaRow {
     pub rows: BTreeMap<u8, u64>,
 }
 
+impl MetaRow {
+    /// How many rows the store has, but for this one.
+    pub(super) fn all_rows(&self) -> u64 {
+        self.rows.values().sum()
+    }
+}
+
 impl Row for MetaRow {
     const NOUN: &'static str = "the store's own";
 }

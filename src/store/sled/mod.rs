@@ -34,7 +34,6 @@ mod sync;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -54,6 +53,7 @@ use ledger::{Ledger, Read};
 use lock::Lock;
 use open::{Layout, settle_db};
 use recall::Recall;
+use renew::Looked;
 use shown::Shown;
 
 /// How a store on disk behaves.
@@ -122,12 +122,14 @@ impl Probe {
             }
         }
     }
-}
 
-impl Probe {
-    /// Whether so many bytes are free, as far as can be told.
-    fn has_free(&self, bytes: u64) -> bool {
-        (self.free_space)(&self.data_dir).is_ok_and(|free| free >= bytes)
+    /// Whether so many bytes can be taken for a moment, and nothing is refused for that which is
+    /// not refused now.
+    fn has_room_for(&self, bytes: u64) -> bool {
+        (self.free_space)(&self.data_dir).is_ok_and(|free| {
+            let left = free.checked_sub(bytes);
+            left.is_some_and(|left| left >= self.min_free || free < self.min_free)
+        })
     }
 }
 
@@ -148,8 +150,7 @@ pub struct SledStore {
     sync_is_interposed: bool,
     shown: Arc<Shown>,
     renew_from: u64,
-    /// How many rows it had when it was not worth while to make it anew.
-    stayed_with: AtomicU64,
+    looked: Mutex<Option<Looked>>,
     next_look: Mutex<Digest>,
     _lock: Lock,
 }
@@ -200,7 +201,7 @@ impl SledStore {
             sync_is_interposed,
             shown,
             renew_from: options.renew_from,
-            stayed_with: AtomicU64::new(u64::MAX),
+            looked: Mutex::default(),
             next_look: Mutex::default(),
             _lock: lock,
         })
@@ -224,7 +225,7 @@ impl SledStore {
     }
 
     fn shut(&mut self) -> Result<(), StoreError> {
-        if !self.shown.show(None) {
+        if !self.shown.close() {
             return Ok(());
         }
         let last = self.committer.stop();

@@ -1,7 +1,7 @@
 //! Opens the data directory, or says why that would be unsafe.
 //!
 //! `lock` · `store/`, sled's · `store.head`, see [`head`](super::head) · for moments `store.new/` and
-//! `store.old/`, see [`renew`](super::renew). What is found is compared with the head before anything is
+//! `store.replaced/`, see [`renew`](super::renew). What is found is compared with the head before anything is
 //! taken for true.
 
 use std::fs::{self, DirBuilder, File};
@@ -129,7 +129,7 @@ impl Layout {
         Ok(Self {
             data_dir: data_dir.to_owned(),
             nascent: data_dir.join("store.new"),
-            former: data_dir.join("store.old"),
+            former: data_dir.join("store.replaced"),
             db: store.join("db"),
             head: data_dir.join("store.head"),
             store,
@@ -144,12 +144,18 @@ impl Layout {
             _ => OpenError::io("read", &self.head)(error),
         })?;
         let head = match (head, self.store.exists()) {
+            (None, false) if self.former.exists() => {
+                return Err(self.damaged(
+                    "there is neither a `store` nor a `store.head`, but a `store.replaced`, and `store.new` may \
+                     be what took its place",
+                ));
+            }
             (None, false) => self.create(fresh, options.cache)?,
             (None, true) => {
                 return Err(self.damaged("there is a `store` but no `store.head` beside it"));
             }
             (Some(head), false) if self.nascent.exists() => {
-                self.finish_creation()?;
+                self.take_place()?;
                 head
             }
             (Some(_), false) => {
@@ -185,11 +191,11 @@ impl Layout {
         let head = Head { instance: fresh, sequence: 1, db_bytes, clean: true, footing: None };
         let head = HeadFile::create(&self.head, head);
         let head = head.map_err(OpenError::io("write", &self.head))?;
-        self.finish_creation()?;
+        self.take_place()?;
         Ok(head)
     }
 
-    fn finish_creation(&self) -> Result<(), OpenError> {
+    fn take_place(&self) -> Result<(), OpenError> {
         fs::rename(&self.nascent, &self.store).map_err(OpenError::io("rename", &self.nascent))?;
         sync_dir(&self.data_dir).map_err(OpenError::io("sync", &self.data_dir))
     }

@@ -8,8 +8,10 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use sled::{Batch, Tree};
 
@@ -19,7 +21,8 @@ use super::head::{Head, sync_dir};
 use super::ledger::{Read, failed};
 use super::meta::MetaRow;
 use super::open::{Layout, OpenError, sync_files};
-use super::{SledStore, keys};
+use super::shown::Shown;
+use super::{SledStore, check, keys};
 use crate::store::StoreError;
 use crate::store::rows::Row;
 
@@ -44,8 +47,25 @@ enum Stays {
     Io(#[from] io::Error),
     #[error("`store` is no directory of data_dir's own disk")]
     Elsewhere,
-    #[error("it has {found} rows, and {counted} are counted")]
-    Miscounted { found: u64, counted: u64 },
+    #[error("copying it panicked")]
+    Panicked,
+    /// There is none in its place.
+    #[error("{0}")]
+    Halfway(io::Error),
+}
+
+/// How large a store was when it was looked at, and stayed as it was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Looked {
+    rows: u64,
+    bytes: u64,
+}
+
+impl Looked {
+    /// Whether another look is worth its reading.
+    fn is_past(self, now: Self) -> bool {
+        now.rows <= self.rows / 2 || now.bytes >= self.bytes * 2
+    }
 }
 
 impl SledStore {
@@ -56,44 +76,48 @@ impl SledStore {
             return Ok(());
         }
         let meta: Option<MetaRow> = self.read()?.row(&keys::tally())?;
-        let rows = meta.map_or(0, |meta| meta.rows.values().sum());
-        // Much has to be forgotten again before another look is worth its reading.
-        if rows > self.stayed_with.load(Ordering::Relaxed) / 2 {
+        let now = Looked { rows: meta.map_or(0, |meta| meta.all_rows()), bytes };
+        if self.looked().is_some_and(|looked| !looked.is_past(now)) {
             return Ok(());
         }
-        let most = MOST.min(bytes / TIMES);
-        let held = self.read_aside(move |tree| weigh(tree, most)).await?;
-        let renewed = match held {
-            Some(held) if self.probe.has_free(4 * held + SPARE) => {
-                self.committer.aside(Desk::renew).await?
-            }
-            _ => false,
+        let (most, shown) = (MOST.min(bytes / TIMES), Arc::clone(&self.shown));
+        let held = self.read_aside(move |tree| weigh(tree, most, &shown)).await?;
+        let Some(held) = held else {
+            *self.looked() = Some(now);
+            return Ok(());
         };
-        if !renewed {
-            self.stayed_with.store(rows, Ordering::Relaxed);
+        if !self.probe.has_room_for(4 * held + SPARE) {
             return Ok(());
         }
+        let renewed = self.committer.between_batches(Desk::renew).await?;
+        *self.looked() = if renewed.is_some() { None } else { Some(now) };
+        let Some(tidying) = renewed else { return Ok(()) };
         let after = fs::metadata(&self.layout.db).map_or(0, |found| found.len());
         tracing::info!(
             bytes,
             after,
             "the store was made anew, since hardly anything was left in it"
         );
-        // Whoever still reads it has it open. The next store in the making, which the writing thread may
-        // have begun by now, is not touched.
-        let former = self.layout.former.clone();
-        let dropped = tokio::task::spawn_blocking(move || drop_left(&former));
-        dropped.await.map_err(|_| StoreError::Failed("tidying up panicked".to_owned()))
+        let tidied = tokio::task::spawn_blocking(move || tidying.join().is_ok()).await;
+        if !tidied.is_ok_and(|tidied| tidied) {
+            tracing::warn!("what the store was before it was made anew was not tidied away");
+        }
+        Ok(())
+    }
+
+    fn looked(&self) -> MutexGuard<'_, Option<Looked>> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// How many bytes the rows have, if no more than `most`.
-fn weigh(tree: &Tree, most: u64) -> Result<Option<u64>, StoreError> {
+fn weigh(tree: &Tree, most: u64, shown: &Shown) -> Result<Option<u64>, StoreError> {
     let mut bytes = 0;
     for found in tree {
         let (key, row) = found.map_err(failed)?;
         bytes += (key.len() + row.len()) as u64;
-        if bytes > most {
+        // Whoever closes the store waits for this.
+        if bytes > most || !shown.is_open() {
             return Ok(None);
         }
     }
@@ -101,31 +125,48 @@ fn weigh(tree: &Tree, most: u64) -> Result<Option<u64>, StoreError> {
 }
 
 impl Desk {
-    /// Makes the store anew. Returns whether it did; an error is one that leaves no store to go on with.
-    fn renew(&mut self) -> Result<bool, StoreError> {
-        let (tree, durability) = match self.copy() {
+    /// Makes the store anew, if it can. Returns what tidies away the one it was. An error is one that leaves
+    /// no store to go on with.
+    fn renew(&mut self) -> Result<Option<JoinHandle<()>>, StoreError> {
+        if !self.shown.is_open() {
+            return Ok(None);
+        }
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            let copied = self.copy()?;
+            self.layout.exchange()?;
+            Ok(copied)
+        }));
+        let (tree, durability) = match made.unwrap_or(Err(Stays::Panicked)) {
             Ok(copied) => copied,
+            Err(Stays::Halfway(error)) => {
+                return Err(StoreError::Failed(format!("taking its place: {error}")));
+            }
             Err(stays) => {
                 tracing::warn!(
                     error = &stays as &dyn std::error::Error,
                     "the store's file stays as large as it is"
                 );
                 self.layout.drop_leftovers();
-                return Ok(false);
+                // A sync that failed is the end, whichever of the two it was for.
+                return flush(&self.tree, &self.durability).map(|()| None);
             }
         };
-        let exchanged = self.layout.exchange();
-        exchanged.map_err(|error| StoreError::Failed(format!("taking its place: {error}")))?;
-        self.shown.show(Some(tree.clone()));
+        self.shown.go_on_with(tree.clone());
         self.ledger.go_on_with(tree.clone());
-        self.tree = tree;
+        let was = std::mem::replace(&mut self.tree, tree);
         self.durability = durability;
         // Until here a start would not know the file, and read every row.
         let footing = self.boot.as_deref().and_then(|boot| Footing::of(&self.layout.db, boot));
         let db_bytes = length(&self.layout.db)?;
         let head = Head { db_bytes, footing, ..self.head.head };
         self.head.keep(head).map_err(head_failed)?;
-        Ok(true)
+        let former = self.layout.former.clone();
+        // Aside, since sled ends its own thread first; and of itself, whoever waits for it.
+        let tidying = std::thread::Builder::new().name("tidier".to_owned()).spawn(move || {
+            drop(was);
+            drop_left(&former);
+        });
+        Ok(tidying.ok())
     }
 
     /// Copies all rows to a store in the making, durably.
@@ -136,14 +177,13 @@ impl Desk {
         remove(&layout.former)?;
         let (db, _) = layout.open_sled(&layout.nascent, self.cache)?;
         let tree = (*db).clone();
-        let (mut batch, mut bytes, mut rows) = (Batch::default(), 0, 0);
+        let (mut batch, mut bytes) = (Batch::default(), 0);
         for found in &self.tree {
             let (key, row) = found.map_err(failed)?;
             // Last, so that a part of a store is never taken for one.
             if *key == keys::tally() {
                 continue;
             }
-            rows += 1;
             bytes += key.len() + row.len();
             batch.insert(key, row);
             if bytes >= PART {
@@ -151,16 +191,13 @@ impl Desk {
                 bytes = 0;
             }
         }
-        let counted = self.ledger.meta().rows.values().sum();
-        if rows != counted {
-            return Err(Stays::Miscounted { found: rows, counted });
-        }
         batch.insert(keys::tally(), self.ledger.meta().encode());
         tree.apply_batch(batch).map_err(failed)?;
         let durability = self.durability.with(&layout.nascent.join("db"))?;
         flush(&tree, &durability)?;
         sync_files(&layout.nascent)?;
         sync_dir(&layout.data_dir)?;
+        check::every_row(&tree, self.ledger.meta())?;
         Ok((tree, durability))
     }
 }
@@ -173,11 +210,12 @@ impl Layout {
     }
 
     /// Puts the store in the making in the place of the one there is.
-    fn exchange(&self) -> io::Result<()> {
+    fn exchange(&self) -> Result<(), Stays> {
         fs::rename(&self.store, &self.former)?;
-        sync_dir(&self.data_dir)?;
-        fs::rename(&self.nascent, &self.store)?;
-        sync_dir(&self.data_dir)
+        let taken = sync_dir(&self.data_dir)
+            .and_then(|()| fs::rename(&self.nascent, &self.store))
+            .and_then(|()| sync_dir(&self.data_dir));
+        taken.map_err(Stays::Halfway)
     }
 
     /// Removes what a store that was being made anew, or that it was made of, left behind. What cannot

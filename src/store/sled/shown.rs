@@ -21,9 +21,22 @@ impl Shown {
         shown.clone().ok_or_else(|| StoreError::Failed("it is closed".to_owned()))
     }
 
-    /// Shows another tree, or none. Returns whether one was shown.
-    pub(super) fn show(&self, tree: Option<Tree>) -> bool {
+    /// Whether one is shown.
+    pub(super) fn is_open(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Shows another tree of the same rows, unless it was closed meanwhile.
+    pub(super) fn go_on_with(&self, tree: Tree) {
         let mut shown = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *shown, tree).is_some()
+        if shown.is_some() {
+            *shown = Some(tree);
+        }
+    }
+
+    /// Shows none from now on. Returns whether one was shown.
+    pub(super) fn close(&self) -> bool {
+        let mut shown = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        shown.take().is_some()
     }
 }

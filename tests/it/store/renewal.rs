@@ -96,7 +96,7 @@ async fn holds_the_few(store: &SledStore) {
 }
 
 fn has_no_leftovers(data_dir: &Path) {
-    for left in ["store.new", "store.old"] {
+    for left in ["store.new", "store.replaced"] {
         assert!(!data_dir.join(left).exists(), "{left} is gone");
     }
 }
@@ -130,6 +130,28 @@ async fn a_store_that_forgot_nearly_all_is_small_again_and_goes_on() {
     let store = open_with(dir.path(), &soon()).unwrap();
     assert_eq!(store.event(event(0).id).await, Ok(Some(event(0))));
     assert_eq!(store.event(event(1).id).await, Ok(Some(large(1))));
+}
+
+#[tokio::test]
+async fn a_store_that_was_too_full_is_looked_at_again_once_it_has_grown() {
+    const FEW: u128 = 600;
+    let dir = TempDir::new().unwrap();
+    let store = open_with(dir.path(), &Options { renew_from: 0, ..roomy() }).unwrap();
+    let later =
+        |n| Accept { job: push(&event(n), n, much_later() + TimeDelta::days(1)), ..accept(n) };
+    let few = MANY..MANY + FEW;
+    store.accept(few.clone().map(later).collect(), ROOM, NOON).await.unwrap();
+    store.prune(NOON, KEEP_NOTHING, 100).await.unwrap();
+    let full = bytes(dir.path());
+    let at_work = fill(&store).await;
+    assert_eq!(store.settle(&at_work, done(), after(1)).await, Ok(Settled::Yes));
+    assert!(bytes(dir.path()) > 24 * MIB);
+    forget(&store).await;
+    let left = bytes(dir.path());
+    assert!(left <= 12 * MIB, "{left} are left, and {full} were too full");
+    for n in few {
+        assert_eq!(store.event(event(n).id).await, Ok(Some(event(n))));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,15 +207,25 @@ async fn wherever_it_is_cut_short_everything_is_there() {
     // Between the two renamings.
     let between = TempDir::new().unwrap();
     copy(before.path(), between.path());
-    fs::rename(between.path().join("store"), between.path().join("store.old")).unwrap();
+    fs::rename(between.path().join("store"), between.path().join("store.replaced")).unwrap();
     copy(&dir.path().join("store"), &between.path().join("store.new"));
     // Before the head knows.
     let unknown = TempDir::new().unwrap();
     copy(before.path(), unknown.path());
-    fs::rename(unknown.path().join("store"), unknown.path().join("store.old")).unwrap();
+    fs::rename(unknown.path().join("store"), unknown.path().join("store.replaced")).unwrap();
     copy(&dir.path().join("store"), &unknown.path().join("store"));
 
-    for cut in [cut, between, unknown] {
+    // The same, and the head was lost, too: nothing of it may be taken for rubbish.
+    let headless = TempDir::new().unwrap();
+    copy(between.path(), headless.path());
+    fs::remove_file(headless.path().join("store.head")).unwrap();
+    for _ in 0..2 {
+        let refused = open_with(headless.path(), &large).unwrap_err().to_string();
+        assert!(refused.contains("`store.new` may be what took its place"), "{refused}");
+    }
+    fs::copy(before.path().join("store.head"), headless.path().join("store.head")).unwrap();
+
+    for cut in [cut, between, unknown, headless] {
         holds_the_few(&open_with(cut.path(), &large).unwrap()).await;
         has_no_leftovers(cut.path());
     }
