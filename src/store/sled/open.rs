@@ -48,7 +48,7 @@ pub enum OpenError {
     /// What is there is not what was written.
     #[error(
         "the store in {} is damaged: {found}. Put the whole data directory back from a backup, or \
-         move `store` and `store.head` aside to begin empty; repeated requests find their events again",
+         move `store` and all that is called `store.…` aside to begin empty; repeated requests find their events again",
         data_dir.display()
     )]
     Damaged {
