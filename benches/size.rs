@@ -18,9 +18,9 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use calbridge::store::contract::examples::{NOON, ROOM, after};
+use calbridge::store::contract::examples::{KEEP_NOTHING, NOON, ROOM, after};
 use calbridge::store::sled::{Options, SledStore};
-use calbridge::store::{EventStore, JobStore, Retention, Store};
+use calbridge::store::{EventStore, JobStore, Store};
 use chrono::TimeDelta;
 use tempfile::TempDir;
 
@@ -33,13 +33,6 @@ const JOBS: u64 = 1_000_000;
 const BATCH: usize = 256;
 /// How many records are forgotten in one step.
 const FORGET: usize = 4_096;
-/// What is over is forgotten at once.
-const KEEP_NOTHING: Retention = Retention {
-    done: TimeDelta::zero(),
-    dead: TimeDelta::zero(),
-    past: TimeDelta::zero(),
-    tombstones: TimeDelta::zero(),
-};
 
 #[tokio::main]
 async fn main() -> ExitCode {

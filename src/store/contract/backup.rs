@@ -4,8 +4,8 @@ use chrono::{NaiveDate, TimeDelta};
 use tokio::sync::mpsc;
 
 use super::examples::{
-    LEASE, NOON, accept, act, after, cause, claim_one, connection, digest, done, event, item,
-    learned, line_of, push, request, sealed, take_in, ticket, user,
+    KEEP_NOTHING, LEASE, NOON, accept, act, after, cause, claim_one, connection, digest, done,
+    event, item, learned, line_of, push, request, sealed, take_in, ticket, user,
 };
 use crate::model::administrator::Administrator;
 use crate::model::audit::{Action, Entry, Freeze, Head};
@@ -15,17 +15,10 @@ use crate::model::item::{Item, Noun};
 use crate::model::job::{Job, JobState, Kind};
 use crate::model::key::{ApiKey, Scope, TicketKind};
 use crate::store::{
-    Accept, Accepted, Asked, Counts, EventFilter, Fate, History, Keystone, Ran, Record, Retention,
-    Store, Turn,
+    Accept, Accepted, Asked, Counts, EventFilter, Fate, History, Keystone, Ran, Record, Store, Turn,
 };
 
 const DAY: NaiveDate = NaiveDate::from_ymd_opt(2027, 1, 15).unwrap();
-const FORGET_ALL: Retention = Retention {
-    done: TimeDelta::zero(),
-    dead: TimeDelta::zero(),
-    past: TimeDelta::zero(),
-    tombstones: TimeDelta::zero(),
-};
 
 /// Something that happened to an event.
 fn happened() -> History {
@@ -187,7 +180,7 @@ pub async fn a_restored_event_with_a_live_job_is_not_forgotten(store: &dyn Store
         store.restore(part.to_vec()).await.unwrap();
     }
     let late = event(1).wanted.over + TimeDelta::days(999);
-    while store.prune(late, FORGET_ALL, 99).await.unwrap() > 0 {}
+    while store.prune(late, KEEP_NOTHING, 99).await.unwrap() > 0 {}
     for (n, kept) in [(1, true), (2, false), (3, false), (4, false)] {
         assert_eq!(store.event(event(n).id).await.unwrap().is_some(), kept, "event {n}");
     }

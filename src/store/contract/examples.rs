@@ -12,7 +12,9 @@ use crate::model::job::{Cause, Claim, Class, Kind, Lane, Line, NewJob};
 use crate::model::key::{ApiKey, Digest, Scope, Ticket, TicketKind};
 use crate::model::owner::{Owner, UserId};
 use crate::model::sealed::Sealed;
-use crate::store::{Accept, Accepted, Backlog, Fate, Learned, Ran, Request, Store, StoreError};
+use crate::store::{
+    Accept, Accepted, Backlog, Fate, Learned, Ran, Request, Retention, Store, StoreError,
+};
 
 /// The moment everything begins: noon of a day.
 pub const NOON: DateTime<Utc> = DateTime::from_timestamp(1_800_014_400, 0).unwrap();
@@ -136,6 +138,14 @@ pub fn accept(n: u128) -> Accept {
 
 /// Room for any number of jobs.
 pub const ROOM: Backlog = Backlog { all: u64::MAX, owner: u64::MAX };
+
+/// What is over is forgotten at once.
+pub const KEEP_NOTHING: Retention = Retention {
+    done: TimeDelta::zero(),
+    dead: TimeDelta::zero(),
+    past: TimeDelta::zero(),
+    tombstones: TimeDelta::zero(),
+};
 
 /// Takes in one event, where there is room.
 pub async fn take_in(

@@ -11,26 +11,19 @@ use calbridge::model::id::InstanceId;
 use calbridge::model::job::Cause;
 use calbridge::model::key::TicketKind;
 use calbridge::store::contract::examples::{
-    NOON, ROOM, accept, after, cause, claim_one, connection, digest, done, event, learned, line_of,
-    push, request, sealed, some_act, take_in, ticket, user, wanted,
+    KEEP_NOTHING, NOON, ROOM, accept, after, cause, claim_one, connection, digest, done, event,
+    learned, line_of, push, request, sealed, some_act, take_in, ticket, user, wanted,
 };
 use calbridge::store::sled::{OpenError, Options, SledStore};
 use calbridge::store::{
     Accept, Accepted, AccessStore, ConnectionStore, Counts, EventStore, Fate, JobStore, Keystone,
-    PeriodStore, Ran, Retention, Settled, Store, StoreError, Touched,
+    PeriodStore, Ran, Settled, Store, StoreError, Touched,
 };
 use chrono::TimeDelta;
 use tempfile::TempDir;
 
 use super::damage::copy_at_rest;
 use super::{open, open_with};
-
-const KEEP_NOTHING: Retention = Retention {
-    done: TimeDelta::zero(),
-    dead: TimeDelta::zero(),
-    past: TimeDelta::zero(),
-    tombstones: TimeDelta::zero(),
-};
 
 #[tokio::test]
 async fn everything_acknowledged_is_there_after_a_restart() {

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use calbridge::model::event::{Event, Wanted};
 use calbridge::model::job::Claim;
 use calbridge::store::contract::examples::{
-    NOON, ROOM, accept, after, claim_one, done, event, line_of, push, sealed, take_in, wanted,
+    KEEP_NOTHING, NOON, ROOM, accept, after, claim_one, done, event, line_of, push, sealed,
+    take_in, wanted,
 };
 use calbridge::store::sled::{Options, SledStore};
-use calbridge::store::{Accept, Accepted, EventStore, JobStore, Retention, Settled, Store};
+use calbridge::store::{Accept, Accepted, EventStore, JobStore, Settled, Store};
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -26,12 +27,6 @@ const STAY: u128 = 3;
 /// Bytes of an event's content.
 const LARGE: usize = 30_000;
 const MIB: u64 = 1 << 20;
-const KEEP_NOTHING: Retention = Retention {
-    done: TimeDelta::zero(),
-    dead: TimeDelta::zero(),
-    past: TimeDelta::zero(),
-    tombstones: TimeDelta::zero(),
-};
 
 /// A file of 16 MiB or more is made anew.
 fn soon() -> Options {
